@@ -1,0 +1,35 @@
+# `make demo` and `make test` set up .venv by themselves; the second time they start at once.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?=
+
+.PHONY: demo test lint docs bench clean
+
+demo: .venv/.installed
+	$(BIN)/python -m sktgsh.demo $(if $(DATA),--data "$(DATA)")
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+docs: .venv/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: .venv/.installed
+	$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)")
+
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/.installed-docs: .venv/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv docs/_build docs/auto_examples docs/generated demo_output

@@ -1,0 +1,101 @@
+"""What every hasher shares: bits out, feature names, score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import _check_sample_weight
+
+from .metrics.retrieval import average_precisions
+from .tasks import check_task, iter_tasks, split_task_column
+
+
+class HasherMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Contract of a hasher.
+
+    A subclass has a parameter `packed`, sets `n_bits_` in `fit`, and writes
+    ``fit(X, y, *, task)`` and ``transform(X, *, task)``.
+    """
+
+    @property
+    def _n_features_out(self) -> int:
+        return -(-self.n_bits_ // 8) if self.packed else self.n_bits_
+
+    def fit_transform(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> np.ndarray:
+        """Fit, then transform the same rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,), optional
+            Class labels, where the hasher learns from them.
+        task : int, str or array-like of shape (n_samples,), optional
+            One task label for all rows, or one per row.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, where the hasher takes them.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_bits), dtype uint8
+            Values 0 and 1; packed if `packed` is set.
+        """
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.fit(X, y, task=task, **weights).transform(X, task=task)
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Mean average precision of each row's code against the others' of its task.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels; rows of one task and one class are relevant to each other.
+        task : int, str or array-like of shape (n_samples,), optional
+            One task label for all rows, or one per row.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows as queries.
+
+        Returns
+        -------
+        score : float
+            Between 0 and 1. Rows without another row of their class and task do not count; nan if
+            there are no others.
+        """
+        y = np.asarray(y)
+        labels = self._task_labels(X, task)
+        codes = np.asarray(self.transform(X, task=task))
+        weight = _check_sample_weight(sample_weight, codes, dtype=np.float64)
+        precision = np.full(len(codes), np.nan)
+        for _, rows in iter_tasks(labels):
+            precision[rows] = average_precisions(codes[rows], y[rows], packed=self.packed)
+        counted = ~np.isnan(precision) & (weight > 0)
+        if not counted.any():
+            return float("nan")
+        return float(np.average(precision[counted], weights=weight[counted]))
+
+    def _task_labels(self, X: Any, task: Any) -> np.ndarray:
+        """The task of each row, from the argument or from the column of X that holds it."""
+        column = getattr(self, "task_column", None)
+        if task is None and column is not None:
+            task = split_task_column(X, column)[1]
+        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        return check_task(task, n_samples)

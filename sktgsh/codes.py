@@ -1,0 +1,212 @@
+"""Bit codes: packing, bit order, hexadecimal form and Hamming distance.
+
+This module is the only place that knows how a code is laid out in memory. A code is either
+*unpacked*, a uint8 array of 0 and 1 of shape (n_samples, n_bits), or *packed*, a uint8 array of
+shape (n_samples, ceil(n_bits / 8)) in the bit order of :func:`numpy.packbits`: the first bit is
+the most significant one of the first byte. Unused bits of the last byte are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+# Rows of a distance block are chosen so that the block's distances fill about this many bytes.
+_BLOCK_BYTES = 32 * 2**20
+
+
+def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
+    codes = np.asarray(codes)
+    if codes.ndim != 2:
+        raise ValueError(f"{name} has {codes.ndim} dimensions; expected 2: (n_samples, n_bits)")
+    if codes.dtype == np.uint8:
+        return codes
+    if codes.dtype == bool:
+        return codes.view(np.uint8)
+    if codes.size and (not np.issubdtype(codes.dtype, np.number) or not np.isfinite(codes).all()):
+        raise ValueError(f"{name} has dtype {codes.dtype}; expected the numbers 0 and 1")
+    as_bytes = codes.astype(np.uint8)
+    if not np.array_equal(as_bytes, codes):
+        raise ValueError(f"{name} holds values that are not whole numbers from 0 to 255")
+    return as_bytes
+
+
+def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
+    """Return unpacked codes as a uint8 array of 0 and 1, or raise ValueError."""
+    codes = _as_bytes(codes, name)
+    if codes.size and codes.max() > 1:
+        raise ValueError(
+            f"{name} holds the value {codes.max()}; unpacked codes are 0 and 1 only. "
+            "Pass packed=True if each byte holds eight bits"
+        )
+    return codes
+
+
+def pack_codes(codes: ArrayLike) -> np.ndarray:
+    """Pack eight bits into each byte.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_bits)
+        Values 0 and 1, any integer, float or boolean dtype.
+
+    Returns
+    -------
+    packed : ndarray of shape (n_samples, ceil(n_bits / 8)), dtype uint8
+        In the bit order of :func:`numpy.packbits`, which faiss reads as it is.
+
+    Raises
+    ------
+    ValueError
+        If `codes` is not two-dimensional or holds anything but 0 and 1.
+
+    Examples
+    --------
+    >>> from sktgsh.codes import pack_codes
+    >>> pack_codes([[1, 0, 0, 0, 0, 0, 0, 1, 1]])
+    array([[129, 128]], dtype=uint8)
+    """
+    return np.packbits(check_codes(codes), axis=1)
+
+
+def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
+    """Undo :func:`pack_codes`.
+
+    Parameters
+    ----------
+    packed : array-like of shape (n_samples, n_bytes), dtype uint8
+        Packed codes.
+    n_bits : int, optional
+        Number of bits of a code; by default ``8 * n_bytes``.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples, n_bits), dtype uint8
+        Values 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If `n_bits` does not fit into the number of bytes.
+
+    Examples
+    --------
+    >>> from sktgsh.codes import unpack_codes
+    >>> unpack_codes([[129, 128]], n_bits=9)
+    array([[1, 0, 0, 0, 0, 0, 0, 1, 1]], dtype=uint8)
+    """
+    packed = _as_bytes(packed, "packed")
+    n_bytes = packed.shape[1]
+    if n_bits is not None and -(-n_bits // 8) != n_bytes:
+        raise ValueError(
+            f"n_bits={n_bits} needs {-(-n_bits // 8)} bytes a code, but packed has {n_bytes}"
+        )
+    return np.unpackbits(packed, axis=1, count=n_bits)
+
+
+def codes_to_hex(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
+    """Write each code as a hexadecimal string, first bit first.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_bits) or (n_samples, n_bytes)
+        Codes, packed if `packed` says so.
+    packed : bool, default=False
+        Whether each byte holds eight bits.
+
+    Returns
+    -------
+    text : ndarray of shape (n_samples,), dtype str
+        Two characters a byte; a last byte that is not full is filled with zero bits.
+
+    Examples
+    --------
+    >>> from sktgsh.codes import codes_to_hex
+    >>> codes_to_hex([[1, 0, 1, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 1]])
+    array(['af', '01'], dtype='<U2')
+    """
+    packed_codes = _as_bytes(codes, "codes") if packed else pack_codes(codes)
+    width = max(1, 2 * packed_codes.shape[1])
+    return np.array([row.tobytes().hex() for row in packed_codes], dtype=f"<U{width}")
+
+
+def _as_words(codes: ArrayLike, packed: bool, name: str) -> np.ndarray:
+    """Codes as rows of the widest unsigned integer that wastes no more than its own padding."""
+    rows = _as_bytes(codes, name) if packed else np.packbits(check_codes(codes, name), axis=1)
+    n_bytes = rows.shape[1]
+    word = next((size for size in (1, 2, 4) if n_bytes <= size), 8)
+    padded = np.zeros((len(rows), -(-n_bytes // word) * word), dtype=np.uint8)
+    padded[:, :n_bytes] = rows
+    return padded.view(f"u{word}")
+
+
+def _word_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    distances = np.zeros((len(left), len(right)), dtype=np.uint16)
+    for word in range(left.shape[1]):
+        distances += np.bitwise_count(left[:, word, None] ^ right[None, :, word])
+    return distances
+
+
+def iter_hamming_distances(
+    codes: ArrayLike, other: ArrayLike, *, packed: bool = False, block_bytes: int = _BLOCK_BYTES
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``(rows, distances[rows])`` in blocks of bounded size.
+
+    Parameters
+    ----------
+    codes, other : array-like of shape (n_codes, width) and (n_other, width)
+        Codes of the same width, both packed or both not.
+    packed : bool, default=False
+        Whether each byte holds eight bits.
+    block_bytes : int, default=33554432
+        A bound on the bytes of a block of distances (one row is the least).
+
+    Yields
+    ------
+    rows : slice
+        The rows of `codes` that the block is about.
+    distances : ndarray of shape (n_rows, n_other), dtype uint16
+        Hamming distances.
+    """
+    left, right = _as_words(codes, packed, "codes"), _as_words(other, packed, "other")
+    width, other_width = np.shape(codes)[1], np.shape(other)[1]
+    if width != other_width:
+        raise ValueError(f"codes are {width} wide but other codes are {other_width} wide")
+    step = max(1, block_bytes // (2 * max(1, len(right))))
+    for start in range(0, len(left), step):
+        rows = slice(start, min(start + step, len(left)))
+        yield rows, _word_distances(left[rows], right)
+
+
+def hamming_distances(
+    codes: ArrayLike, other: ArrayLike | None = None, *, packed: bool = False
+) -> np.ndarray:
+    """Number of differing bits between every two codes.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_codes, n_bits) or (n_codes, n_bytes)
+        Codes, packed if `packed` says so.
+    other : array-like of shape (n_other, n_bits) or (n_other, n_bytes), optional
+        By default `codes` itself.
+    packed : bool, default=False
+        Whether each byte holds eight bits.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_codes, n_other), dtype uint16
+        Usable as a precomputed metric, for example in
+        ``KNeighborsClassifier(metric="precomputed")``.
+
+    Examples
+    --------
+    >>> from sktgsh.codes import hamming_distances
+    >>> hamming_distances([[0, 1, 1], [1, 1, 1]], [[0, 0, 0]])
+    array([[2],
+           [3]], dtype=uint16)
+    """
+    other = codes if other is None else other
+    blocks = [block for _, block in iter_hamming_distances(codes, other, packed=packed)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, len(np.asarray(other))), np.uint16)

@@ -1,0 +1,165 @@
+"""Frozen encoders: built once from the first task, then streamed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from .networks import DenseExpansion, FrozenEncoder, RandomConvolution, SparseExpansion
+
+# Hidden activity of one batch stays in the cache. The number is fixed, and the last batch is
+# filled up: every row then takes the same path through the same kernels, whatever comes beside it.
+BATCH_ROWS = 128
+# Rows that shift, scale, feature statistics and principal axes are estimated from.
+STATISTICS_ROWS = 10_000
+N_AXES = 32
+
+
+def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
+    """Rows of a dense or sparse matrix as a float32 array."""
+    part = X[rows]
+    return np.ascontiguousarray(part.toarray() if sparse.issparse(part) else part, np.float32)
+
+
+def iter_batches(X: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Yield (positions, samples) where samples always has BATCH_ROWS rows.
+
+    Rows beyond ``len(positions)`` are filling, to be cut off from what is made of them.
+    """
+    n_rows = X.shape[0] if rows is None else len(rows)
+    for start in range(0, n_rows, BATCH_ROWS):
+        positions = np.arange(start, min(start + BATCH_ROWS, n_rows))
+        span = slice(start, start + BATCH_ROWS) if rows is None else rows[positions]
+        samples = dense_rows(X, span)
+        if len(samples) < BATCH_ROWS:
+            filled = np.zeros((BATCH_ROWS, samples.shape[1]), np.float32)
+            filled[: len(samples)] = samples
+            samples = filled
+        yield positions, torch.from_numpy(samples)
+
+
+def default_convolution(image_shape: tuple[int, ...], seed: int) -> RandomConvolution:
+    """Filters of a quarter of the image's side, pooled to a coarse grid."""
+    side = min(image_shape[:2])
+    filter_size = int(np.clip(round(side / 4), 3, 9))
+    pool = int(np.clip(side // 5, 3, 6))
+    return RandomConvolution(
+        image_shape, n_filters=192, filter_size=filter_size, pool=pool, seed=seed
+    )
+
+
+def _power_of_two(value: float) -> float:
+    """The nearest power of two: scaling by it is exact, so codes do not hang on the last digit."""
+    return float(2.0 ** np.round(np.log2(value))) if np.isfinite(value) and value > 0 else 1.0
+
+
+def build_encoder(
+    encoder: str | nn.Module,
+    X: Any,
+    rows: np.ndarray,
+    *,
+    n_bits: int,
+    units_per_bit: int,
+    n_inputs: int,
+    image_shape: tuple[int, ...] | None,
+    nested: bool,
+    seed: int,
+    device: torch.device,
+) -> FrozenEncoder:
+    """Draw the random weights, and take the statistics that are frozen with them.
+
+    Parameters
+    ----------
+    encoder : {"fly", "gaussian", "conv"} or torch.nn.Module
+        Kind of the encoder, or a module that makes features.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    rows : ndarray of int
+        Rows of the first task.
+    n_bits, units_per_bit, n_inputs, image_shape, nested, seed
+        As in ``TaskGeometricHasher`` and :class:`~sktgsh.networks.SparseExpansion`.
+    device : torch.device
+        Where to compute.
+
+    Returns
+    -------
+    encoder : FrozenEncoder
+    """
+    if len(rows) > STATISTICS_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_ROWS, replace=False))
+    sample = dense_rows(X, rows)
+    deviation = float(sample.std(dtype=np.float64))
+    scale = 1 / _power_of_two(deviation)
+    shift = 0.0 if encoder == "fly" else float(sample.mean(dtype=np.float64))
+    extractor = _make_extractor(encoder, image_shape, seed)
+    mean = inverse_std = None
+    features = (sample - np.float32(shift)) * np.float32(scale)
+    if extractor is not None:
+        features = _extract(extractor.to(device), features, device)
+        mean = features.mean(axis=0, dtype=np.float64)
+        std = features.std(axis=0, dtype=np.float64)
+        # A constant feature carries nothing: it is mapped to 0, not divided by 0.
+        alive = std > 1e-6 * max(float(std.max(initial=0)), 1e-30)
+        inverse_std = np.divide(1.0, std, out=np.zeros_like(std), where=alive).astype(np.float32)
+        features = (features - mean.astype(np.float32)) * inverse_std
+    axes, axes_mean = _principal_axes(features, seed)
+    n_features = features.shape[1]
+    # With every feature as an input all units would be equal.
+    n_inputs = max(1, min(n_inputs, n_features // 2))
+    if encoder == "gaussian":
+        expansion: nn.Module = DenseExpansion(n_features, n_bits, units_per_bit, seed=seed)
+    else:
+        expansion = SparseExpansion(
+            n_features,
+            n_bits,
+            units_per_bit,
+            n_inputs,
+            seed=seed,
+            signed=encoder != "fly",
+            nested=nested,
+        )
+    return FrozenEncoder(
+        shift,
+        scale,
+        extractor,
+        None if mean is None else torch.from_numpy(mean.astype(np.float32)),
+        None if inverse_std is None else torch.from_numpy(inverse_std),
+        torch.from_numpy(axes),
+        torch.from_numpy(axes_mean),
+        expansion,
+    )
+
+
+def _make_extractor(
+    encoder: str | nn.Module, image_shape: tuple[int, ...] | None, seed: int
+) -> nn.Module | None:
+    if isinstance(encoder, nn.Module):
+        shaped = [nn.Unflatten(1, image_shape)] if image_shape is not None else []
+        return nn.Sequential(*shaped, encoder).eval()
+    return default_convolution(image_shape, seed) if encoder == "conv" else None
+
+
+@torch.no_grad()
+def _extract(extractor: nn.Module, samples: np.ndarray, device: torch.device) -> np.ndarray:
+    parts = [
+        extractor(samples_batch.to(device)).flatten(1).cpu().numpy()[: len(positions)]
+        for positions, samples_batch in iter_batches(samples)
+    ]
+    return np.concatenate(parts)
+
+
+def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Axes of largest variance, each scaled to give coordinates of unit variance."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    n_axes = min(N_AXES, *features.shape)
+    pca = PCA(n_axes, svd_solver="randomized", random_state=seed).fit(features)
+    deviation = np.sqrt(pca.explained_variance_)
+    alive = deviation > 1e-6 * max(float(deviation.max(initial=0)), 1e-30)
+    axes = pca.components_[alive] / deviation[alive, None]
+    return axes.astype(np.float32), (axes @ mean).astype(np.float32)

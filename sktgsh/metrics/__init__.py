@@ -1,0 +1,21 @@
+"""How good codes are: retrieval, geometry, and scorers for model selection."""
+
+from .geometry import GeometricSensitivity, geometric_sensitivity
+from .retrieval import (
+    mean_average_precision,
+    precision_at_k,
+    precision_within_radius,
+    recall_at_k,
+)
+from .scorers import RetrievalScorer, make_retrieval_scorer
+
+__all__ = [
+    "GeometricSensitivity",
+    "RetrievalScorer",
+    "geometric_sensitivity",
+    "make_retrieval_scorer",
+    "mean_average_precision",
+    "precision_at_k",
+    "precision_within_radius",
+    "recall_at_k",
+]

@@ -1,0 +1,121 @@
+"""Scorers: retrieval figures for GridSearchCV and its relatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import UNUSED
+
+from ..tasks import check_task, iter_tasks
+from .retrieval import (
+    mean_average_precision,
+    precision_at_k,
+    precision_within_radius,
+    recall_at_k,
+)
+
+METRICS = {
+    "mean_average_precision": mean_average_precision,
+    "precision_at_k": precision_at_k,
+    "precision_within_radius": precision_within_radius,
+    "recall_at_k": recall_at_k,
+}
+
+
+class RetrievalScorer(BaseEstimator):
+    """A scorer made by :func:`make_retrieval_scorer`.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the metric.
+    packed : bool
+        Whether the estimator's `transform` gives packed codes.
+    metric_params : dict or None
+        Further arguments of the metric.
+    """
+
+    # `score` is what scikit-learn reads to know which metadata can be routed here.
+    __metadata_request__score = {"X": UNUSED}
+
+    def __init__(
+        self,
+        metric: str = "mean_average_precision",
+        *,
+        packed: bool = False,
+        metric_params: dict | None = None,
+    ):
+        self.metric = metric
+        self.packed = packed
+        self.metric_params = metric_params
+
+    def score(self, estimator: Any, X: ArrayLike, y: ArrayLike, task: Any = None) -> float:
+        """Mean over tasks (by number of rows) of the metric on the codes of X.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with a `transform` that gives codes.
+        X, y : array-like
+            Samples and labels.
+        task : int, str or array-like of shape (n_samples,), optional
+            Passed on to `transform`; rows of different tasks are not compared.
+
+        Returns
+        -------
+        score : float
+        """
+        codes = estimator.transform(X) if task is None else estimator.transform(X, task=task)
+        codes, y = np.asarray(codes), np.asarray(y)
+        function, params = METRICS[self.metric], self.metric_params or {}
+        scores, sizes = [], []
+        for _, rows in iter_tasks(check_task(task, len(codes))):
+            scores.append(function(codes[rows], y[rows], packed=self.packed, **params))
+            sizes.append(len(rows))
+        return float(np.average(scores, weights=sizes))
+
+    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike, **params: Any) -> float:
+        """Same as :meth:`score`."""
+        return self.score(estimator, X, y, **params)
+
+
+def make_retrieval_scorer(
+    metric: str = "mean_average_precision", *, packed: bool = False, **metric_params: Any
+) -> RetrievalScorer:
+    """Make a scorer for ``scoring=`` of GridSearchCV, cross_val_score and the like.
+
+    Each row is a query against the other rows of the same task.
+
+    Parameters
+    ----------
+    metric : {"mean_average_precision", "precision_at_k", "recall_at_k", \
+            "precision_within_radius"}, default="mean_average_precision"
+        The figure of merit.
+    packed : bool, default=False
+        Whether the estimator gives packed codes.
+    **metric_params
+        Further arguments of the metric: ``k``, ``top_k`` or ``radius``.
+
+    Returns
+    -------
+    scorer : RetrievalScorer
+        Callable as ``scorer(estimator, X, y)``. With metadata routing,
+        ``.set_score_request(task=True)`` lets `task` through.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is none of the names.
+
+    Examples
+    --------
+    >>> from sktgsh.metrics import make_retrieval_scorer
+    >>> make_retrieval_scorer("precision_at_k", k=5)
+    RetrievalScorer(metric='precision_at_k', metric_params={'k': 5})
+    """
+    if metric not in METRICS:
+        raise ValueError(f"metric={metric!r}; expected one of {sorted(METRICS)}")
+    return RetrievalScorer(metric, packed=packed, metric_params=metric_params or None)

@@ -1,0 +1,117 @@
+"""The learned part of the network: a context and a strength, read out by frozen weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .random import generator
+
+
+def apply_weights(weights: Tensor, hidden: Tensor) -> Tensor:
+    """Weighted sums of hidden activity: (n_outputs, batch).
+
+    `weights` of shape (n_outputs, n_hidden) see all hidden units. `weights` of shape
+    (n_outputs, n_hidden / n_outputs) see a block of units each.
+    """
+    n_outputs, width = weights.shape
+    if width == len(hidden):
+        return weights @ hidden
+    blocks = hidden.view(n_outputs, width, -1)
+    return torch.bmm(weights.unsqueeze(1), blocks).squeeze(1)
+
+
+class ModulatedHead(nn.Module):
+    """Modulate hidden activity, then read it out: ``outputs = projection (s * c * h)``.
+
+    Parameters
+    ----------
+    projection : Tensor of shape (n_outputs, n_hidden) or (n_outputs, units_per_output)
+        Frozen readout; see :func:`apply_weights`.
+    context : Tensor of shape (n_hidden,)
+        Where the context ``c`` starts.
+    strength : float
+        Where the strength ``s`` starts.
+    bias : Tensor of shape (n_bits,)
+        Where the bias of the bits starts.
+    codewords : Tensor of shape (n_classes, n_codebook_bits)
+        Target code of each class, -1 and +1.
+    codebook_bits : Tensor of shape (n_codebook_bits,)
+        Which bits of a code spell the codeword.
+    encoder : torch.nn.Module or None
+        If given, `forward` takes samples; otherwise hidden activity.
+    mixing : Tensor of shape (n_bits, n_outputs), or None
+        Bits are ``mixing @ outputs``, and the first outputs are the scores of the classes.
+        None: outputs are the bits, and a class is scored by its codeword.
+    """
+
+    def __init__(
+        self,
+        projection: Tensor,
+        context: Tensor,
+        strength: float,
+        bias: Tensor,
+        codewords: Tensor,
+        codebook_bits: Tensor,
+        encoder: nn.Module | None = None,
+        mixing: Tensor | None = None,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("projection", projection)
+        self.register_buffer("codewords", codewords)
+        self.register_buffer("codebook_bits", codebook_bits)
+        self.register_buffer("mixing", mixing)
+        self.context = nn.Parameter(context.clone())
+        self.strength = nn.Parameter(torch.tensor(float(strength)))
+        self.bias = nn.Parameter(bias.clone())
+
+    def weights(self) -> Tensor:
+        """The projection with the modulation folded in: a product as small as the weights."""
+        return self.projection * (self.strength * self.context).view(-1, self.projection.shape[1])
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Bits before the threshold (batch, n_bits), and scores of the classes (batch, n_classes)."""
+        hidden = samples if self.encoder is None else self.encoder(samples)
+        outputs = apply_weights(self.weights(), hidden)
+        bits = (outputs if self.mixing is None else self.mixing @ outputs) + self.bias[:, None]
+        if self.mixing is not None:
+            return bits.T, outputs[: len(self.codewords)].T
+        scores = self.codewords @ torch.tanh(bits[self.codebook_bits])
+        return bits.T, 0.5 * scores.T
+
+
+def head_projection(head: str, n_bits: int, units_per_bit: int, *, seed: int) -> np.ndarray:
+    """Draw the frozen readout of a ``"block"`` or ``"dense"`` head.
+
+    Returns
+    -------
+    projection : ndarray, dtype float32
+        Shape (n_bits, units_per_bit) for ``"block"``: random signs. Shape (n_bits, n_hidden) for
+        ``"dense"``: Gaussian. Scaled so that a bit's value does not grow with the number of units.
+    """
+    n_hidden, rows = n_bits * units_per_bit, []
+    for bit in range(n_bits):
+        rng = generator(seed, f"head-{head}", bit)
+        if head == "block":
+            rows.append(rng.choice([-1.0, 1.0], size=units_per_bit) / np.sqrt(units_per_bit))
+        else:
+            rows.append(rng.standard_normal(n_hidden) / np.sqrt(n_hidden))
+    return np.stack(rows).astype(np.float32)
+
+
+def class_readout(labels: Sequence, n_hidden: int, *, seed: int) -> np.ndarray:
+    """Draw the frozen readout of a class, uniform within ``+-1 / sqrt(n_hidden)``, for each label.
+
+    A class's row depends on its label and the seed alone: later classes do not move it.
+    """
+    bound = 1 / np.sqrt(n_hidden)
+    rows = [
+        generator(seed, "readout", crc32(repr(label).encode())).uniform(-bound, bound, n_hidden)
+        for label in labels
+    ]
+    return np.stack(rows).astype(np.float32)

@@ -1,0 +1,32 @@
+"""Random draws that are the same on every machine, and nested in the number of bits.
+
+Each bit draws from a generator of its own, seeded by (seed, what is drawn, bit). The first 16 bits
+of a network of 64 bits are therefore the network of 16 bits, as long as a bit owns as many units.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+
+
+def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
+    """A PCG64 generator that depends on its arguments alone."""
+    sequence = np.random.SeedSequence([seed, crc32(purpose.encode()), index])
+    return np.random.Generator(np.random.PCG64(sequence))
+
+
+def sample_without_replacement(
+    n_population: int, n_samples: int, n_rows: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a set of `n_samples` different integers below `n_population` for each row.
+
+    Floyd's algorithm, over all rows at once: its cost does not depend on `n_population`.
+    """
+    chosen = np.empty((n_rows, n_samples), dtype=np.int64)
+    for taken, top in enumerate(range(n_population - n_samples, n_population)):
+        draw = rng.integers(0, top + 1, size=n_rows)
+        repeated = (chosen[:, :taken] == draw[:, None]).any(axis=1)
+        chosen[:, taken] = np.where(repeated, top, draw)
+    return chosen

@@ -1,0 +1,153 @@
+"""Which task does a sample come from? A density of each task, learned beside its modulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+
+# Beyond this many classes a covariance for each would outweigh the modulation itself.
+_MOST_CLASS_COVARIANCES = 32
+_RIDGE = 1e-3
+
+
+def _log_normal(values: np.ndarray, mean: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Log density up to a constant of `values` under a normal with Cholesky `factor`."""
+    standard = solve_triangular(factor, (values - mean).T, lower=True, check_finite=False)
+    return -0.5 * (standard**2).sum(axis=0) - np.log(np.diag(factor)).sum()
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    width = len(covariance)
+    ridge = _RIDGE * max(np.trace(covariance) / max(width, 1), _RIDGE)
+    return np.linalg.cholesky(covariance + ridge * np.eye(width))
+
+
+@dataclass(frozen=True)
+class TaskDensity:
+    """Density of the outputs that a task's samples give under the task's own modulation.
+
+    A sample of class c has outputs from a normal distribution around the class's mean, with a
+    covariance shared by the classes, and coordinates along the encoder's principal axes from
+    another, with a covariance of its own. The task's density is the mixture over its classes.
+
+    Attributes
+    ----------
+    output_means : ndarray of shape (n_classes, n_bits)
+    output_factor : ndarray of shape (n_bits, n_bits)
+        Cholesky factor of the outputs' covariance.
+    axis_means : ndarray of shape (n_classes, n_axes)
+    axis_factors : ndarray of shape (n_classes or 1, n_axes, n_axes)
+        Cholesky factors.
+    log_priors : ndarray of shape (n_classes,)
+    mean, deviation : float
+        Of the log density of the task's own training rows.
+    threshold : float
+        The log density that 1 % of the task's own training rows fall below.
+    """
+
+    output_means: np.ndarray
+    output_factor: np.ndarray
+    axis_means: np.ndarray
+    axis_factors: np.ndarray
+    log_priors: np.ndarray
+    mean: float = 0.0
+    deviation: float = 0.0
+    threshold: float = -np.inf
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, in bytes."""
+        arrays = (self.output_means, self.output_factor, self.axis_means, self.axis_factors)
+        return sum(array.nbytes for array in arrays) + self.log_priors.nbytes
+
+    @classmethod
+    def fit(cls, outputs: np.ndarray, axes: np.ndarray, labels: np.ndarray) -> TaskDensity:
+        """Estimate from rows of one task.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_rows, n_bits)
+            Values of the bits before the threshold.
+        axes : ndarray of shape (n_rows, n_axes)
+            Coordinates along the encoder's principal axes.
+        labels : ndarray of shape (n_rows,)
+            Class labels.
+        """
+        classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        members = [index == position for position in range(len(classes))]
+        output_means = np.stack([outputs[rows].mean(axis=0) for rows in members])
+        axis_means = np.stack([axes[rows].mean(axis=0) for rows in members])
+        residual, offset = outputs - output_means[index], axes - axis_means[index]
+        pooled = offset.T @ offset / len(offset)
+        n_axes = axes.shape[1]
+        factors = [_factor(pooled)]
+        if len(classes) <= _MOST_CLASS_COVARIANCES:
+            # Few rows say little about n_axes ** 2 numbers: lean on the pooled covariance.
+            factors = [
+                _factor(
+                    (offset[rows].T @ offset[rows] + 2 * n_axes * pooled)
+                    / (rows.sum() + 2 * n_axes)
+                )
+                for rows in members
+            ]
+        density = cls(
+            output_means.astype(np.float32),
+            _factor(residual.T @ residual / len(residual)).astype(np.float32),
+            axis_means.astype(np.float32),
+            np.stack(factors).astype(np.float32),
+            np.log(counts / counts.sum()).astype(np.float32),
+        )
+        own = density.log_density(outputs, axes)
+        return cls(
+            density.output_means,
+            density.output_factor,
+            density.axis_means,
+            density.axis_factors,
+            density.log_priors,
+            mean=float(own.mean()),
+            deviation=float(own.std()),
+            threshold=float(np.quantile(own, 0.01)),
+        )
+
+    def log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
+        """Log density of each row, up to a constant that is the same for all tasks."""
+        outputs, axes = outputs.astype(np.float64), axes.astype(np.float64)
+        parts = []
+        for position, prior in enumerate(self.log_priors):
+            factor = self.axis_factors[position if len(self.axis_factors) > 1 else 0]
+            parts.append(
+                prior
+                + _log_normal(outputs, self.output_means[position], self.output_factor)
+                + _log_normal(axes, self.axis_means[position], factor)
+            )
+        return logsumexp(np.stack(parts), axis=0)
+
+    def is_unknown(self, log_density: np.ndarray, n_rows: int = 1) -> np.ndarray:
+        """Whether the mean log density of `n_rows` rows is too low for rows of this task."""
+        if n_rows == 1:
+            return log_density < self.threshold
+        return log_density < self.mean - 2.33 * self.deviation / np.sqrt(n_rows)
+
+
+def posterior(log_densities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities of the tasks, (n_rows, n_tasks), all equally likely beforehand."""
+    scaled = log_densities / temperature
+    return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
+
+
+def calibrate_temperature(log_densities: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature under which the posterior is as likely as it can be on known rows.
+
+    Outputs of different bits share their noise, so that plain probabilities are too sure of
+    themselves (Guo et al., ICML 2017).
+    """
+    candidates = 2.0 ** np.arange(-2, 8, 0.25)
+    rows = np.arange(len(truth))
+    likelihood = [
+        np.log(posterior(log_densities, temperature)[rows, truth] + 1e-12).mean()
+        for temperature in candidates
+    ]
+    return float(candidates[int(np.argmax(likelihood))])
