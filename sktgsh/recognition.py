@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 # Beyond this many classes a covariance for each would outweigh the modulation itself.
 _MOST_CLASS_COVARIANCES = 32
 _RIDGE = 1e-3
+TEMPERATURES = 2.0 ** np.arange(-2, 8, 0.25)
 
 
 def _log_normal(values: np.ndarray, mean: np.ndarray, factor: np.ndarray) -> np.ndarray:
@@ -46,6 +49,8 @@ class TaskDensity:
         Of the log density of the task's own training rows.
     threshold : float
         The log density that 1 % of the task's own training rows fall below.
+    likelihood : ndarray of shape (n_temperatures,)
+        Mean log probability with which the task's rows are recognised among others, by temperature.
     """
 
     output_means: np.ndarray
@@ -56,6 +61,7 @@ class TaskDensity:
     mean: float = 0.0
     deviation: float = 0.0
     threshold: float = -np.inf
+    likelihood: np.ndarray = field(default_factory=lambda: np.zeros(len(TEMPERATURES)))
 
     @property
     def nbytes(self) -> int:
@@ -101,16 +107,26 @@ class TaskDensity:
             np.log(counts / counts.sum()).astype(np.float32),
         )
         own = density.log_density(outputs, axes)
-        return cls(
-            density.output_means,
-            density.output_factor,
-            density.axis_means,
-            density.axis_factors,
-            density.log_priors,
+        return replace(
+            density,
             mean=float(own.mean()),
             deviation=float(own.std()),
             threshold=float(np.quantile(own, 0.01)),
         )
+
+    def calibrated(self, log_densities: np.ndarray) -> TaskDensity:
+        """Record how surely the task's rows are recognised.
+
+        Parameters
+        ----------
+        log_densities : ndarray of shape (n_rows, n_tasks)
+            Of rows of this task, whose own density is the first column.
+        """
+        likelihood = [
+            np.log(posterior(log_densities, temperature)[:, 0] + 1e-12).mean()
+            for temperature in TEMPERATURES
+        ]
+        return replace(self, likelihood=np.array(likelihood))
 
     def log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """Log density of each row, up to a constant that is the same for all tasks."""
@@ -125,11 +141,10 @@ class TaskDensity:
             )
         return logsumexp(np.stack(parts), axis=0)
 
-    def is_unknown(self, log_density: np.ndarray, n_rows: int = 1) -> np.ndarray:
+    def is_unknown(self, log_density: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
         """Whether the mean log density of `n_rows` rows is too low for rows of this task."""
-        if n_rows == 1:
-            return log_density < self.threshold
-        return log_density < self.mean - 2.33 * self.deviation / np.sqrt(n_rows)
+        of_groups = self.mean - 2.33 * self.deviation / np.sqrt(n_rows)
+        return log_density < np.where(n_rows == 1, self.threshold, of_groups)
 
 
 def posterior(log_densities: np.ndarray, temperature: float) -> np.ndarray:
@@ -138,16 +153,53 @@ def posterior(log_densities: np.ndarray, temperature: float) -> np.ndarray:
     return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
 
 
-def calibrate_temperature(log_densities: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature under which the posterior is as likely as it can be on known rows.
+class TaskRecognition:
+    """Which of several tasks do rows come from?
 
     Outputs of different bits share their noise, so that plain probabilities are too sure of
-    themselves (Guo et al., ICML 2017).
+    themselves. They are tempered (Guo et al., ICML 2017): by the temperature under which the
+    tasks' own training rows were most likely recognised.
+
+    Parameters
+    ----------
+    densities : sequence of TaskDensity
+        One a task.
     """
-    candidates = 2.0 ** np.arange(-2, 8, 0.25)
-    rows = np.arange(len(truth))
-    likelihood = [
-        np.log(posterior(log_densities, temperature)[rows, truth] + 1e-12).mean()
-        for temperature in candidates
-    ]
-    return float(candidates[int(np.argmax(likelihood))])
+
+    def __init__(self, densities: Sequence[TaskDensity]):
+        self.densities = list(densities)
+        likelihood = np.sum([density.likelihood for density in densities], axis=0)
+        self.temperature = float(TEMPERATURES[int(np.argmax(likelihood))])
+
+    def recognise(
+        self, log_densities: np.ndarray, groups: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Index of the task, its probability, and whether it is unlikely, of each row.
+
+        Parameters
+        ----------
+        log_densities : ndarray of shape (n_rows, n_tasks)
+        groups : array-like of shape (n_rows,), optional
+            Rows of one group share their task.
+        """
+        n_rows = np.ones(len(log_densities))
+        if groups is not None:
+            groups = np.asarray(groups)
+            if groups.shape != n_rows.shape:
+                raise ValueError(
+                    f"groups has shape {groups.shape} for {len(n_rows)} rows of X; "
+                    "give one label per row"
+                )
+            _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+            sums = np.zeros((len(sizes), log_densities.shape[1]))
+            np.add.at(sums, member, log_densities)
+            log_densities, n_rows = sums[member], sizes[member]
+        best = log_densities.argmax(axis=1)
+        rows = np.arange(len(best))
+        scores = posterior(log_densities, self.temperature)[rows, best]
+        unlikely = np.zeros(len(best), bool)
+        for task in np.unique(best):
+            own = best == task
+            mean = log_densities[own, task] / n_rows[own]
+            unlikely[own] = self.densities[task].is_unknown(mean, n_rows[own])
+        return best, scores, unlikely

@@ -71,11 +71,17 @@ class SparseExpansion(nn.Module):
         self.register_buffer("inhibition", inhibition)
         self.register_buffer("all_features", torch.arange(n_features))
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (batch, n_features) to hidden activity (n_hidden, batch)."""
+    def forward(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
+        """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch)."""
         rows = features.T.contiguous()
+        n_hidden = self.n_hidden if n_hidden is None else n_hidden
+        n_connections = n_hidden * (len(self.indices) // self.n_hidden)
         hidden = F.embedding_bag(
-            self.indices, rows, self.offsets, mode="sum", per_sample_weights=self.signs
+            self.indices[:n_connections],
+            rows,
+            self.offsets[:n_hidden],
+            mode="sum",
+            per_sample_weights=None if self.signs is None else self.signs[:n_connections],
         )
         if self.inhibition is not None:
             hidden -= F.embedding_bag(
@@ -107,6 +113,6 @@ class DenseExpansion(nn.Module):
         scaled = np.concatenate(weights) / np.sqrt(n_features)
         self.register_buffer("weight", torch.from_numpy(scaled.astype(np.float32)))
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (batch, n_features) to hidden activity (n_hidden, batch)."""
-        return (self.weight @ features.T).relu_()
+    def forward(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
+        """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch)."""
+        return (self.weight[:n_hidden] @ features.T).relu_()

@@ -76,7 +76,10 @@ class ModulatedHead(nn.Module):
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Bits before the threshold (batch, n_bits), and scores of the classes (batch, n_classes)."""
-        hidden = samples if self.encoder is None else self.encoder(samples)
+        return self.read(samples if self.encoder is None else self.encoder(samples))
+
+    def read(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Bits and scores, as `forward`, from hidden activity (n_hidden, batch)."""
         outputs = apply_weights(self.weights(), hidden)
         bits = (outputs if self.mixing is None else self.mixing @ outputs) + self.bias[:, None]
         if self.mixing is not None:

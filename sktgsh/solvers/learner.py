@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,9 @@ from .sgd import to_numpy, train_head
 
 # Columns of one product for the Gram matrices; sums over more rows are in float64.
 GRAM_ROWS = 1024
-# Rows that a task's density is estimated from.
+# Rows that a task's density is estimated from, and rows that its confidence is calibrated on.
 DENSITY_ROWS = 10_000
+CALIBRATION_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -67,99 +68,120 @@ class BitLayout:
 
 @dataclass
 class Rows:
-    """Rows of one task: positions in X, class labels, weights."""
+    """Training rows: positions in X, and the class label and weight of each."""
 
     X: Any
     positions: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None
 
+    def take(self, chosen: np.ndarray) -> Rows:
+        """Some of the rows."""
+        weight = None if self.sample_weight is None else self.sample_weight[chosen]
+        return Rows(self.X, self.positions[chosen], self.y[chosen], weight)
+
     def sample(self, n_rows: int, seed: int) -> Rows:
         """At most `n_rows` of the rows, drawn without replacement, in their order."""
         if len(self.positions) <= n_rows:
             return self
-        drawn = np.sort(
-            generator(seed, "sample").choice(len(self.positions), n_rows, replace=False)
-        )
-        return Rows(self.X, self.positions[drawn], self.y[drawn], None)
+        drawn = generator(seed, "sample").choice(len(self.positions), n_rows, replace=False)
+        return self.take(np.sort(drawn))
 
 
-@dataclass
 class TaskLearner:
-    """Everything that learning a task needs and that no task changes.
+    """Everything that learning and reading a task needs and that no task changes.
 
-    Attributes
+    Parameters
     ----------
     encoder : FrozenEncoder
     layout : BitLayout
     head : {"block", "dense", "readout"}
-    solver : {"ridge", "sgd", "ridge+sgd"}
-    loss : str
-        See :class:`~sktgsh.networks.CodewordLoss`.
-    alpha : float or sequence of float
-        Ridge penalty, or a grid to choose it from.
-    codewords : {"learned", "hadamard", "random"}
     seed : int
     device : torch.device
-    training : dict
-        Further arguments of :func:`~sktgsh.solvers.sgd.train_head`.
     """
 
-    encoder: FrozenEncoder
-    layout: BitLayout
-    head: str
-    solver: str
-    loss: str
-    alpha: Any
-    codewords: str
-    seed: int
-    device: torch.device
-    training: dict = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.encoder.to(self.device)
+    def __init__(
+        self, encoder: FrozenEncoder, layout: BitLayout, head: str, seed: int, device: torch.device
+    ):
+        self.encoder = encoder.to(device)
+        self.layout, self.seed, self.device = layout, seed, device
         self.projection = None
-        if self.head != "readout":
+        if head != "readout":
             self.projection = head_projection(
-                self.head, self.layout.n_bits, self.layout.units_per_bit, seed=self.seed
+                head, layout.n_bits, layout.units_per_bit, seed=seed
             )
 
-    # -- streaming -------------------------------------------------------------------------------
+    def to(self, device: torch.device) -> TaskLearner:
+        """Move to another device, in place."""
+        self.encoder.to(device)
+        self.device = device
+        return self
+
+    # -- reading ---------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def iter_hidden(
+    def iter_features(
         self, X: Any, positions: np.ndarray | None = None
-    ) -> Iterator[tuple[np.ndarray, Tensor, Tensor]]:
-        """Yield (rows, hidden activity, coordinates along the axes) of full batches."""
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield (rows, features) of full batches; see :func:`~sktgsh.encoding.iter_batches`."""
         for rows, samples in iter_batches(X, positions):
-            features = self.encoder.features(samples.to(self.device))
-            yield rows, self.encoder.expansion(features), self.encoder.structure(features)
+            yield rows, self.encoder.features(samples.to(self.device))
 
-    def weights(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def iter_bits(
+        self, X: Any, positions: np.ndarray | None, modulation: Modulation, n_bits: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (rows, values of the first bits before the threshold), batch by batch."""
+        weights, bias = self._weights(modulation)
+        weights, bias = weights[:n_bits], bias[:n_bits, None]
+        # A block head reads a prefix of the code from a prefix of the hidden units.
+        n_hidden = n_bits * weights.shape[1] if self._is_block(weights) else None
+        for rows, features in self.iter_features(X, positions):
+            hidden = self.encoder.expansion(features, n_hidden)
+            values = apply_weights(weights, hidden) + bias
+            yield rows, values.T[: len(rows)].cpu().numpy()
+
+    def class_scores(self, X: Any, positions: np.ndarray, modulation: Modulation) -> np.ndarray:
+        """How well each class fits, (n_rows, n_classes)."""
+        head = self._head(modulation)
+        scores = np.empty((len(positions), len(modulation.classes)), np.float32)
+        with torch.no_grad():
+            for rows, features in self.iter_features(X, positions):
+                batch_scores = head.read(self.encoder.expansion(features))[1]
+                scores[rows] = batch_scores[: len(rows)].cpu().numpy()
+        return scores
+
+    @torch.no_grad()
+    def log_densities(self, X: Any, modulations: Sequence[Modulation]) -> np.ndarray:
+        """Log density of each row under each task, (n_rows, n_tasks).
+
+        Rows are encoded once, whatever the number of tasks.
+        """
+        readouts = [self._weights(modulation) for modulation in modulations]
+        found = np.empty((X.shape[0], len(modulations)))
+        for rows, features in self.iter_features(X):
+            hidden = self.encoder.expansion(features)
+            axes = self.encoder.structure(features)[: len(rows)].cpu().numpy()
+            for task, (modulation, (weights, bias)) in enumerate(zip(modulations, readouts)):
+                values = (apply_weights(weights, hidden) + bias[:, None]).T
+                found[rows, task] = modulation.density.log_density(
+                    values[: len(rows)].cpu().numpy(), axes
+                )
+        return found
+
+    def _is_block(self, weights: Tensor) -> bool:
+        return weights.shape[1] == self.layout.units_per_bit < self.layout.n_hidden
+
+    def _weights(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
         """Readout with the modulation folded in, and the bias, as tensors on the device."""
         projection, mixing = self._readout(modulation.classes, modulation.codewords)
-        vector = modulation.vector.reshape(-1, projection.shape[1])
-        weights = projection * vector
+        weights = projection * modulation.vector.reshape(-1, projection.shape[1])
         if mixing is not None:
             weights = mixing @ weights
         return (
             torch.from_numpy(weights).to(self.device),
             torch.from_numpy(modulation.bias).to(self.device),
         )
-
-    @torch.no_grad()
-    def outputs(
-        self, X: Any, positions: np.ndarray, modulation: Modulation
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Values of the bits before the threshold, and coordinates along the axes, for some rows."""
-        weights, bias = self.weights(modulation)
-        values = np.empty((len(positions), self.layout.n_bits), np.float32)
-        axes = np.empty((len(positions), len(self.encoder.axes)), np.float32)
-        for rows, hidden, coordinates in self.iter_hidden(X, positions):
-            bits = apply_weights(weights, hidden).T + bias
-            values[rows] = bits[: len(rows)].cpu().numpy()
-            axes[rows] = coordinates[: len(rows)].cpu().numpy()
-        return values, axes
 
     def _readout(
         self, classes: Sequence, codewords: np.ndarray
@@ -178,163 +200,152 @@ class TaskLearner:
             mixing[structure, n_classes + np.arange(len(structure))] = 1
         return rows, mixing
 
-    # -- closed form -----------------------------------------------------------------------------
+    def _head(self, modulation: Modulation) -> ModulatedHead:
+        projection, mixing = self._readout(modulation.classes, modulation.codewords)
+        head = ModulatedHead(
+            torch.from_numpy(projection),
+            torch.from_numpy(modulation.context),
+            modulation.strength,
+            torch.from_numpy(modulation.bias),
+            torch.from_numpy(modulation.codewords.astype(np.float32)),
+            torch.from_numpy(self.layout.codebook_bits),
+            encoder=self.encoder,
+            mixing=None if mixing is None else torch.from_numpy(mixing),
+        )
+        return head.to(self.device)
 
-    def needs_statistics(self, has_codebook: bool) -> bool:
-        """Whether closed-form sums are wanted: by the solver, or to learn a codebook."""
-        return "ridge" in self.solver or (self.codewords == "learned" and not has_codebook)
+    # -- learning --------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def add_statistics(
-        self, rows: Rows, classes: Sequence, known: RidgeStatistics | None
-    ) -> RidgeStatistics:
+    def add_statistics(self, rows: Rows, known: RidgeStatistics | None) -> RidgeStatistics:
         """Sufficient statistics of the rows, added to a copy of those known before."""
         n_bits, units = self.layout.n_bits, self.layout.units_per_bit
         n_structure = len(self.layout.structure_bits)
         statistics = known.copy() if known else RidgeStatistics(n_bits, units, n_structure)
-        index = {label: position for position, label in enumerate(classes)}
-        labels = np.array([index[label] for label in rows.y.tolist()])
+        classes, labels = np.unique(rows.y, return_inverse=True)
         block = torch.ones(n_bits, units + 1, GRAM_ROWS)
         targets = torch.zeros(GRAM_ROWS, n_structure)
         filled = done = 0
-
-        def flush() -> None:
-            span = slice(done, done + filled)
-            weight = None if rows.sample_weight is None else rows.sample_weight[span]
-            used = block if filled == GRAM_ROWS else block[:, :, :filled].contiguous()
-            statistics.add(used, labels[span], classes, weight, targets[:filled])
-
-        for batch, hidden, axes in self.iter_hidden(rows.X, rows.positions):
+        for batch, features in self.iter_features(rows.X, rows.positions):
             n_rows = len(batch)
             span = slice(filled, filled + n_rows)
-            block[:, :units, span] = hidden.view(n_bits, units, -1)[:, :, :n_rows].cpu()
-            targets[span, : axes.shape[1]] = axes[:n_rows, :n_structure].cpu()
+            hidden = self.encoder.expansion(features).view(n_bits, units, -1)
+            block[:, :units, span] = hidden[:, :, :n_rows].cpu()
+            if n_structure:
+                axes = self.encoder.structure(features)[:n_rows, :n_structure].cpu()
+                targets[span, : axes.shape[1]] = axes
             filled += n_rows
-            if filled + n_rows > GRAM_ROWS:
-                flush()
+            if filled == GRAM_ROWS or batch[-1] + 1 == len(rows.y):
+                span = slice(done, done + filled)
+                weight = None if rows.sample_weight is None else rows.sample_weight[span]
+                used = block if filled == GRAM_ROWS else block[:, :, :filled].contiguous()
+                statistics.add(used, labels[span], classes.tolist(), weight, targets[:filled])
                 done, filled = done + filled, 0
-        if filled:
-            flush()
         return statistics
 
-    def _solve(
-        self, problem: CentredProblem, codewords: np.ndarray
-    ) -> tuple[np.ndarray, float, np.ndarray, float]:
-        layout = self.layout
-        right, sums, squares = problem.targets(
-            codewords, layout.codebook_bits, layout.structure_bits
-        )
-        alphas = np.atleast_1d(np.asarray(self.alpha, dtype=float))
-        alpha = float(alphas[0])
-        if len(alphas) > 1:
-            errors = problem.generalised_cross_validation(right, squares, alphas)
-            alpha = float(alphas[int(np.argmin(errors))])
-        weights, bias = problem.solve(right, sums, alpha)
-        vector = weights / self.projection
-        return *normalised(vector.ravel()), bias.astype(np.float32), alpha
-
-    # -- a task ----------------------------------------------------------------------------------
-
-    def learn_codewords(
+    def choose_codewords(
         self,
         problem: CentredProblem | None,
-        codebook: np.ndarray,
-        known: Sequence,
-        labels: Sequence,
-        seed: int,
-    ) -> np.ndarray:
-        """Codebook with rows for the known labels, then for the new ones."""
-        if problem is None or len(known) or self.codewords != "learned":
-            return extend_codebook(codebook, known, labels, self.codewords, seed)
-        # Where units outnumber rows, anything can be fitted: judge ease with a firm penalty.
-        alpha = max(1e-3, float(np.max(self.alpha)))
-        explained = problem.explained(self.layout.codebook_bits, alpha)
-        order = [problem.classes.index(label) for label in labels if label in problem.classes]
-        learned = learn_codebook(
-            explained[:, order][:, :, order], problem.counts[order], seed
-        )
-        seen = [label for label in labels if label in problem.classes]
-        later = [label for label in labels if label not in problem.classes]
-        extended = extend_codebook(learned, seen, later, self.codewords, seed)
-        position = {label: row for row, label in enumerate(seen + later)}
-        return extended[[position[label] for label in labels]]
+        known: Mapping[Hashable, np.ndarray],
+        new: Sequence[Hashable],
+        kind: str,
+        alpha: float,
+    ) -> dict[Hashable, np.ndarray]:
+        """Codewords of the known classes, as they are, and of the new ones.
 
-    def learn(
+        Parameters
+        ----------
+        problem : CentredProblem or None
+            Of the task's rows; a codebook is learned from it where there is none yet.
+        known : mapping from class label to codeword
+        new : sequence of class labels
+        kind : {"learned", "hadamard", "random"}
+        alpha : float
+            Ridge penalty under which a dichotomy of the classes is judged easy or hard.
+        """
+        chosen = dict(known)
+        bits = self.layout.codebook_bits
+        if kind == "learned" and problem is not None and not known and len(bits):
+            # Where units outnumber rows anything can be fitted: judge with a firm penalty.
+            explained = problem.explained(bits, max(1e-3, alpha))
+            learned = learn_codebook(explained, problem.counts, self.seed)
+            chosen = dict(zip(problem.classes, learned))
+        later = [label for label in new if label not in chosen]
+        table = np.array(list(chosen.values()), np.int8).reshape(len(chosen), len(bits))
+        extended = extend_codebook(table, list(chosen), later, kind, self.seed)
+        return dict(zip([*chosen, *later], extended))
+
+    def start(
         self,
-        rows: Rows,
-        classes: Sequence,
+        problem: CentredProblem | None,
+        classes: Sequence[Hashable],
         codewords: np.ndarray,
-        statistics: RidgeStatistics | None,
+        alpha: float | Sequence[float],
         previous: Modulation | None,
+    ) -> Modulation:
+        """The closed form where there is a problem; else what was known before; else ones."""
+        if problem is not None:
+            return self._solve(problem, classes, codewords, alpha)
+        if previous is not None:
+            return replace(previous, classes=tuple(classes), codewords=codewords)
+        context = np.ones(self.layout.n_hidden, np.float32)
+        bias = np.zeros(self.layout.n_bits, np.float32)
+        return Modulation(context, 1.0, bias, tuple(classes), codewords)
+
+    def _solve(
+        self,
+        problem: CentredProblem,
+        classes: Sequence[Hashable],
+        codewords: np.ndarray,
+        alpha: float | Sequence[float],
+    ) -> Modulation:
+        by_class = dict(zip(classes, codewords))
+        right, sums, squares = problem.targets(
+            np.stack([by_class[label] for label in problem.classes]),
+            self.layout.codebook_bits,
+            self.layout.structure_bits,
+        )
+        alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
+        chosen = float(alphas[0])
+        if len(alphas) > 1:
+            errors = problem.generalised_cross_validation(right, squares, alphas)
+            chosen = float(alphas[int(np.argmin(errors))])
+        weights, bias = problem.solve(right, sums, chosen)
+        context, strength = normalised((weights / self.projection).ravel())
+        return Modulation(
+            context, strength, bias.astype(np.float32), tuple(classes), codewords, chosen
+        )
+
+    def polish(
+        self, rows: Rows, start: Modulation, loss: str, training: Mapping[str, Any]
     ) -> tuple[Modulation, list[dict]]:
-        """Learn the modulation of a task.
+        """Gradient steps from `start`; also one entry of history an epoch.
 
         Parameters
         ----------
         rows : Rows
-            New rows of the task.
-        classes : sequence
-            Labels of all the task's classes, and `codewords` their codes.
-        codewords : ndarray of shape (n_classes, n_codebook_bits)
-        statistics : RidgeStatistics or None
-            Of all rows of the task, the new ones included.
-        previous : Modulation or None
-            What was learned of the task before; gradient steps go on from there.
-
-        Returns
-        -------
-        modulation : Modulation
-        history : list of dict
-            One entry an epoch of gradient steps.
+        start : Modulation
+        loss : str
+            See :class:`~sktgsh.networks.CodewordLoss`.
+        training : mapping
+            Further arguments of :func:`~sktgsh.solvers.sgd.train_head`.
         """
-        n_hidden, alpha = self.layout.n_hidden, float("nan")
-        if "ridge" in self.solver:
-            context, strength, bias, alpha = self._solve(statistics.centred(), codewords)
-        elif previous is not None:
-            context, strength, bias = previous.context, previous.strength, previous.bias
-        else:
-            context, strength = np.ones(n_hidden, np.float32), 1.0
-            bias = np.zeros(self.layout.n_bits, np.float32)
-        learned = Modulation(context, strength, bias, tuple(classes), codewords, alpha)
-        history: list[dict] = []
-        if "sgd" in self.solver:
-            learned, history = self._polish(rows, learned)
-        return self._with_density(rows, learned, previous), history
-
-    def _polish(self, rows: Rows, start: Modulation) -> tuple[Modulation, list[dict]]:
-        layout = self.layout
-        codewords = torch.from_numpy(start.codewords.astype(np.float32))
-        codebook_bits = torch.from_numpy(layout.codebook_bits)
-        projection, mixing = self._readout(start.classes, start.codewords)
-        head = ModulatedHead(
-            torch.from_numpy(projection),
-            torch.from_numpy(start.context),
-            start.strength,
-            torch.from_numpy(start.bias),
-            codewords,
-            codebook_bits,
-            encoder=self.encoder,
-            mixing=None if mixing is None else torch.from_numpy(mixing),
+        layout, head = self.layout, self._head(start)
+        criterion = CodewordLoss(
+            loss, head.codewords, head.codebook_bits, torch.from_numpy(layout.structure_bits)
         )
-        loss = CodewordLoss(
-            self.loss, codewords, codebook_bits, torch.from_numpy(layout.structure_bits)
-        )
-        samples = torch.from_numpy(dense_rows(rows.X, rows.positions))
         history = train_head(
             head,
-            loss,
-            samples,
+            criterion,
+            torch.from_numpy(dense_rows(rows.X, rows.positions)),
             self._targets(rows, start.classes),
             device=str(self.device),
             seed=self.seed,
-            **self.training,
+            **training,
         )
         context, scale = normalised(to_numpy(head.context))
         strength = scale * float(head.strength.detach())
-        learned = Modulation(
-            context, strength, to_numpy(head.bias), start.classes, start.codewords, start.alpha
-        )
-        return learned, history
+        return replace(start, context=context, strength=strength, bias=to_numpy(head.bias)), history
 
     def _targets(self, rows: Rows, classes: Sequence) -> Tensor:
         """Class index, weight and structure targets of each row, as the loss takes them."""
@@ -345,29 +356,39 @@ class TaskLearner:
         weight = rows.sample_weight
         targets[:, 1] = 1.0 if weight is None else torch.from_numpy(weight.astype(np.float32))
         if n_structure:
-            with torch.no_grad():
-                for batch, samples in iter_batches(rows.X, rows.positions):
-                    axes = self.encoder.structure(self.encoder.features(samples.to(self.device)))
-                    used = axes[: len(batch), :n_structure].cpu()
-                    targets[batch[0] : batch[-1] + 1, 2 : 2 + used.shape[1]] = used
+            for batch, features in self.iter_features(rows.X, rows.positions):
+                axes = self.encoder.structure(features)[: len(batch), :n_structure].cpu()
+                targets[batch[0] : batch[-1] + 1, 2 : 2 + axes.shape[1]] = axes
         return targets
 
-    def _with_density(
-        self, rows: Rows, learned: Modulation, previous: Modulation | None
+    def with_density(
+        self,
+        rows: Rows,
+        learned: Modulation,
+        previous: Modulation | None,
+        rivals: Sequence[Modulation],
     ) -> Modulation:
-        """Add the density; a later chunk with fewer rows than the first does not replace it."""
+        """Add the density that task inference needs, calibrated against `rivals`.
+
+        A later chunk that lacks a class does not replace what was known.
+        """
         drawn = rows.sample(DENSITY_ROWS, self.seed)
-        if previous is not None and set(drawn.y.tolist()) < set(learned.classes):
-            density = previous.density
-        else:
-            outputs, axes = self.outputs(drawn.X, drawn.positions, learned)
-            density = TaskDensity.fit(outputs, axes, drawn.y)
-        return Modulation(
-            learned.context,
-            learned.strength,
-            learned.bias,
-            learned.classes,
-            learned.codewords,
-            learned.alpha,
-            density,
+        known = previous.density if previous is not None else None
+        if known is not None and set(drawn.y.tolist()) < set(learned.classes):
+            return replace(learned, density=known)
+        outputs = np.empty((len(drawn.positions), self.layout.n_bits), np.float32)
+        for batch, values in self.iter_bits(drawn.X, drawn.positions, learned, self.layout.n_bits):
+            outputs[batch] = values
+        axes = np.concatenate(
+            [
+                self.encoder.structure(features)[: len(batch)].cpu().numpy()
+                for batch, features in self.iter_features(drawn.X, drawn.positions)
+            ]
         )
+        density = TaskDensity.fit(outputs, axes, drawn.y)
+        learned = replace(learned, density=density)
+        if rivals:
+            few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
+            against = self.log_densities(few.X[few.positions], [learned, *rivals])
+            learned = replace(learned, density=density.calibrated(against))
+        return learned

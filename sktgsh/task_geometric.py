@@ -1,0 +1,829 @@
+"""The flagship: one frozen random network, and a small learned modulation for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from tqdm.auto import tqdm
+
+from .base import HasherMixin
+from .codebooks import CODEWORDS
+from .encoding import build_encoder
+from .modulation import Modulation
+from .networks import apply_weights
+from .networks.losses import LOSSES
+from .recognition import TaskRecognition
+from .reconstruction import reconstruct_class
+from .solvers.learner import BitLayout, Rows, TaskLearner
+from .solvers.sgd import OPTIMIZERS
+from .tasks import (
+    INFER,
+    check_known,
+    check_same_kind,
+    check_task,
+    iter_tasks,
+    name_some,
+    split_task_column,
+)
+
+# Samples stay as they come; batches are converted one by one.
+_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
+UNITS_PER_BIT = 256
+
+
+def resolve_device(device: str) -> torch.device:
+    """``"auto"`` is a GPU where there is one, the CPU elsewhere."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+class TaskGeometricHasher(HasherMixin, BaseEstimator):
+    """Task-specific geometric sensitive hashing.
+
+    Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,
+    and a fixed `head` reads bits from these. For each task, only a modulation is learned between
+    the two: a context (one value a hidden unit) and a strength. A new task therefore costs
+    kilobytes and seconds, and no code of an older task ever changes.
+
+    Parameters
+    ----------
+    n_bits : int, default=32
+        Length of a code.
+    encoder : {"fly", "gaussian", "conv"} or torch.nn.Module, default="fly"
+        How samples reach the hidden units.
+
+        - ``"fly"``: each unit sums `n_inputs` random features; lateral inhibition.
+        - ``"gaussian"``: each unit is a dense Gaussian projection.
+        - ``"conv"``: random convolutions, pooled and standardised, then a sparse signed expansion.
+          For images; needs `image_shape`.
+        - a module that maps (batch, n_features), or (batch, \\*image_shape) where that is given, to
+          features: a pretrained backbone, say. It is frozen; its features are standardised and
+          expanded as those of ``"conv"``.
+    n_hidden : int, optional
+        Number of hidden units, rounded down to a multiple of `n_bits`. By default 256 a bit: then
+        longer codes are better codes, and a short code is the prefix of a long one.
+    n_inputs : int, default=7
+        Features that a sparse hidden unit sums.
+    image_shape : tuple of int, optional
+        (height, width) or (height, width, channels) of an image that is a row of X.
+    head : {"block", "dense", "readout"}, default="block"
+        The frozen readout. ``"block"``: each bit has hidden units of its own. ``"dense"``: each bit
+        sees all of them. ``"readout"``: random class scores, spelled out as codewords (the
+        published FlyNet). The last two need ``solver="sgd"``.
+    codebook : {"shared", "per_task"}, default="shared"
+        Whether a class has the same target code in all tasks, so that codes can be compared across
+        tasks, or one of its own in each task.
+    codewords : {"learned", "hadamard", "random"}, default="learned"
+        How target codes are chosen: from the data of the first task (which classes are easily told
+        apart, and which must be kept apart), with largest distances, or at random by class label.
+    structure_bits : float, default=0.0
+        Share of the bits that follow the directions of largest variance of the frozen features in
+        place of a codeword. They find classes that no task was trained on.
+    solver : {"ridge", "sgd", "ridge+sgd"}, default="ridge"
+        Closed form, gradient steps, or gradient steps that start from the closed form.
+    alpha : float or sequence of float, default=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+        Ridge penalty, in units of the mean variance of the hidden units. From a sequence, the best
+        by generalised cross-validation is taken, for each task.
+    loss : {"joint", "hinge", "squared_hinge", "cross_entropy"}, default="joint"
+        What gradient steps minimise; see :class:`sktgsh.networks.CodewordLoss`.
+    max_epochs : int, default=4
+        Epochs of gradient steps.
+    lr : float, default=0.05
+        Step size; the largest of the schedule.
+    lr_schedule : {"one_cycle"} or None, default="one_cycle"
+        Schedule of the step size.
+    batch_size : int, default=256
+        Rows of a gradient step.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or class, default="adam"
+        Optimizer of the gradient steps.
+    callbacks : list of skorch callbacks, optional
+        Called during gradient steps.
+    warm_start : bool, default=False
+        Let `fit` keep the network and the tasks learned before; tasks in the new data are learned
+        afresh.
+    task_column : int or str, optional
+        The column of X that holds the task, where it is not given as `task`.
+    open_tasks : int, default=8
+        How many tasks, the last ones learned, keep the sums that the closed form needs to take more
+        rows in `partial_fit`. They are about ``8 * n_hidden ** 2 / n_bits`` bytes a task, and are
+        never part of a pickle.
+    packed : bool, default=False
+        Give eight bits in a byte, in the order of :func:`numpy.packbits`.
+    device : str, default="auto"
+        A torch device; ``"auto"`` takes a GPU where there is one.
+    random_state : int, RandomState instance or None, default=None
+        Of everything that is drawn.
+    verbose : int, default=0
+        1 shows a progress bar over the tasks, 2 also skorch's table of epochs.
+
+    Attributes
+    ----------
+    tasks_ : ndarray of shape (n_tasks,)
+        Labels of the tasks, in the order in which they were learned.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels of all tasks, sorted.
+    contexts_ : ndarray of shape (n_tasks, n_hidden), dtype float32
+        Context of each task, of root mean square 1.
+    strengths_ : ndarray of shape (n_tasks,), dtype float32
+        Strength of each task.
+    biases_ : ndarray of shape (n_tasks, n_bits), dtype float32
+        Added to each bit's value before the threshold.
+    codebook_ : ndarray of shape (n_classes, n_bits) or (n_tasks, n_classes, n_bits), dtype int8
+        Target codes, -1 and +1; 0 in structure bits, and where a task lacks a class.
+    modulations_ : dict of Modulation
+        What was learned, by task.
+    history_ : dict of list
+        Epochs of the gradient steps of each task, as skorch recorded them.
+    n_bits_, n_hidden_ : int
+        Length of a code and number of hidden units.
+    n_features_in_ : int
+        Number of features; a `task_column` does not count.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names.
+
+    References
+    ----------
+    S. Hong and T. P. Pavlic, "Randomly weighted neuromodulation in neural networks facilitates
+    learning of manifolds common across tasks", UniReps 2023, arXiv 2401.02437.
+
+    Examples
+    --------
+    >>> from sktgsh import TaskGeometricHasher
+    >>> from sktgsh.datasets import load_digits_tasks
+    >>> X, y, task = load_digits_tasks(n_tasks=2)
+    >>> hasher = TaskGeometricHasher(n_bits=16, random_state=0).fit(X, y, task=task)
+    >>> hasher.transform(X[:3], task=task[:3]).shape
+    (3, 16)
+    """
+
+    _parameter_constraints: dict = {
+        "n_bits": [Interval(Integral, 1, None, closed="left")],
+        "encoder": [StrOptions({"fly", "gaussian", "conv"}), torch.nn.Module],
+        "n_hidden": [None, Interval(Integral, 1, None, closed="left")],
+        "n_inputs": [Interval(Integral, 1, None, closed="left")],
+        "image_shape": [None, "array-like"],
+        "head": [StrOptions({"block", "dense", "readout"})],
+        "codebook": [StrOptions({"shared", "per_task"})],
+        "codewords": [StrOptions(set(CODEWORDS))],
+        "structure_bits": [Interval(Real, 0, 1, closed="both")],
+        "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"})],
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "loss": [StrOptions(set(LOSSES))],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [None, StrOptions({"one_cycle"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "callbacks": [None, list],
+        "warm_start": ["boolean"],
+        "task_column": [None, Integral, str],
+        "open_tasks": [Interval(Integral, 0, None, closed="left")],
+        "packed": ["boolean"],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_bits: int = 32,
+        *,
+        encoder: str | torch.nn.Module = "fly",
+        n_hidden: int | None = None,
+        n_inputs: int = 7,
+        image_shape: tuple[int, ...] | None = None,
+        head: str = "block",
+        codebook: str = "shared",
+        codewords: str = "learned",
+        structure_bits: float = 0.0,
+        solver: str = "ridge",
+        alpha: float | Sequence[float] = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        loss: str = "joint",
+        max_epochs: int = 4,
+        lr: float = 0.05,
+        lr_schedule: str | None = "one_cycle",
+        batch_size: int = 256,
+        optimizer: str | type[torch.optim.Optimizer] = "adam",
+        callbacks: list | None = None,
+        warm_start: bool = False,
+        task_column: int | str | None = None,
+        open_tasks: int = 8,
+        packed: bool = False,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.n_bits = n_bits
+        self.encoder = encoder
+        self.n_hidden = n_hidden
+        self.n_inputs = n_inputs
+        self.image_shape = image_shape
+        self.head = head
+        self.codebook = codebook
+        self.codewords = codewords
+        self.structure_bits = structure_bits
+        self.solver = solver
+        self.alpha = alpha
+        self.loss = loss
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.task_column = task_column
+        self.open_tasks = open_tasks
+        self.packed = packed
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def flynet(cls, **params: Any) -> TaskGeometricHasher:
+        """The recipe as published: random class readout, cross-entropy, RMSprop, one epoch a task.
+
+        Parameters
+        ----------
+        **params
+            Override a setting, or add ``n_hidden`` (the paper takes 10 times the features),
+            ``random_state`` and so on.
+
+        Returns
+        -------
+        hasher : TaskGeometricHasher
+            Unfitted.
+        """
+        recipe: dict[str, Any] = dict(
+            encoder="fly",
+            head="readout",
+            codewords="hadamard",
+            solver="sgd",
+            loss="cross_entropy",
+            optimizer="rmsprop",
+            lr=1e-2,
+            lr_schedule=None,
+            batch_size=128,
+            max_epochs=1,
+        )
+        return cls(**(recipe | params))
+
+    # -- learning --------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> TaskGeometricHasher:
+        """Learn a modulation for each task in the data, one task after another.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        task : int, str or array-like of shape (n_samples,), optional
+            One task label for all rows, or one per row.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If X, y or task are malformed, or a task has a single class. The estimator then stays
+            as it was. After Ctrl-C it keeps the tasks that were finished.
+        """
+        fresh = not (self.warm_start and hasattr(self, "modulations_"))
+        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> TaskGeometricHasher:
+        """Learn new tasks, or go on with known ones: more rows, new classes.
+
+        With ``solver="ridge"`` a task is then as if all its rows had come at once. The codes of
+        tasks that are not in the data stay as they are, to the bit.
+
+        Parameters
+        ----------
+        X, y, task, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`, and if a task was closed that the closed form has to go on with.
+        """
+        fresh = not hasattr(self, "modulations_")
+        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=False)
+
+    def close_task(self, task: int | str) -> TaskGeometricHasher:
+        """Free the sums of a task that will not get more rows; its codes stay.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        check_is_fitted(self)
+        check_known(np.array([task]), list(self.modulations_))
+        self.statistics_.pop(task, None)
+        return self
+
+    def _learn(
+        self, X: Any, y: Any, task: Any, sample_weight: Any, *, fresh: bool, renew: bool
+    ) -> TaskGeometricHasher:
+        # Everything is learned on a draft, which replaces this estimator's state task by task: an
+        # error or Ctrl-C leaves what was there before.
+        draft = self._draft(fresh)
+        rows, labels = draft._check_training_rows(X, y, task, sample_weight, fresh, renew)
+        if fresh:
+            draft._build(rows, np.flatnonzero(labels == labels[0]))
+        todo = list(iter_tasks(labels))
+        for label, positions in tqdm(todo, desc="tasks", unit="task", disable=not self.verbose):
+            draft._learn_task(label, rows.take(positions), renew)
+            self.__dict__ = dict(draft.__dict__)
+        return self
+
+    def _draft(self, fresh: bool) -> TaskGeometricHasher:
+        draft = object.__new__(type(self))
+        draft.__dict__ = {
+            name: value.copy() if isinstance(value, dict) else value
+            for name, value in vars(self).items()
+            if not (fresh and name.endswith("_"))
+        }
+        return draft
+
+    def _check_training_rows(
+        self, X: Any, y: Any, task: Any, sample_weight: Any, fresh: bool, renew: bool
+    ) -> tuple[Rows, np.ndarray]:
+        self._check_combination()
+        X, task = self._split_task(X, task)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_DTYPES, reset=fresh)
+        check_classification_targets(y)
+        labels = check_task(task, X.shape[0])
+        known = {} if fresh else self.modulations_
+        check_same_kind(labels.tolist(), list(known))
+        if INFER in labels.tolist():
+            raise ValueError(f"task has the label {INFER!r}, which is reserved; rename that task")
+        kept = np.arange(X.shape[0])
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            kept = np.flatnonzero(weight > 0)
+            weight = weight[kept]
+        labels = labels[kept]
+        if not len(labels):
+            raise ValueError("sample_weight is 0 for every row; at least one must be positive")
+        for label, rows in iter_tasks(labels):
+            previous = None if renew else known.get(label)
+            classes = set(y[kept[rows]].tolist()) | set(previous.classes if previous else ())
+            if len(classes) < 2:
+                raise ValueError(
+                    f"task {label!r} has one class only, {classes.pop()!r} (n_samples={len(rows)}); "
+                    "at least 2 classes are needed to learn what tells them apart"
+                )
+            if previous and "ridge" in self.solver and label not in self.statistics_:
+                raise ValueError(
+                    f"task {label!r} is closed: the sums that solver={self.solver!r} needs to take "
+                    f"more rows were dropped. Fit it again from all its rows, keep more tasks open "
+                    f"(open_tasks={self.open_tasks}), or use solver='sgd'"
+                )
+        return Rows(X, kept, y[kept], weight), labels
+
+    def _check_combination(self) -> None:
+        """Raise ValueError for parameters that do not go together."""
+        if self.head != "block" and self.solver != "sgd":
+            raise ValueError(
+                f"head={self.head!r} has no closed form; use solver='sgd' or head='block' "
+                f"(got solver={self.solver!r})"
+            )
+        if self.n_hidden is not None and self.n_hidden < self.n_bits:
+            raise ValueError(
+                f"n_hidden={self.n_hidden} is less than n_bits={self.n_bits}; each bit needs at "
+                "least one hidden unit"
+            )
+        if self.encoder == "conv" and self.image_shape is None:
+            raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
+        if np.size(self.alpha) == 0 or np.min(np.asarray(self.alpha, dtype=float)) < 0:
+            raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
+
+    def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:
+        if self.task_column is None:
+            return X, task
+        if task is not None:
+            raise ValueError(
+                f"task was given beside task_column={self.task_column!r}; give one of them"
+            )
+        return split_task_column(X, self.task_column)
+
+    def _build(self, rows: Rows, first: np.ndarray) -> None:
+        """Draw the frozen network; its statistics come from the first task's rows."""
+        shape = None if self.image_shape is None else tuple(self.image_shape)
+        if shape is not None and int(np.prod(shape)) != rows.X.shape[1]:
+            raise ValueError(
+                f"image_shape={shape} has {int(np.prod(shape))} values, but X has "
+                f"{rows.X.shape[1]} features"
+            )
+        self.n_bits_ = int(self.n_bits)
+        units = UNITS_PER_BIT if self.n_hidden is None else self.n_hidden // self.n_bits
+        self.n_hidden_ = self.n_bits_ * units
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        device = resolve_device(self.device)
+        encoder = build_encoder(
+            self.encoder,
+            rows.X,
+            rows.positions[first],
+            n_bits=self.n_bits_,
+            units_per_bit=units,
+            n_inputs=self.n_inputs,
+            image_shape=shape,
+            nested=self.head != "readout",
+            seed=seed,
+            device=device,
+        )
+        self.learner_ = TaskLearner(
+            encoder, BitLayout(self.n_bits_, units, self.structure_bits), self.head, seed, device
+        )
+        self.modulations_: dict[Any, Modulation] = {}
+        self.history_: dict[Any, list] = {}
+        self.statistics_: dict[Any, Any] = {}
+        self.shared_codewords_: dict[Any, np.ndarray] = {}
+
+    def _learn_task(self, label: Any, rows: Rows, renew: bool) -> None:
+        learner = self.learner_
+        previous = None if renew else self.modulations_.get(label)
+        shared = self.codebook == "shared"
+        # A codebook that other tasks' codes depend on is only ever extended.
+        settled = shared and any(other != label for other in self.modulations_)
+        before = previous.classes if previous else ()
+        classes = sorted(set(before) | set(rows.y.tolist()), key=lambda c: (str(type(c)), c))
+        known = dict(self.shared_codewords_) if settled else {}
+        if not settled and previous is not None and "ridge" not in self.solver:
+            known = dict(zip(previous.classes, previous.codewords))
+        statistics = None
+        if "ridge" in self.solver or (self.codewords == "learned" and not known):
+            statistics = learner.add_statistics(
+                rows, self.statistics_.get(label) if previous is not None else None
+            )
+        problem = None if statistics is None else statistics.centred()
+        new = [c for c in classes if c not in known]
+        codewords = learner.choose_codewords(problem, known, new, self.codewords, self._alpha_max())
+        if shared:
+            self.shared_codewords_ = known | {c: codewords[c] for c in new}
+        start = learner.start(
+            problem if "ridge" in self.solver else None,
+            classes,
+            np.stack([codewords[c] for c in classes]),
+            self.alpha,
+            previous,
+        )
+        history: list[dict] = []
+        if "sgd" in self.solver:
+            start, history = learner.polish(rows, start, self.loss, self._training())
+        learned = learner.with_density(rows, start, previous, self._rivals(label))
+        self.modulations_[label] = learned
+        earlier = self.history_.get(label, []) if previous else []
+        self.history_[label] = earlier + history
+        self.statistics_.pop(label, None)
+        if "ridge" in self.solver:
+            self.statistics_[label] = statistics
+        for old in list(self.statistics_)[: max(0, len(self.statistics_) - self.open_tasks)]:
+            del self.statistics_[old]
+
+    def _alpha_max(self) -> float:
+        return float(np.max(self.alpha))
+
+    def _rivals(self, label: Any) -> list[Modulation]:
+        """The tasks that inference is calibrated against: the last few, whatever their number."""
+        others = [task for task in self.modulations_ if task != label]
+        return [self.modulations_[task] for task in others[-8:]]
+
+    def _training(self) -> dict[str, Any]:
+        return dict(
+            max_epochs=self.max_epochs,
+            lr=self.lr,
+            lr_schedule=self.lr_schedule,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            callbacks=self.callbacks,
+            verbose=max(0, int(self.verbose) - 1),
+        )
+
+    # -- codes -----------------------------------------------------------------------------------
+
+    def transform(self, X: ArrayLike, *, task: Any = None, n_bits: int | None = None) -> np.ndarray:
+        """Codes of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        task : int, str or array-like of shape (n_samples,), optional
+            One task label for all rows, or one per row. May be left out where a single task was
+            fitted. ``"infer"``: the task that :meth:`predict_task` finds for each row.
+        n_bits : int, optional
+            Give the first `n_bits` bits only, at their share of the cost.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_bits), dtype uint8
+            Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
+
+        Raises
+        ------
+        ValueError
+            If a task is unknown, or none is given where several were fitted.
+        """
+        n_bits = self._check_prefix(n_bits)
+        X, labels = self._check_new_rows(X, task)
+        width = -(-n_bits // 8) if self.packed else n_bits
+        codes = np.empty((X.shape[0], width), np.uint8)
+        for label, positions in iter_tasks(labels):
+            whole = len(positions) == X.shape[0]
+            batches = self.learner_.iter_bits(
+                X, None if whole else positions, self.modulations_[label], n_bits
+            )
+            for batch, values in batches:
+                bits = values > 0
+                rows = slice(batch[0], batch[-1] + 1) if whole else positions[batch]
+                codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+        return codes
+
+    def representation(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """The modulated hidden activity ``s * c * h(x)`` that bits are read from.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        representation : ndarray of shape (n_samples, n_hidden), dtype float32
+        """
+        check_is_fitted(self)
+        X, labels = self._check_new_rows(X, task)
+        values = np.empty((X.shape[0], self.n_hidden_), np.float32)
+        for label, positions in iter_tasks(labels):
+            vector = self.modulations_[label].vector
+            for batch, features in self.learner_.iter_features(X, positions):
+                hidden = self.learner_.encoder.expansion(features)[:, : len(batch)]
+                values[positions[batch]] = hidden.T.cpu().numpy() * vector
+        return values
+
+    def predict_class(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """The class whose codeword (or readout) fits each row best.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        check_is_fitted(self)
+        X, labels = self._check_new_rows(X, task)
+        found = np.empty(X.shape[0], dtype=self.classes_.dtype)
+        for label, positions in iter_tasks(labels):
+            modulation = self.modulations_[label]
+            scores = self.learner_.class_scores(X, positions, modulation)
+            found[positions] = np.array(modulation.classes)[scores.argmax(axis=1)]
+        return found
+
+    def predict_task(
+        self,
+        X: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        return_score: bool = False,
+        unknown: Any = None,
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Infer the task that rows come from.
+
+        Each task knows a density of its own samples' outputs; the task under which rows are most
+        likely is the answer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group are known to share their task, and are judged together.
+        return_score : bool, default=False
+            Also return the calibrated probability of the task that was found.
+        unknown : int or str, optional
+            The answer for rows that are less likely than nearly all (99 %) training rows of the
+            task that fits them best. By default every row gets a known task.
+
+        Returns
+        -------
+        tasks : ndarray of shape (n_samples,)
+            Task labels.
+        scores : ndarray of shape (n_samples,)
+            Probability of each answer among the known tasks; only if `return_score` is set.
+        """
+        check_is_fitted(self)
+        X = self._check_samples(self._split_task(X, None)[0] if self.task_column is not None else X)
+        best, scores, is_unknown = self._recognise(X, groups)
+        tasks = self.tasks_[best]
+        if unknown is not None:
+            tasks = tasks.astype(np.result_type(tasks.dtype, np.asarray(unknown).dtype))
+            tasks[is_unknown] = unknown
+        return (tasks, scores) if return_score else tasks
+
+    def reconstruct(
+        self,
+        label: Any,
+        task: Any = None,
+        *,
+        n_samples: int = 1,
+        noise: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """What a class looks like in a task: an approximate data-generating process.
+
+        Hidden activity is drawn around what the head reads as the class's code under the task's
+        modulation, and mapped back through the pseudo-inverse of the expansion.
+
+        Parameters
+        ----------
+        label : class label
+            A class of the task.
+        task : int or str, optional
+            May be left out where a single task was fitted.
+        n_samples : int, default=1
+            Number of samples to draw.
+        noise : float, default=0.0
+            Standard deviation of the noise on the hidden activity, as a share of its own.
+        random_state : int, RandomState instance or None, default=None
+            Of the noise.
+
+        Returns
+        -------
+        samples : ndarray of shape (n_samples, n_features), dtype float32
+            For ``encoder="fly"`` and ``"gaussian"``, in the units of X up to offset and scale; for
+            other encoders, features of that encoder.
+
+        References
+        ----------
+        arXiv 2401.02437, section 4 (the approximate data-generating process).
+        """
+        check_is_fitted(self)
+        modulation = self.modulations_[self._check_labels(task, 1)[0].item()]
+        if label not in modulation.classes:
+            raise ValueError(
+                f"label={label!r} is not a class of the task; its classes are "
+                f"{name_some(modulation.classes)}"
+            )
+        return reconstruct_class(
+            self.learner_, modulation, label, n_samples, noise, check_random_state(random_state)
+        )
+
+    def task_similarity(self) -> np.ndarray:
+        """Cosine similarity of the tasks' modulations.
+
+        Returns
+        -------
+        similarity : ndarray of shape (n_tasks, n_tasks), dtype float64
+            In the order of `tasks_`.
+        """
+        check_is_fitted(self)
+        vectors = self.contexts_ * self.strengths_[:, None]
+        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+        return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
+
+    # -- checks ----------------------------------------------------------------------------------
+
+    def _check_prefix(self, n_bits: int | None) -> int:
+        check_is_fitted(self)
+        if n_bits is None:
+            return self.n_bits_
+        if isinstance(n_bits, bool) or not isinstance(n_bits, Integral):
+            raise ValueError(f"n_bits={n_bits!r}; expected an integer")
+        if not 1 <= n_bits <= self.n_bits_:
+            raise ValueError(f"n_bits={n_bits}; the code has 1 to {self.n_bits_} bits to give")
+        return int(n_bits)
+
+    def _check_samples(self, X: Any) -> Any:
+        return validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
+
+    def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
+        check_is_fitted(self)
+        X, task = self._split_task(X, task)
+        X = self._check_samples(X)
+        if isinstance(task, str) and task == INFER:
+            return X, self.tasks_[self._recognise(X)[0]]
+        return X, self._check_labels(task, X.shape[0])
+
+    def _recognise(self, X: Any, groups: Any = None) -> tuple[np.ndarray, ...]:
+        modulations = list(self.modulations_.values())
+        recognition = TaskRecognition([modulation.density for modulation in modulations])
+        return recognition.recognise(self.learner_.log_densities(X, modulations), groups)
+
+    def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:
+        known = list(self.modulations_)
+        if task is None:
+            if len(known) > 1:
+                raise ValueError(
+                    f"task is missing, and {len(known)} tasks were learned: {name_some(known)}; "
+                    f"give one label per row, a single label for all, or task={INFER!r}"
+                )
+            return np.repeat(np.array(known[:1]), n_samples)
+        labels = check_task(task, n_samples)
+        check_known(labels, known)
+        return labels
+
+    # -- fitted state ----------------------------------------------------------------------------
+
+    @property
+    def tasks_(self) -> np.ndarray:
+        """Labels of the tasks."""
+        return np.array(list(self.modulations_))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class labels of all tasks, sorted."""
+        return np.unique([c for m in self.modulations_.values() for c in m.classes])
+
+    @property
+    def contexts_(self) -> np.ndarray:
+        """Contexts of the tasks, (n_tasks, n_hidden)."""
+        return np.stack([m.context for m in self.modulations_.values()])
+
+    @property
+    def strengths_(self) -> np.ndarray:
+        """Strengths of the tasks, (n_tasks,)."""
+        return np.array([m.strength for m in self.modulations_.values()], dtype=np.float32)
+
+    @property
+    def biases_(self) -> np.ndarray:
+        """Biases of the tasks' bits, (n_tasks, n_bits)."""
+        return np.stack([m.bias for m in self.modulations_.values()])
+
+    @property
+    def codebook_(self) -> np.ndarray:
+        """Target codes of the classes."""
+        classes, bits = self.classes_.tolist(), self.learner_.layout.codebook_bits
+        tables = np.zeros((len(self.modulations_), len(classes), self.n_bits_), np.int8)
+        for table, modulation in zip(tables, self.modulations_.values()):
+            for label, codeword in zip(modulation.classes, modulation.codewords):
+                table[classes.index(label), bits] = codeword
+        if self.codebook == "per_task":
+            return tables
+        # The same in all tasks that have the class; 0 in those that do not.
+        return np.where(tables.max(axis=0) > 0, 1, tables.min(axis=0)).astype(np.int8)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return bool(getattr(self, "modulations_", None))
+
+    def __getstate__(self) -> dict:
+        # Sums are much larger than what was learned from them: they are not exported.
+        state = dict(super().__getstate__())
+        if "statistics_" in state:
+            state["statistics_"] = {}
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
