@@ -133,13 +133,29 @@ class TaskDensity:
         outputs, axes = outputs.astype(np.float64), axes.astype(np.float64)
         parts = []
         for position, prior in enumerate(self.log_priors):
-            factor = self.axis_factors[position if len(self.axis_factors) > 1 else 0]
+            factor = self.axis_factor(position)
             parts.append(
                 prior
                 + _log_normal(outputs, self.output_means[position], self.output_factor)
                 + _log_normal(axes, self.axis_means[position], factor)
             )
         return logsumexp(np.stack(parts), axis=0)
+
+    def axis_factor(self, position: int) -> np.ndarray:
+        """Cholesky factor of a class's coordinates."""
+        return self.axis_factors[position if len(self.axis_factors) > 1 else 0]
+
+    def centre(self) -> np.ndarray:
+        """Mean coordinates of the task's samples, (n_axes,)."""
+        return np.exp(self.log_priors) @ self.axis_means
+
+    def covariance(self) -> np.ndarray:
+        """Covariance of the coordinates of the task's samples, (n_axes, n_axes)."""
+        total = np.zeros(self.axis_factors.shape[1:])
+        for position, share in enumerate(np.exp(self.log_priors)):
+            factor, offset = self.axis_factor(position), self.axis_means[position] - self.centre()
+            total += share * (factor @ factor.T + np.outer(offset, offset))
+        return total
 
     def is_unknown(self, log_density: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
         """Whether the mean log density of `n_rows` rows is too low for rows of this task."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import numpy as np
-import torch
 
 from .modulation import Modulation
 from .solvers.learner import TaskLearner
@@ -19,24 +18,28 @@ def reconstruct_class(
     noise: float,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Draw hidden activity around a class's readout, and map it back to features.
+    """Draw samples of a class around what the modulated head reads it along.
 
-    Parameters
-    ----------
-    learner : TaskLearner
-    modulation : Modulation
-        Of the task.
-    label : class label
-    n_samples : int
-    noise : float
-        Standard deviation, as a share of that of the hidden activity.
-    rng : RandomState
+    All happens in the coordinates of the encoder's principal axes, where the task's density knows
+    the covariance of its samples.
 
     Returns
     -------
     samples : ndarray of shape (n_samples, n_features), dtype float32
     """
-    target = learner.class_target(modulation, label)
-    drawn = target + noise * target.std() * rng.standard_normal((n_samples, len(target)))
-    features = drawn @ learner.expansion_pseudo_inverse()
+    encoder, density = learner.encoder, modulation.density
+    axes = encoder.axes.cpu().numpy().astype(np.float64)
+    # Axes are orthogonal, each divided by its standard deviation.
+    to_features = axes / np.maximum((axes**2).sum(axis=1, keepdims=True), 1e-30)
+    direction = learner.class_pattern(modulation, label) @ encoder.expansion.matrix()
+    pattern = density.covariance() @ (to_features @ direction)
+    centre, position = density.centre(), modulation.classes.index(label)
+    distance = np.linalg.norm(density.axis_means[position] - centre)
+    pattern *= distance / max(np.linalg.norm(pattern), 1e-30)
+    drawn = rng.standard_normal((n_samples, len(axes))) @ density.axis_factor(position).T
+    coordinates = centre + pattern + noise * drawn
+    origin = encoder.axes_mean.cpu().numpy()
+    features = (coordinates + origin) @ to_features
+    if encoder.extractor is None:
+        features = features / encoder.scale + encoder.shift
     return features.astype(np.float32)

@@ -97,9 +97,9 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
         by generalised cross-validation is taken, for each task.
     loss : {"joint", "hinge", "squared_hinge", "cross_entropy"}, default="joint"
         What gradient steps minimise; see :class:`sktgsh.networks.CodewordLoss`.
-    max_epochs : int, default=4
+    max_epochs : int, default=10
         Epochs of gradient steps.
-    lr : float, default=0.05
+    lr : float, default=0.1
         Step size; the largest of the schedule.
     lr_schedule : {"one_cycle"} or None, default="one_cycle"
         Schedule of the step size.
@@ -210,8 +210,8 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
         solver: str = "ridge",
         alpha: float | Sequence[float] = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
         loss: str = "joint",
-        max_epochs: int = 4,
-        lr: float = 0.05,
+        max_epochs: int = 10,
+        lr: float = 0.1,
         lr_schedule: str | None = "one_cycle",
         batch_size: int = 256,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
@@ -486,6 +486,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
 
     def _learn_task(self, label: Any, rows: Rows, renew: bool) -> None:
         learner = self.learner_
+        rows = learner.extract(rows)
         previous = None if renew else self.modulations_.get(label)
         shared = self.codebook == "shared"
         # A codebook that other tasks' codes depend on is only ever extended.
@@ -511,6 +512,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
             np.stack([codewords[c] for c in classes]),
             self.alpha,
             previous,
+            label,
         )
         history: list[dict] = []
         if "sgd" in self.solver:
@@ -680,8 +682,9 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
     ) -> np.ndarray:
         """What a class looks like in a task: an approximate data-generating process.
 
-        Hidden activity is drawn around what the head reads as the class's code under the task's
-        modulation, and mapped back through the pseudo-inverse of the expansion.
+        The head reads a class along the direction ``W_class * s_t * c_t`` of hidden activity. It is
+        mapped back through the expansion, and through the covariance of the task's samples, which
+        turns a direction that tells classes apart into one that samples vary along.
 
         Parameters
         ----------
@@ -692,19 +695,19 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
         n_samples : int, default=1
             Number of samples to draw.
         noise : float, default=0.0
-            Standard deviation of the noise on the hidden activity, as a share of its own.
+            1 draws samples that vary as much as the class does in the task; 0 gives its centre.
         random_state : int, RandomState instance or None, default=None
-            Of the noise.
+            Of the draw.
 
         Returns
         -------
         samples : ndarray of shape (n_samples, n_features), dtype float32
-            For ``encoder="fly"`` and ``"gaussian"``, in the units of X up to offset and scale; for
-            other encoders, features of that encoder.
+            In the units of X; for an encoder that extracts features, such features.
 
         References
         ----------
-        arXiv 2401.02437, section 4 (the approximate data-generating process).
+        arXiv 2401.02437, section 4. S. Haufe et al., "On the interpretation of weight vectors of
+        linear models in multivariate neuroimaging", NeuroImage 2014, equation 6.
         """
         check_is_fitted(self)
         modulation = self.modulations_[self._check_labels(task, 1)[0].item()]

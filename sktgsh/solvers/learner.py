@@ -31,6 +31,8 @@ GRAM_ROWS = 1024
 # Rows that a task's density is estimated from, and rows that its confidence is calibrated on.
 DENSITY_ROWS = 10_000
 CALIBRATION_ROWS = 128
+# Features of one task's rows are kept while it is learned, up to this size.
+FEATURE_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,21 @@ class BitLayout:
 
 @dataclass
 class Rows:
-    """Training rows: positions in X, and the class label and weight of each."""
+    """Training rows: positions in X, and the class label and weight of each.
+
+    `extracted` says that X holds the encoder's features in place of samples.
+    """
 
     X: Any
     positions: np.ndarray
     y: np.ndarray
-    sample_weight: np.ndarray | None
+    sample_weight: np.ndarray | None = None
+    extracted: bool = False
 
     def take(self, chosen: np.ndarray) -> Rows:
         """Some of the rows."""
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
-        return Rows(self.X, self.positions[chosen], self.y[chosen], weight)
+        return Rows(self.X, self.positions[chosen], self.y[chosen], weight, self.extracted)
 
     def sample(self, n_rows: int, seed: int) -> Rows:
         """At most `n_rows` of the rows, drawn without replacement, in their order."""
@@ -121,22 +127,38 @@ class TaskLearner:
 
     @torch.no_grad()
     def iter_features(
-        self, X: Any, positions: np.ndarray | None = None
+        self, X: Any, positions: np.ndarray | None = None, extracted: bool = False
     ) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Yield (rows, features) of full batches; see :func:`~sktgsh.encoding.iter_batches`."""
         for rows, samples in iter_batches(X, positions):
-            yield rows, self.encoder.features(samples.to(self.device))
+            samples = samples.to(self.device)
+            yield rows, samples if extracted else self.encoder.features(samples)
+
+    def extract(self, rows: Rows) -> Rows:
+        """Rows of features, computed once, where an extractor makes them costly and they fit."""
+        n_rows, n_features = len(rows.y), self.encoder.axes.shape[1]
+        if self.encoder.extractor is None or 4 * n_rows * n_features > FEATURE_BYTES:
+            return rows
+        features = np.empty((n_rows, n_features), np.float32)
+        for batch, values in self.iter_features(rows.X, rows.positions):
+            features[batch[0] : batch[-1] + 1] = values[: len(batch)].cpu().numpy()
+        return Rows(features, np.arange(n_rows), rows.y, rows.sample_weight, extracted=True)
 
     @torch.no_grad()
     def iter_bits(
-        self, X: Any, positions: np.ndarray | None, modulation: Modulation, n_bits: int
+        self,
+        X: Any,
+        positions: np.ndarray | None,
+        modulation: Modulation,
+        n_bits: int,
+        extracted: bool = False,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (rows, values of the first bits before the threshold), batch by batch."""
         weights, bias = self._weights(modulation)
         weights, bias = weights[:n_bits], bias[:n_bits, None]
         # A block head reads a prefix of the code from a prefix of the hidden units.
         n_hidden = n_bits * weights.shape[1] if self._is_block(weights) else None
-        for rows, features in self.iter_features(X, positions):
+        for rows, features in self.iter_features(X, positions, extracted):
             hidden = self.encoder.expansion(features, n_hidden)
             values = apply_weights(weights, hidden) + bias
             yield rows, values.T[: len(rows)].cpu().numpy()
@@ -151,15 +173,28 @@ class TaskLearner:
                 scores[rows] = batch_scores[: len(rows)].cpu().numpy()
         return scores
 
+    def class_pattern(self, modulation: Modulation, label: Hashable) -> np.ndarray:
+        """Hidden units' part in the class's code, ``W_class * s * c``: (n_hidden,)."""
+        position = modulation.classes.index(label)
+        projection, mixing = self._readout(modulation.classes, modulation.codewords)
+        if mixing is not None:
+            return projection[position] * modulation.vector
+        signs = np.zeros(self.layout.n_bits, np.float32)
+        signs[self.layout.codebook_bits] = modulation.codewords[position]
+        vector = modulation.vector.reshape(-1, projection.shape[1])
+        return (signs[:, None] * projection * vector).reshape(-1, self.layout.n_hidden).sum(axis=0)
+
     @torch.no_grad()
-    def log_densities(self, X: Any, modulations: Sequence[Modulation]) -> np.ndarray:
+    def log_densities(
+        self, X: Any, modulations: Sequence[Modulation], extracted: bool = False
+    ) -> np.ndarray:
         """Log density of each row under each task, (n_rows, n_tasks).
 
         Rows are encoded once, whatever the number of tasks.
         """
         readouts = [self._weights(modulation) for modulation in modulations]
         found = np.empty((X.shape[0], len(modulations)))
-        for rows, features in self.iter_features(X):
+        for rows, features in self.iter_features(X, None, extracted):
             hidden = self.encoder.expansion(features)
             axes = self.encoder.structure(features)[: len(rows)].cpu().numpy()
             for task, (modulation, (weights, bias)) in enumerate(zip(modulations, readouts)):
@@ -226,7 +261,7 @@ class TaskLearner:
         block = torch.ones(n_bits, units + 1, GRAM_ROWS)
         targets = torch.zeros(GRAM_ROWS, n_structure)
         filled = done = 0
-        for batch, features in self.iter_features(rows.X, rows.positions):
+        for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
             n_rows = len(batch)
             span = slice(filled, filled + n_rows)
             hidden = self.encoder.expansion(features).view(n_bits, units, -1)
@@ -282,13 +317,18 @@ class TaskLearner:
         codewords: np.ndarray,
         alpha: float | Sequence[float],
         previous: Modulation | None,
+        task: Hashable,
     ) -> Modulation:
-        """The closed form where there is a problem; else what was known before; else ones."""
+        """The closed form where there is a problem; else what was known; else a random context."""
         if problem is not None:
             return self._solve(problem, classes, codewords, alpha)
         if previous is not None:
             return replace(previous, classes=tuple(classes), codewords=codewords)
-        context = np.ones(self.layout.n_hidden, np.float32)
+        # Small and random: related tasks do not start alike, and gradients soon choose the signs.
+        # From ones, 20 epochs on digits end at a mAP of 0.92 in place of 0.97.
+        bound = 1 / np.sqrt(self.layout.n_hidden)
+        rng = generator(self.seed, f"context {task!r}")
+        context = rng.uniform(-bound, bound, self.layout.n_hidden).astype(np.float32)
         bias = np.zeros(self.layout.n_bits, np.float32)
         return Modulation(context, 1.0, bias, tuple(classes), codewords)
 
@@ -331,6 +371,8 @@ class TaskLearner:
             Further arguments of :func:`~sktgsh.solvers.sgd.train_head`.
         """
         layout, head = self.layout, self._head(start)
+        if rows.extracted:
+            head.encoder = self.encoder.expansion
         criterion = CodewordLoss(
             loss, head.codewords, head.codebook_bits, torch.from_numpy(layout.structure_bits)
         )
@@ -356,7 +398,7 @@ class TaskLearner:
         weight = rows.sample_weight
         targets[:, 1] = 1.0 if weight is None else torch.from_numpy(weight.astype(np.float32))
         if n_structure:
-            for batch, features in self.iter_features(rows.X, rows.positions):
+            for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
                 axes = self.encoder.structure(features)[: len(batch), :n_structure].cpu()
                 targets[batch[0] : batch[-1] + 1, 2 : 2 + axes.shape[1]] = axes
         return targets
@@ -377,18 +419,21 @@ class TaskLearner:
         if known is not None and set(drawn.y.tolist()) < set(learned.classes):
             return replace(learned, density=known)
         outputs = np.empty((len(drawn.positions), self.layout.n_bits), np.float32)
-        for batch, values in self.iter_bits(drawn.X, drawn.positions, learned, self.layout.n_bits):
+        source = (drawn.X, drawn.positions)
+        for batch, values in self.iter_bits(*source, learned, self.layout.n_bits, drawn.extracted):
             outputs[batch] = values
         axes = np.concatenate(
             [
                 self.encoder.structure(features)[: len(batch)].cpu().numpy()
-                for batch, features in self.iter_features(drawn.X, drawn.positions)
+                for batch, features in self.iter_features(*source, drawn.extracted)
             ]
         )
         density = TaskDensity.fit(outputs, axes, drawn.y)
         learned = replace(learned, density=density)
         if rivals:
             few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
-            against = self.log_densities(few.X[few.positions], [learned, *rivals])
+            against = self.log_densities(
+                few.X[few.positions], [learned, *rivals], few.extracted
+            )
             learned = replace(learned, density=density.calibrated(against))
         return learned
