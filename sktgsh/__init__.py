@@ -1,7 +1,25 @@
 """Hashing that learns: short binary codes whose meaning of "similar" belongs to a task."""
 
+from .asymmetric import L2ALSH, SignALSH, SimpleLSH
+from .projections import (
+    DenseFlyHasher,
+    FlyHasher,
+    PStableHasher,
+    SignedRandomProjectionHasher,
+    SparseProjectionHasher,
+)
 from .task_geometric import TaskGeometricHasher
 
 __version__ = "0.1.0"
 
-__all__ = ["TaskGeometricHasher"]
+__all__ = [
+    "DenseFlyHasher",
+    "FlyHasher",
+    "L2ALSH",
+    "PStableHasher",
+    "SignALSH",
+    "SignedRandomProjectionHasher",
+    "SimpleLSH",
+    "SparseProjectionHasher",
+    "TaskGeometricHasher",
+]

@@ -210,3 +210,34 @@ def hamming_distances(
     other = codes if other is None else other
     blocks = [block for _, block in iter_hamming_distances(codes, other, packed=packed)]
     return np.concatenate(blocks) if blocks else np.zeros((0, len(np.asarray(other))), np.uint16)
+
+
+def modal_codes(codes: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The most frequent code of each class.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_bits)
+        Unpacked codes.
+    y : array-like of shape (n_samples,)
+        Class labels.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+    modal : ndarray of shape (n_classes, n_bits), dtype uint8
+        Of codes that are equally frequent, the first in lexical order.
+
+    Examples
+    --------
+    >>> from sktgsh.codes import modal_codes
+    >>> modal_codes([[0, 1], [1, 1], [1, 1]], [7, 7, 7])[1]
+    array([[1, 1]], dtype=uint8)
+    """
+    codes, y = check_codes(codes), np.asarray(y)
+    classes, modal = np.unique(y), []
+    for label in classes:
+        different, counts = np.unique(codes[y == label], axis=0, return_counts=True)
+        modal.append(different[counts.argmax()])
+    return classes, np.array(modal, np.uint8).reshape(len(classes), codes.shape[1])

@@ -92,7 +92,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
         place of a codeword. They find classes that no task was trained on.
     solver : {"ridge", "sgd", "ridge+sgd"}, default="ridge"
         Closed form, gradient steps, or gradient steps that start from the closed form.
-    alpha : float or sequence of float, default=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+    alpha : float or sequence of float, default=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, the best
         by generalised cross-validation is taken, for each task.
     loss : {"joint", "hinge", "squared_hinge", "cross_entropy"}, default="joint"
@@ -208,7 +208,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
         codewords: str = "learned",
         structure_bits: float = 0.0,
         solver: str = "ridge",
-        alpha: float | Sequence[float] = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        alpha: float | Sequence[float] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
         loss: str = "joint",
         max_epochs: int = 10,
         lr: float = 0.1,

@@ -6,6 +6,7 @@ from .retrieval import (
     precision_at_k,
     precision_within_radius,
     recall_at_k,
+    retrieval_curve,
 )
 from .scorers import RetrievalScorer, make_retrieval_scorer
 
@@ -18,4 +19,5 @@ __all__ = [
     "precision_at_k",
     "precision_within_radius",
     "recall_at_k",
+    "retrieval_curve",
 ]

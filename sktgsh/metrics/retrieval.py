@@ -305,3 +305,53 @@ def precision_within_radius(
         hits = relevant[:, : radius + 1].sum(axis=1)
         precisions.append(hits / np.maximum(total[:, : radius + 1].sum(axis=1), 1))
     return _mean(np.concatenate(precisions or [[]]))
+
+
+def retrieval_curve(
+    codes: ArrayLike,
+    y: ArrayLike,
+    database_codes: ArrayLike | None = None,
+    database_y: ArrayLike | None = None,
+    *,
+    n_ranks: int = 100,
+    packed: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision and recall after k rows, for many k, expected over random order of ties.
+
+    Parameters
+    ----------
+    codes, y, database_codes, database_y, packed
+        As in :func:`mean_average_precision`.
+    n_ranks : int, default=100
+        At most so many k, evenly spaced on a logarithmic scale from 1 to the whole database.
+
+    Returns
+    -------
+    ranks : ndarray of shape (n_ranks,)
+        Numbers of rows retrieved.
+    precision, recall : ndarray of shape (n_ranks,)
+        Means over the queries that something is relevant to.
+
+    Examples
+    --------
+    >>> from sktgsh.metrics import retrieval_curve
+    >>> ranks, precision, recall = retrieval_curve([[0], [0], [1]], [0, 0, 1])
+    >>> ranks, precision, recall
+    (array([1, 2]), array([1. , 0.5]), array([1., 1.]))
+    """
+    _check_top(n_ranks, "n_ranks")
+    n_database = len(np.asarray(codes if database_codes is None else database_codes))
+    n_database -= database_codes is None
+    ranks = np.unique(np.geomspace(1, max(1, n_database), n_ranks).round().astype(int))
+    precision, recall, n_queries = np.zeros(len(ranks)), np.zeros(len(ranks)), 0
+    counts = _iter_level_counts(codes, y, database_codes, database_y, packed)
+    for _, relevant, total in counts:
+        n_relevant = relevant.sum(axis=1)
+        used = n_relevant > 0
+        n_queries += used.sum()
+        for position, k in enumerate(ranks):
+            hits = _expected_hits(relevant[used], total[used], k)
+            precision[position] += (hits / k).sum()
+            recall[position] += (hits / n_relevant[used]).sum()
+    n_queries = n_queries or np.nan
+    return ranks, precision / n_queries, recall / n_queries

@@ -1,0 +1,403 @@
+"""Asymmetric hashing for maximum inner product search: keys and queries are mapped differently."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .base import HasherMixin
+from .projections import PStableHasher, SignedRandomProjectionHasher
+
+
+class AsymmetricHasherMixin(HasherMixin):
+    """Keys are scaled and extended, queries are normalised and extended; then both are hashed.
+
+    A subclass says how in `_extend_keys` and `_extend_queries`, and with which family in
+    `_make_hasher`.
+    """
+
+    _parameter_constraints: dict = {
+        "n_bits": [Interval(Integral, 1, None, closed="left")],
+        "U": [Interval(Real, 0, 1, closed="right")],
+        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "packed": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AsymmetricHasherMixin:
+        """Take the largest norm of the keys, and draw the projections.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_keys, n_features)
+            Keys.
+        y, task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        self : object
+        """
+        X = validate_data(self, X, dtype=[np.float32, np.float64])
+        largest = float(np.linalg.norm(X, axis=1).max())
+        if self.max_norm is not None and largest > self.max_norm:
+            raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={self.max_norm}")
+        # Keys that are all zero have no norm to scale by.
+        self.max_norm_ = float(self.max_norm or largest or 1.0)
+        self.n_bits_ = int(self.n_bits)
+        self.hasher_ = self._make_hasher().fit(self._keys(X[:1]))
+        return self
+
+    def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Codes of keys.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_keys, n_features)
+            Keys, none longer than the longest in `fit` (or `max_norm`).
+        task : ignored
+            Codes are the same in all tasks.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_keys, n_bits), dtype uint8
+            Packed if `packed` is set.
+
+        Raises
+        ------
+        ValueError
+            If a key is longer.
+        """
+        return self.hasher_.transform(self._keys(self._check(X)))
+
+    def transform_queries(self, X: ArrayLike) -> np.ndarray:
+        """Codes of queries, to be compared with the codes of keys.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries, none of them zero.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_queries, n_bits), dtype uint8
+            Packed if `packed` is set.
+
+        Raises
+        ------
+        ValueError
+            If a query is zero: it has no direction.
+        """
+        return self.hasher_.transform(self._queries(self._check(X)))
+
+    def collision_probability(self, inner_product: ArrayLike, norm: ArrayLike = 1.0) -> np.ndarray:
+        """Probability that a hash of a query and a key is equal.
+
+        Parameters
+        ----------
+        inner_product : array-like
+            Of the normalised query and the key, the key divided by the largest norm of keys.
+        norm : array-like, default=1.0
+            Norm of the key, divided likewise.
+
+        Returns
+        -------
+        probability : ndarray
+        """
+        inner, norm = np.broadcast_arrays(np.asarray(inner_product, float), np.asarray(norm, float))
+        if np.any(np.abs(inner) > norm + 1e-9) or np.any(norm > 1 + 1e-9):
+            raise ValueError("expected |inner_product| <= norm <= 1")
+        return self._collision(self.U * inner, self.U * norm)
+
+    def _check(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+
+    def _keys(self, X: np.ndarray) -> np.ndarray:
+        scaled = X.astype(np.float64) / self.max_norm_
+        norms = np.linalg.norm(scaled, axis=1)
+        if len(norms) and norms.max() > 1 + 1e-6:
+            raise ValueError(
+                f"X has a key of norm {norms.max() * self.max_norm_:.6g}, above the largest norm "
+                f"{self.max_norm_:.6g} that keys are scaled by; fit again with it, or set max_norm"
+            )
+        return self._extend_keys(self.U * scaled)
+
+    def _queries(self, X: np.ndarray) -> np.ndarray:
+        X = X.astype(np.float64)
+        norms = np.linalg.norm(X, axis=1)
+        if (norms == 0).any():
+            row = int(np.flatnonzero(norms == 0)[0])
+            raise ValueError(f"X has a query that is zero (row {row}); it has no direction")
+        return self._extend_queries(X / norms[:, None])
+
+    @abstractmethod
+    def _make_hasher(self) -> BaseEstimator: ...
+
+    @abstractmethod
+    def _extend_keys(self, X: np.ndarray) -> np.ndarray: ...
+
+    @abstractmethod
+    def _extend_queries(self, X: np.ndarray) -> np.ndarray: ...
+
+    @abstractmethod
+    def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray: ...
+
+    def _signs(self) -> SignedRandomProjectionHasher:
+        return SignedRandomProjectionHasher(
+            self.n_bits, packed=self.packed, random_state=self.random_state
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _norm_powers(norm: np.ndarray, m: int) -> np.ndarray:
+    """``norm^2, norm^4, ..., norm^(2^m)`` along a new last axis."""
+    return norm[..., None] ** (2.0 ** np.arange(1, m + 1))
+
+
+def _constant(X: np.ndarray, value: float, n_columns: int) -> np.ndarray:
+    return np.hstack([X, np.full((len(X), n_columns), value)])
+
+
+def _sign_probability(cosine: np.ndarray) -> np.ndarray:
+    return 1 - np.arccos(np.clip(cosine, -1, 1)) / np.pi
+
+
+class SignALSH(AsymmetricHasherMixin, BaseEstimator):
+    """Sign-ALSH: ``P(x) = [x; 1/2 - |x|^2; 1/2 - |x|^4; ...]``, ``Q(q) = [q; 0; ...]``, signs.
+
+    Parameters
+    ----------
+    n_bits : int, default=64
+        Length of a code.
+    m : int, default=2
+        Number of values that extend a key.
+    U : float, default=0.75
+        Largest norm of a scaled key.
+    max_norm : float, optional
+        Bound on the norm of keys; by default the largest norm in `fit`.
+    packed : bool, default=False
+        Give eight bits in a byte.
+    random_state : int, RandomState instance or None, default=None
+        Of the projections.
+
+    Attributes
+    ----------
+    max_norm_ : float
+        What keys are scaled by.
+    hasher_ : SignedRandomProjectionHasher
+        Hashes the extended vectors.
+
+    References
+    ----------
+    A. Shrivastava and P. Li, "Improved asymmetric locality sensitive hashing (ALSH) for maximum
+    inner product search", UAI 2015, arXiv 1410.5410.
+
+    Examples
+    --------
+    >>> from sktgsh import SignALSH
+    >>> hasher = SignALSH(n_bits=8, random_state=0).fit([[1.0, 0.0], [0.0, 0.1]])
+    >>> hasher.transform([[1.0, 0.0]]).shape, hasher.transform_queries([[5.0, 0.0]]).shape
+    ((1, 8), (1, 8))
+    """
+
+    _parameter_constraints: dict = {
+        **AsymmetricHasherMixin._parameter_constraints,
+        "m": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        m: int = 2,
+        U: float = 0.75,
+        max_norm: float | None = None,
+        packed: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_bits = n_bits
+        self.m = m
+        self.U = U
+        self.max_norm = max_norm
+        self.packed = packed
+        self.random_state = random_state
+
+    def _make_hasher(self) -> SignedRandomProjectionHasher:
+        return self._signs()
+
+    def _extend_keys(self, X: np.ndarray) -> np.ndarray:
+        return np.hstack([X, 0.5 - _norm_powers(np.linalg.norm(X, axis=1), self.m)])
+
+    def _extend_queries(self, X: np.ndarray) -> np.ndarray:
+        return _constant(X, 0.0, self.m)
+
+    def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
+        length = norm**2 + ((0.5 - _norm_powers(norm, self.m)) ** 2).sum(axis=-1)
+        return _sign_probability(inner / np.sqrt(length))
+
+
+class SimpleLSH(AsymmetricHasherMixin, BaseEstimator):
+    """Simple-LSH: ``P(x) = [x; sqrt(1 - |x|^2)]``, ``Q(q) = [q; 0]``, signs.
+
+    Parameters
+    ----------
+    n_bits : int, default=64
+        Length of a code.
+    U : float, default=1.0
+        Largest norm of a scaled key.
+    max_norm : float, optional
+        Bound on the norm of keys; by default the largest norm in `fit`.
+    packed : bool, default=False
+        Give eight bits in a byte.
+    random_state : int, RandomState instance or None, default=None
+        Of the projections.
+
+    Attributes
+    ----------
+    max_norm_ : float
+        What keys are scaled by.
+    hasher_ : SignedRandomProjectionHasher
+        Hashes the extended vectors.
+
+    References
+    ----------
+    B. Neyshabur and N. Srebro, "On symmetric and asymmetric LSHs for inner product search",
+    ICML 2015.
+
+    Examples
+    --------
+    >>> from sktgsh import SimpleLSH
+    >>> SimpleLSH(n_bits=8, random_state=0).fit_transform([[1.0, 0.0], [0.0, 0.1]]).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        U: float = 1.0,
+        max_norm: float | None = None,
+        packed: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_bits = n_bits
+        self.U = U
+        self.max_norm = max_norm
+        self.packed = packed
+        self.random_state = random_state
+
+    def _make_hasher(self) -> SignedRandomProjectionHasher:
+        return self._signs()
+
+    def _extend_keys(self, X: np.ndarray) -> np.ndarray:
+        rest = np.sqrt(np.maximum(1 - (X**2).sum(axis=1), 0))
+        return np.hstack([X, rest[:, None]])
+
+    def _extend_queries(self, X: np.ndarray) -> np.ndarray:
+        return _constant(X, 0.0, 1)
+
+    def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
+        return _sign_probability(inner)
+
+
+class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
+    """L2-ALSH: ``P(x) = [x; |x|^2; |x|^4; ...]``, ``Q(q) = [q; 1/2; ...]``, p-stable hashes.
+
+    Parameters
+    ----------
+    n_bits : int, default=64
+        Number of hash values, and of bits of a code.
+    m : int, default=3
+        Number of values that extend a key.
+    U : float, default=0.83
+        Largest norm of a scaled key.
+    r : float, default=2.5
+        Length of an interval of the p-stable hash.
+    max_norm : float, optional
+        Bound on the norm of keys; by default the largest norm in `fit`.
+    packed : bool, default=False
+        Give eight bits in a byte.
+    random_state : int, RandomState instance or None, default=None
+        Of the projections.
+
+    Attributes
+    ----------
+    max_norm_ : float
+        What keys are scaled by.
+    hasher_ : PStableHasher
+        Hashes the extended vectors.
+
+    References
+    ----------
+    A. Shrivastava and P. Li, "Asymmetric LSH (ALSH) for sublinear time maximum inner product search
+    (MIPS)", NIPS 2014.
+
+    Examples
+    --------
+    >>> from sktgsh import L2ALSH
+    >>> hasher = L2ALSH(n_bits=8, random_state=0).fit([[1.0, 0.0], [0.0, 0.1]])
+    >>> hasher.hash_values([[1.0, 0.0]]).shape, hasher.hash_query_values([[5.0, 0.0]]).shape
+    ((1, 8), (1, 8))
+    """
+
+    _parameter_constraints: dict = {
+        **AsymmetricHasherMixin._parameter_constraints,
+        "m": [Interval(Integral, 1, None, closed="left")],
+        "r": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        m: int = 3,
+        U: float = 0.83,
+        r: float = 2.5,
+        max_norm: float | None = None,
+        packed: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_bits = n_bits
+        self.m = m
+        self.U = U
+        self.r = r
+        self.max_norm = max_norm
+        self.packed = packed
+        self.random_state = random_state
+
+    def hash_values(self, X: ArrayLike) -> np.ndarray:
+        """Integer hash values of keys, (n_keys, n_bits); see :class:`~sktgsh.PStableHasher`."""
+        return self.hasher_.hash_values(self._keys(self._check(X)))
+
+    def hash_query_values(self, X: ArrayLike) -> np.ndarray:
+        """Integer hash values of queries, (n_queries, n_bits)."""
+        return self.hasher_.hash_values(self._queries(self._check(X)))
+
+    def _make_hasher(self) -> PStableHasher:
+        return PStableHasher(
+            self.n_bits, r=self.r, packed=self.packed, random_state=self.random_state
+        )
+
+    def _extend_keys(self, X: np.ndarray) -> np.ndarray:
+        return np.hstack([X, _norm_powers(np.linalg.norm(X, axis=1), self.m)])
+
+    def _extend_queries(self, X: np.ndarray) -> np.ndarray:
+        return _constant(X, 0.5, self.m)
+
+    def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
+        # |Q(q) - P(x)|^2 = 1 + m / 4 - 2 q.x + |x|^(2^(m + 1)).
+        squared = 1 + self.m / 4 - 2 * inner + norm ** (2.0 ** (self.m + 1))
+        return clone(self._make_hasher()).collision_probability(np.sqrt(np.maximum(squared, 0)))

@@ -1,0 +1,145 @@
+"""How alike tasks are, and how alike representations are within and across tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.utils import check_array, check_random_state
+
+from ..tasks import check_task
+from ._axes import new_axes
+
+
+class TaskSimilarityDisplay:
+    """Cosine similarity of tasks' modulations, as a matrix.
+
+    Parameters
+    ----------
+    similarity : ndarray of shape (n_tasks, n_tasks)
+        Cosine similarities.
+    tasks : sequence
+        Task labels.
+
+    Examples
+    --------
+    >>> from sktgsh.inspection import TaskSimilarityDisplay
+    >>> display = TaskSimilarityDisplay.from_predictions([[1., 0.], [1., 1.]], ["a", "b"])
+    >>> display.similarity.round(2)
+    array([[1.  , 0.71],
+           [0.71, 1.  ]])
+    """
+
+    def __init__(self, similarity: np.ndarray, tasks: Sequence):
+        self.similarity = similarity
+        self.tasks = tasks
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> TaskSimilarityDisplay:
+        """Draw the tasks of a fitted :class:`~sktgsh.TaskGeometricHasher`."""
+        return cls(estimator.task_similarity(), estimator.tasks_.tolist()).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls, vectors: ArrayLike, tasks: Sequence, *, ax: Any = None
+    ) -> TaskSimilarityDisplay:
+        """Draw from one vector a task, array-like of shape (n_tasks, n_dimensions)."""
+        return cls(cosine_similarity(check_array(vectors)), list(tasks)).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None, title: str | None = None) -> TaskSimilarityDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            By default a new figure.
+        title : str, optional
+            Title of the axes.
+
+        Returns
+        -------
+        display : TaskSimilarityDisplay
+            With attributes ``figure_`` and ``ax_``.
+        """
+        self.figure_, (self.ax_,) = new_axes(ax)
+        image = self.ax_.imshow(self.similarity, vmin=-1, vmax=1, cmap="RdBu_r")
+        step = -(-len(self.tasks) // 12)
+        ticks = np.arange(0, len(self.tasks), step)
+        labels = [str(self.tasks[tick]) for tick in ticks]
+        self.ax_.set_xticks(ticks, labels, rotation=90)
+        self.ax_.set_yticks(ticks, labels)
+        self.ax_.set(xlabel="task", ylabel="task", title=title or "Similarity of tasks")
+        self.figure_.colorbar(image, ax=self.ax_, label="cosine similarity", shrink=0.8)
+        return self
+
+
+class RepresentationSimilarityDisplay:
+    """Histograms: same task and different class, against same class and different task.
+
+    Parameters
+    ----------
+    other_class, other_task : ndarray of shape (n_pairs,)
+        Cosine similarities of pairs of rows: of one task and different classes; of one class and
+        different tasks.
+
+    References
+    ----------
+    arXiv 2401.02437, section 4. Pairs are grouped by label.
+    """
+
+    def __init__(self, other_class: np.ndarray, other_task: np.ndarray):
+        self.other_class = other_class
+        self.other_task = other_task
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: ArrayLike,
+        max_rows: int = 2000,
+        random_state: int | np.random.RandomState | None = 0,
+        ax: Any = None,
+    ) -> RepresentationSimilarityDisplay:
+        """Draw from a fitted hasher's `representation` of at most `max_rows` rows of X."""
+        y, labels = np.asarray(y), check_task(task, len(np.asarray(y)))
+        rows = np.arange(len(y))
+        if len(rows) > max_rows:
+            rows = check_random_state(random_state).choice(len(rows), max_rows, replace=False)
+        values = estimator.representation(np.asarray(X)[rows], task=labels[rows])
+        return cls.from_predictions(values, y[rows], task=labels[rows], ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls, representation: ArrayLike, y: ArrayLike, *, task: ArrayLike, ax: Any = None
+    ) -> RepresentationSimilarityDisplay:
+        """Draw from representations, array-like of shape (n_samples, n_dimensions)."""
+        representation, y = check_array(representation), np.asarray(y)
+        labels = check_task(task, len(y))
+        similarity = cosine_similarity(representation)
+        same_class, same_task = y[:, None] == y, labels[:, None] == labels
+        pairs = np.triu(np.ones(similarity.shape, bool), k=1)
+        return cls(
+            similarity[pairs & same_task & ~same_class],
+            similarity[pairs & same_class & ~same_task],
+        ).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None, bins: int = 50) -> RepresentationSimilarityDisplay:
+        """Draw on `ax`, or in a new figure; sets ``figure_`` and ``ax_``."""
+        self.figure_, (self.ax_,) = new_axes(ax)
+        edges = np.linspace(-1, 1, bins + 1)
+        for values, label in (
+            (self.other_class, "same task, other class"),
+            (self.other_task, "same class, other task"),
+        ):
+            self.ax_.hist(values, edges, density=True, alpha=0.6, label=label)
+        self.ax_.set(
+            xlabel="cosine similarity", ylabel="density", title="Representations of pairs"
+        )
+        self.ax_.legend()
+        return self

@@ -1,0 +1,129 @@
+"""The contract of a hasher, held against every public estimator."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
+
+import sktgsh
+from sktgsh.codes import pack_codes
+
+# The scikit-learn checks transform rows that were not in fit; a key that is longer than all those
+# is an error of the asymmetric hashers unless a bound on norms is given.
+CHECKED = [
+    sktgsh.SignedRandomProjectionHasher(random_state=0),
+    sktgsh.PStableHasher(random_state=0),
+    sktgsh.SparseProjectionHasher(random_state=0),
+    sktgsh.FlyHasher(n_bits=64, random_state=0),
+    sktgsh.DenseFlyHasher(n_bits=64, random_state=0),
+    sktgsh.SignALSH(max_norm=1e3, random_state=0),
+    sktgsh.L2ALSH(max_norm=1e3, random_state=0),
+    sktgsh.SimpleLSH(max_norm=1e3, random_state=0),
+    sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=128, random_state=0),
+    sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=64, solver="sgd", max_epochs=2, random_state=0),
+]
+HASHERS = CHECKED[:9]
+
+
+@parametrize_with_checks(CHECKED)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:300], y[:300]
+
+
+def each_hasher(function):
+    names = [type(hasher).__name__ for hasher in HASHERS]
+    return pytest.mark.parametrize("hasher", HASHERS, ids=names)(function)
+
+
+@each_hasher
+def test_codes_are_bits(hasher, digits):
+    codes = clone(hasher).fit(*digits).transform(digits[0])
+    assert codes.dtype == np.uint8
+    assert codes.shape == (300, hasher.n_bits)
+    assert set(np.unique(codes)) == {0, 1}
+
+
+@each_hasher
+def test_packed_codes_are_packbits(hasher, digits):
+    codes = clone(hasher).fit_transform(*digits)
+    packed = clone(hasher).set_params(packed=True).fit_transform(*digits)
+    np.testing.assert_array_equal(packed, pack_codes(codes))
+
+
+@each_hasher
+def test_code_depends_on_its_row_alone(hasher, digits):
+    X, y = digits
+    fitted = clone(hasher).fit(X, y)
+    codes = fitted.transform(X)
+    np.testing.assert_array_equal(codes[::-1], fitted.transform(X[::-1]))
+    np.testing.assert_array_equal(codes[:7], np.vstack([fitted.transform(X[i : i + 1]) for i in range(7)]))
+    with threadpool_limits(1):
+        np.testing.assert_array_equal(codes, fitted.transform(X))
+
+
+@each_hasher
+def test_repeatable_and_pickles(hasher, digits):
+    X, y = digits
+    fitted = clone(hasher).fit(X, y)
+    codes = fitted.transform(X)
+    np.testing.assert_array_equal(codes, clone(hasher).fit(X, y).transform(X))
+    np.testing.assert_array_equal(codes, pickle.loads(pickle.dumps(fitted)).transform(X))
+    assert (codes != clone(hasher).set_params(random_state=1).fit(X, y).transform(X)).any()
+
+
+@each_hasher
+def test_feature_names_and_pandas(hasher, digits):
+    fitted = clone(hasher).set_output(transform="pandas").fit(*digits)
+    frame = fitted.transform(digits[0])
+    prefix = type(hasher).__name__.lower()
+    assert list(frame.columns[:2]) == [f"{prefix}0", f"{prefix}1"]
+    assert len(fitted.get_feature_names_out()) == hasher.n_bits
+
+
+@each_hasher
+def test_score_is_retrieval(hasher, digits):
+    X, y = digits
+    fitted = clone(hasher).fit(X, y)
+    assert 0.1 < fitted.score(X, y) <= 1
+    # Rows that do not count as queries do not change the figure of those that do.
+    weight = np.zeros(len(y))
+    weight[:50] = 2.0
+    once = fitted.score(X, y, sample_weight=weight)
+    assert once == pytest.approx(fitted.score(X, y, sample_weight=weight / 2))
+
+
+@each_hasher
+def test_sparse_input(hasher, digits):
+    X, y = digits
+    if not hasher.__sklearn_tags__().input_tags.sparse:
+        with pytest.raises(TypeError, match="[Ss]parse"):
+            clone(hasher).fit(sparse.csr_array(X), y)
+        return
+    fitted = clone(hasher).fit(X, y)
+    agree = fitted.transform(sparse.csr_array(X)) == fitted.transform(X)
+    assert agree.mean() > 0.999  # sums run in another order
+
+
+@each_hasher
+def test_wrong_width(hasher, digits):
+    fitted = clone(hasher).fit(*digits)
+    with pytest.raises(ValueError, match="63 features"):
+        fitted.transform(digits[0][:, 1:])
+
+
+@each_hasher
+@pytest.mark.parametrize("value", [0, -3, 2.5])
+def test_n_bits_is_checked(hasher, digits, value):
+    with pytest.raises(ValueError, match="n_bits"):
+        clone(hasher).set_params(n_bits=value).fit(*digits)
