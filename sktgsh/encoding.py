@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,8 @@ def _make_extractor(
 ) -> nn.Module | None:
     if isinstance(encoder, nn.Module):
         shaped = [nn.Unflatten(1, image_shape)] if image_shape is not None else []
-        return nn.Sequential(*shaped, encoder).eval()
+        # A copy: freezing and moving it must not reach the user's own.
+        return nn.Sequential(*shaped, deepcopy(encoder)).eval()
     return default_convolution(image_shape, seed) if encoder == "conv" else None
 
 

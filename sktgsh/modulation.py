@@ -25,8 +25,8 @@ class Modulation:
         Labels of the classes that the task was trained on.
     codewords : ndarray of shape (n_classes, n_codebook_bits), dtype int8
         Target code of each class, -1 and +1.
-    alpha : float
-        Ridge penalty that was used; nan for gradient steps alone.
+    alpha : ndarray of shape (n_bits,), or None
+        Ridge penalty of each bit; None where there was no closed form.
     density : TaskDensity or None
         What task inference knows of the task.
     """
@@ -36,7 +36,7 @@ class Modulation:
     bias: np.ndarray
     classes: tuple
     codewords: np.ndarray
-    alpha: float = float("nan")
+    alpha: np.ndarray | None = None
     density: TaskDensity | None = None
 
     @property

@@ -145,17 +145,15 @@ class TaskDensity:
         """Cholesky factor of a class's coordinates."""
         return self.axis_factors[position if len(self.axis_factors) > 1 else 0]
 
-    def centre(self) -> np.ndarray:
-        """Mean coordinates of the task's samples, (n_axes,)."""
-        return np.exp(self.log_priors) @ self.axis_means
-
-    def covariance(self) -> np.ndarray:
-        """Covariance of the coordinates of the task's samples, (n_axes, n_axes)."""
-        total = np.zeros(self.axis_factors.shape[1:])
-        for position, share in enumerate(np.exp(self.log_priors)):
-            factor, offset = self.axis_factor(position), self.axis_means[position] - self.centre()
-            total += share * (factor @ factor.T + np.outer(offset, offset))
-        return total
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
+        """Draw coordinates along the axes, (n_samples, n_axes)."""
+        share = np.exp(self.log_priors.astype(np.float64))
+        drawn = rng.standard_normal((n_samples, self.axis_means.shape[1]))
+        classes = rng.choice(len(share), n_samples, p=share / share.sum())
+        for position in np.unique(classes):
+            rows = classes == position
+            drawn[rows] = self.axis_means[position] + drawn[rows] @ self.axis_factor(position).T
+        return drawn
 
     def is_unknown(self, log_density: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
         """Whether the mean log density of `n_rows` rows is too low for rows of this task."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import numpy as np
+from scipy.special import softmax
 
 from .modulation import Modulation
 from .solvers.learner import TaskLearner
+
+N_CANDIDATES = 4096
 
 
 def reconstruct_class(
@@ -18,28 +21,28 @@ def reconstruct_class(
     noise: float,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Draw samples of a class around what the modulated head reads it along.
+    """Draw samples that the modulated network takes for a class.
 
-    All happens in the coordinates of the encoder's principal axes, where the task's density knows
-    the covariance of its samples.
+    Candidates come from the task's density, in the coordinates of the encoder's principal axes.
+    Each counts by the probability that the network gives the class.
 
     Returns
     -------
     samples : ndarray of shape (n_samples, n_features), dtype float32
     """
-    encoder, density = learner.encoder, modulation.density
-    axes = encoder.axes.cpu().numpy().astype(np.float64)
+    encoder = learner.encoder
+    candidates = modulation.density.sample(N_CANDIDATES, np.random.RandomState(learner.seed))
     # Axes are orthogonal, each divided by its standard deviation.
+    axes = encoder.axes.cpu().numpy().astype(np.float64)
     to_features = axes / np.maximum((axes**2).sum(axis=1, keepdims=True), 1e-30)
-    direction = learner.class_pattern(modulation, label) @ encoder.expansion.matrix()
-    pattern = density.covariance() @ (to_features @ direction)
-    centre, position = density.centre(), modulation.classes.index(label)
-    distance = np.linalg.norm(density.axis_means[position] - centre)
-    pattern *= distance / max(np.linalg.norm(pattern), 1e-30)
-    drawn = rng.standard_normal((n_samples, len(axes))) @ density.axis_factor(position).T
-    coordinates = centre + pattern + noise * drawn
-    origin = encoder.axes_mean.cpu().numpy()
-    features = (coordinates + origin) @ to_features
+    features = (candidates + encoder.axes_mean.cpu().numpy()) @ to_features
+    features = features.astype(np.float32)
+    scores = learner.class_scores(features, np.arange(len(features)), modulation, extracted=True)
+    weight = softmax(scores.astype(np.float64), axis=1)[:, modulation.classes.index(label)]
+    weight /= weight.sum()
+    centre = weight @ features
+    drawn = features[rng.choice(len(features), n_samples, p=weight)]
+    samples = centre + noise * (drawn - centre)
     if encoder.extractor is None:
-        features = features / encoder.scale + encoder.shift
-    return features.astype(np.float32)
+        samples = samples / encoder.scale + encoder.shift
+    return samples.astype(np.float32)

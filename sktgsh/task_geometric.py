@@ -20,7 +20,6 @@ from .base import HasherMixin
 from .codebooks import CODEWORDS
 from .encoding import build_encoder
 from .modulation import Modulation
-from .networks import apply_weights
 from .networks.losses import LOSSES
 from .recognition import TaskRecognition
 from .reconstruction import reconstruct_class
@@ -94,7 +93,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
         Closed form, gradient steps, or gradient steps that start from the closed form.
     alpha : float or sequence of float, default=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, the best
-        by generalised cross-validation is taken, for each task.
+        by generalised cross-validation is taken, for each bit of each task.
     loss : {"joint", "hinge", "squared_hinge", "cross_entropy"}, default="joint"
         What gradient steps minimise; see :class:`sktgsh.networks.CodewordLoss`.
     max_epochs : int, default=10
@@ -407,15 +406,13 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
             kept = np.flatnonzero(weight > 0)
             weight = weight[kept]
         labels = labels[kept]
-        if not len(labels):
-            raise ValueError("sample_weight is 0 for every row; at least one must be positive")
         for label, rows in iter_tasks(labels):
             previous = None if renew else known.get(label)
             classes = set(y[kept[rows]].tolist()) | set(previous.classes if previous else ())
             if len(classes) < 2:
                 raise ValueError(
-                    f"task {label!r} has one class only, {classes.pop()!r} (n_samples={len(rows)}); "
-                    "at least 2 classes are needed to learn what tells them apart"
+                    f"task {label!r} has one class only, {classes.pop()!r} "
+                    f"(n_samples={len(rows)}); at least 2 are needed to learn what tells them apart"
                 )
             if previous and "ridge" in self.solver and label not in self.statistics_:
                 raise ValueError(
@@ -682,9 +679,11 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
     ) -> np.ndarray:
         """What a class looks like in a task: an approximate data-generating process.
 
-        The head reads a class along the direction ``W_class * s_t * c_t`` of hidden activity. It is
-        mapped back through the expansion, and through the covariance of the task's samples, which
-        turns a direction that tells classes apart into one that samples vary along.
+        The published process draws hidden activity around ``W_class * c_t`` and maps it back through
+        the pseudo-inverse of the expansion. That direction tells classes apart, but samples do not
+        vary along it, and the picture is noise. Here candidates are drawn from the density of the
+        task's samples, and count by the probability of the class that the network, modulated for
+        the task, gives them.
 
         Parameters
         ----------
@@ -706,8 +705,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
 
         References
         ----------
-        arXiv 2401.02437, section 4. S. Haufe et al., "On the interpretation of weight vectors of
-        linear models in multivariate neuroimaging", NeuroImage 2014, equation 6.
+        arXiv 2401.02437, section 4.
         """
         check_is_fitted(self)
         modulation = self.modulations_[self._check_labels(task, 1)[0].item()]

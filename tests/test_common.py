@@ -67,7 +67,9 @@ def test_code_depends_on_its_row_alone(hasher, digits):
     fitted = clone(hasher).fit(X, y)
     codes = fitted.transform(X)
     np.testing.assert_array_equal(codes[::-1], fitted.transform(X[::-1]))
-    np.testing.assert_array_equal(codes[:7], np.vstack([fitted.transform(X[i : i + 1]) for i in range(7)]))
+    np.testing.assert_array_equal(
+        codes[:7], np.vstack([fitted.transform(X[i : i + 1]) for i in range(7)])
+    )
     with threadpool_limits(1):
         np.testing.assert_array_equal(codes, fitted.transform(X))
 

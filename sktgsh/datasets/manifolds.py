@@ -100,6 +100,4 @@ def make_manifolds(
     latent = np.hstack([gamma[target], theta, of_task[task]])
     # Inputs of standard deviation 2 reach the curved part of the nonlinearity.
     data = NONLINEARITIES[nonlinearity](2 * latent @ inner) @ outer
-    return Bunch(
-        data=data.astype(np.float32), target=target, task=task, gamma=gamma, theta=theta
-    )
+    return Bunch(data=data.astype(np.float32), target=target, task=task, gamma=gamma, theta=theta)

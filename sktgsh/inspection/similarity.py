@@ -138,8 +138,6 @@ class RepresentationSimilarityDisplay:
             (self.other_task, "same class, other task"),
         ):
             self.ax_.hist(values, edges, density=True, alpha=0.6, label=label)
-        self.ax_.set(
-            xlabel="cosine similarity", ylabel="density", title="Representations of pairs"
-        )
+        self.ax_.set(xlabel="cosine similarity", ylabel="density", title="Representations of pairs")
         self.ax_.legend()
         return self

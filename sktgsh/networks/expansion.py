@@ -93,17 +93,6 @@ class SparseExpansion(nn.Module):
             )
         return hidden.relu_()
 
-    def matrix(self) -> np.ndarray:
-        """The linear part as a dense matrix (n_hidden, n_features)."""
-        n_features = len(self.all_features)
-        matrix = np.zeros((self.n_hidden, n_features), np.float32)
-        units = np.repeat(np.arange(self.n_hidden), len(self.indices) // self.n_hidden)
-        signs = 1.0 if self.signs is None else self.signs.cpu().numpy()
-        matrix[units, self.indices.cpu().numpy()] = signs
-        if self.inhibition is not None:
-            matrix -= self.inhibition.cpu().numpy()
-        return matrix
-
 
 class DenseExpansion(nn.Module):
     """Each hidden unit is a Gaussian random projection of all features, rectified.
@@ -127,7 +116,3 @@ class DenseExpansion(nn.Module):
     def forward(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
         """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch)."""
         return (self.weight[:n_hidden] @ features.T).relu_()
-
-    def matrix(self) -> np.ndarray:
-        """The linear part as a dense matrix (n_hidden, n_features)."""
-        return self.weight.cpu().numpy()

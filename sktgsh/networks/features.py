@@ -44,7 +44,13 @@ class RandomConvolution(nn.Module):
     _CACHE_FLOATS = 2**20
 
     def __init__(
-        self, image_shape: tuple[int, ...], n_filters: int, filter_size: int, pool: int, *, seed: int
+        self,
+        image_shape: tuple[int, ...],
+        n_filters: int,
+        filter_size: int,
+        pool: int,
+        *,
+        seed: int,
     ):
         super().__init__()
         height, width, *channels = image_shape

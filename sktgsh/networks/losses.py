@@ -30,9 +30,7 @@ class CodewordLoss(nn.Module):
         Which bits of a code spell the codeword, and which follow the structure.
     """
 
-    def __init__(
-        self, kind: str, codewords: Tensor, codebook_bits: Tensor, structure_bits: Tensor
-    ):
+    def __init__(self, kind: str, codewords: Tensor, codebook_bits: Tensor, structure_bits: Tensor):
         super().__init__()
         self.kind = kind
         self.register_buffer("codewords", codewords)

@@ -113,9 +113,7 @@ class TaskLearner:
         self.layout, self.seed, self.device = layout, seed, device
         self.projection = None
         if head != "readout":
-            self.projection = head_projection(
-                head, layout.n_bits, layout.units_per_bit, seed=seed
-            )
+            self.projection = head_projection(head, layout.n_bits, layout.units_per_bit, seed=seed)
 
     def to(self, device: torch.device) -> TaskLearner:
         """Move to another device, in place."""
@@ -163,26 +161,17 @@ class TaskLearner:
             values = apply_weights(weights, hidden) + bias
             yield rows, values.T[: len(rows)].cpu().numpy()
 
-    def class_scores(self, X: Any, positions: np.ndarray, modulation: Modulation) -> np.ndarray:
+    def class_scores(
+        self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
+    ) -> np.ndarray:
         """How well each class fits, (n_rows, n_classes)."""
         head = self._head(modulation)
         scores = np.empty((len(positions), len(modulation.classes)), np.float32)
         with torch.no_grad():
-            for rows, features in self.iter_features(X, positions):
+            for rows, features in self.iter_features(X, positions, extracted):
                 batch_scores = head.read(self.encoder.expansion(features))[1]
                 scores[rows] = batch_scores[: len(rows)].cpu().numpy()
         return scores
-
-    def class_pattern(self, modulation: Modulation, label: Hashable) -> np.ndarray:
-        """Hidden units' part in the class's code, ``W_class * s * c``: (n_hidden,)."""
-        position = modulation.classes.index(label)
-        projection, mixing = self._readout(modulation.classes, modulation.codewords)
-        if mixing is not None:
-            return projection[position] * modulation.vector
-        signs = np.zeros(self.layout.n_bits, np.float32)
-        signs[self.layout.codebook_bits] = modulation.codewords[position]
-        vector = modulation.vector.reshape(-1, projection.shape[1])
-        return (signs[:, None] * projection * vector).reshape(-1, self.layout.n_hidden).sum(axis=0)
 
     @torch.no_grad()
     def log_densities(
@@ -346,10 +335,12 @@ class TaskLearner:
             self.layout.structure_bits,
         )
         alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
-        chosen = float(alphas[0])
+        chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
             errors = problem.generalised_cross_validation(right, squares, alphas)
-            chosen = float(alphas[int(np.argmin(errors))])
+            # From the largest: where all are equally bad, the firmest is the safest.
+            order = np.argsort(-alphas, kind="stable")
+            chosen = alphas[order][errors[:, order].argmin(axis=1)]
         weights, bias = problem.solve(right, sums, chosen)
         context, strength = normalised((weights / self.projection).ravel())
         return Modulation(
@@ -432,8 +423,6 @@ class TaskLearner:
         learned = replace(learned, density=density)
         if rivals:
             few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
-            against = self.log_densities(
-                few.X[few.positions], [learned, *rivals], few.extracted
-            )
+            against = self.log_densities(few.X[few.positions], [learned, *rivals], few.extracted)
             learned = replace(learned, density=density.calibrated(against))
         return learned

@@ -140,7 +140,7 @@ class CentredProblem:
         self.penalty_unit = np.maximum(diagonal, _EPSILON)
 
     def solve_bit(self, bit: int, right: np.ndarray, alpha: float) -> np.ndarray:
-        """``(G + alpha * mean(diag(G)) I)^-1 right``; the least-norm solution where G is singular."""
+        """``(G + alpha * mean(diag(G)) I)^-1 right``, of least norm where G is singular."""
         system = self.gram[bit].copy()
         system[np.diag_indices_from(system)] += alpha * self.penalty_unit[bit]
         if alpha > 0:
@@ -158,7 +158,7 @@ class CentredProblem:
         )
 
     def explained(self, bits: Sequence[int], alpha: float) -> np.ndarray:
-        """What :func:`sktgsh.codebooks.learn_codebook` asks for, of shape (n, n_classes, n_classes)."""
+        """What :func:`sktgsh.codebooks.learn_codebook` takes, (n_bits, n_classes, n_classes)."""
         return np.stack(
             [
                 self.class_sums[:, bit] @ self.solve_bit(bit, self.class_sums[:, bit].T, alpha)
@@ -184,22 +184,22 @@ class CentredProblem:
         return right, sums, squares - sums**2 / self.total
 
     def solve(
-        self, right: np.ndarray, sums: np.ndarray, alpha: float
+        self, right: np.ndarray, sums: np.ndarray, alphas: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (n_bits, units_per_bit) and intercepts (n_bits,)."""
+        """Weights (n_bits, units_per_bit) and intercepts (n_bits,), from a penalty a bit."""
         weights = np.stack(
-            [self.solve_bit(bit, right[bit], alpha) for bit in range(len(right))]
+            [self.solve_bit(bit, right[bit], alpha) for bit, alpha in enumerate(alphas)]
         )
         return weights, sums / self.total - np.einsum("bu,bu->b", weights, self.means)
 
     def generalised_cross_validation(
         self, right: np.ndarray, squares: np.ndarray, alphas: Sequence[float]
     ) -> np.ndarray:
-        """Mean over the bits of the generalised cross-validation error, for each alpha.
+        """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
 
         One eigendecomposition a bit serves all alphas (Golub, Heath & Wahba 1979).
         """
-        errors = np.zeros(len(alphas))
+        errors = np.full((len(self.gram), len(alphas)), np.inf)
         for bit, gram in enumerate(self.gram):
             values, vectors = eigh(gram)
             values = np.maximum(values, 0)
@@ -210,7 +210,6 @@ class CentredProblem:
                 residual = squares[bit] - (along * (damped + damped - values) / damped**2).sum()
                 freedom = self.total - 1 - (values / damped).sum()
                 # With more parameters than rows the error is unbounded, not small.
-                errors[position] += (
-                    self.total * max(residual, 0) / freedom**2 if freedom > 0 else np.inf
-                )
-        return errors / len(self.gram)
+                if freedom > 0:
+                    errors[bit, position] = self.total * max(residual, 0) / freedom**2
+        return errors

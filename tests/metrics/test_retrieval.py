@@ -1,0 +1,125 @@
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from sktgsh.codes import hamming_distances, pack_codes
+from sktgsh.metrics import (
+    mean_average_precision,
+    precision_at_k,
+    precision_within_radius,
+    recall_at_k,
+    retrieval_curve,
+)
+
+METRICS = [mean_average_precision, precision_at_k, precision_within_radius, recall_at_k]
+
+
+def test_hand_computed_with_ties():
+    # One relevant row at distance 0, then one relevant and one irrelevant row tied at distance 1:
+    # AP is (1 + 1) / 2 or (1 + 2 / 3) / 2, each as likely.
+    database, labels = [[0, 0], [0, 1], [1, 0]], ["a", "a", "b"]
+    expected = (1 + (1 + 2 / 3) / 2) / 2
+    assert mean_average_precision([[0, 0]], ["a"], database, labels) == pytest.approx(expected)
+    assert precision_at_k([[0, 0]], ["a"], database, labels, k=2) == pytest.approx(0.75)
+    assert recall_at_k([[0, 0]], ["a"], database, labels, k=2) == pytest.approx(0.75)
+    assert precision_within_radius([[0, 0]], ["a"], database, labels, radius=1) == pytest.approx(
+        2 / 3
+    )
+
+
+def _average_over_orders(distances, relevant, top_k=None):
+    """Mean AP over all orders that sort the distances: slow, and obviously right."""
+    values = []
+    for order in itertools.permutations(range(len(distances))):
+        if any(distances[a] > distances[b] for a, b in itertools.pairwise(order)):
+            continue
+        hits = np.array([relevant[i] for i in order])[:top_k]
+        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+        total = sum(relevant) if top_k is None else min(sum(relevant), top_k)
+        values.append((precision * hits).sum() / total)
+    return np.mean(values)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("top_k", [None, 1, 3, 6])
+def test_expected_over_all_tie_orders(seed, top_k):
+    rng = np.random.default_rng(seed)
+    query, database = rng.integers(0, 2, (1, 3)), rng.integers(0, 2, (6, 3))
+    labels = rng.integers(0, 2, 6)
+    labels[0] = 1
+    expected = _average_over_orders(hamming_distances(query, database)[0], labels, top_k)
+    assert mean_average_precision(query, [1], database, labels, top_k=top_k) == pytest.approx(
+        expected
+    )
+
+
+def test_without_ties_it_is_average_precision():
+    codes = np.tril(np.ones((9, 8), int), -1)
+    labels = np.array([1, 0, 1, 1, 0, 0, 1, 0, 1])
+    scores = -hamming_distances(codes[:1], codes)[0].astype(float)
+    expected = average_precision_score(labels, scores)
+    assert mean_average_precision(codes[:1], [1], codes, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_order_and_packing_do_not_matter(metric):
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(0, 2, (60, 6)), rng.integers(0, 3, 60)
+    value = metric(codes[:20], labels[:20], codes[20:], labels[20:])
+    order = rng.permutation(40) + 20
+    assert metric(codes[:20], labels[:20], codes[order], labels[order]) == pytest.approx(value)
+    packed = pack_codes(codes)
+    assert metric(packed[:20], labels[:20], packed[20:], labels[20:], packed=True) == pytest.approx(
+        value
+    )
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_row_is_not_its_own_neighbour(metric):
+    codes, labels = np.array([[0, 0], [0, 0], [1, 1]]), np.array([0, 0, 1])
+    by_hand = [
+        metric(codes[i : i + 1], labels[i : i + 1], np.delete(codes, i, 0), np.delete(labels, i))
+        for i in range(3)
+    ]
+    expected = np.nanmean(by_hand)
+    assert metric(codes, labels) == pytest.approx(expected)
+
+
+def test_multilabel_rows_are_relevant_if_they_share_a_label():
+    labels = np.array([[1, 0], [1, 1], [0, 1]])
+    assert precision_at_k([[0]], [[1, 0]], [[0], [0], [0]], labels, k=3) == pytest.approx(2 / 3)
+
+
+def test_curve_agrees_with_the_figures_at_k():
+    rng = np.random.default_rng(1)
+    codes, labels = rng.integers(0, 2, (50, 5)), rng.integers(0, 3, 50)
+    ranks, precision, recall = retrieval_curve(codes, labels, n_ranks=10)
+    for k, p, r in zip(ranks, precision, recall):
+        assert precision_at_k(codes, labels, k=k) == pytest.approx(p)
+        assert recall_at_k(codes, labels, k=k) == pytest.approx(r)
+    assert ranks[-1] == 49 and recall[-1] == pytest.approx(1)
+
+
+def test_memory_is_bounded():
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(0, 256, (60_000, 4), dtype=np.uint8), rng.integers(0, 10, 60_000)
+    tracemalloc.start()
+    mean_average_precision(codes[:1000], labels[:1000], codes, labels, packed=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300 * 2**20  # 1,000 x 60,000 distances alone would be 120 MB in uint16
+
+
+def test_nothing_relevant_is_nan_and_bad_input_is_named():
+    assert np.isnan(mean_average_precision([[0]], [1], [[0]], [2]))
+    with pytest.raises(ValueError, match="top_k=0"):
+        mean_average_precision([[0]], [1], top_k=0)
+    with pytest.raises(ValueError, match="go together"):
+        mean_average_precision([[0]], [1], [[0]])
+    with pytest.raises(ValueError, match="2 labels for 1 codes"):
+        precision_at_k([[0]], [1, 2])
+    with pytest.raises(ValueError, match="radius=-1"):
+        precision_within_radius([[0]], [1], radius=-1)
