@@ -9,6 +9,7 @@ from .projections import (
     SparseProjectionHasher,
 )
 from .task_geometric import TaskGeometricHasher
+from .task_geometric_cv import TaskGeometricHasherCV
 
 __version__ = "0.1.0"
 
@@ -22,4 +23,5 @@ __all__ = [
     "SimpleLSH",
     "SparseProjectionHasher",
     "TaskGeometricHasher",
+    "TaskGeometricHasherCV",
 ]

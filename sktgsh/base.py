@@ -80,17 +80,9 @@ class HasherMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Between 0 and 1. Rows without another row of their class and task do not count; nan if
             there are no others.
         """
-        y = np.asarray(y)
         labels = self._task_labels(X, task)
         codes = np.asarray(self.transform(X, task=task))
-        weight = _check_sample_weight(sample_weight, codes, dtype=np.float64)
-        precision = np.full(len(codes), np.nan)
-        for _, rows in iter_tasks(labels):
-            precision[rows] = average_precisions(codes[rows], y[rows], packed=self.packed)
-        counted = ~np.isnan(precision) & (weight > 0)
-        if not counted.any():
-            return float("nan")
-        return float(np.average(precision[counted], weights=weight[counted]))
+        return score_codes(codes, y, labels, sample_weight, packed=self.packed)
 
     def _task_labels(self, X: Any, task: Any) -> np.ndarray:
         """The task of each row, from the argument or from the column of X that holds it."""
@@ -99,3 +91,22 @@ class HasherMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             task = split_task_column(X, column)[1]
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         return check_task(task, n_samples)
+
+
+def score_codes(
+    codes: np.ndarray,
+    y: ArrayLike,
+    labels: np.ndarray,
+    sample_weight: ArrayLike | None = None,
+    *,
+    packed: bool = False,
+) -> float:
+    """What :meth:`HasherMixin.score` says of codes, given their rows' tasks."""
+    y, weight = np.asarray(y), _check_sample_weight(sample_weight, codes, dtype=np.float64)
+    precision = np.full(len(codes), np.nan)
+    for _, rows in iter_tasks(labels):
+        precision[rows] = average_precisions(codes[rows], y[rows], packed=packed)
+    counted = ~np.isnan(precision) & (weight > 0)
+    if not counted.any():
+        return float("nan")
+    return float(np.average(precision[counted], weights=weight[counted]))

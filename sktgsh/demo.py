@@ -150,7 +150,7 @@ def draw_neighbours(hasher, train: Samples, test: Samples, shape: tuple[int, int
             colour = "tab:green" if y[found] == q[query] else "tab:red"
             ax.set_xlabel(str(distances[found]), color=colour, labelpad=1)
     axes[0, 0].set_title("query")
-    axes[0, 1].set_title("nearest codes, with their distance in bits", loc="left")
+    figure.suptitle("A query of each task, and the nearest codes with their distance in bits")
     figure.savefig(OUTPUT / "neighbours.png", dpi=120)
 
 

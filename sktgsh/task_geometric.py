@@ -679,7 +679,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
     ) -> np.ndarray:
         """What a class looks like in a task: an approximate data-generating process.
 
-        The published process draws hidden activity around ``W_class * c_t`` and maps it back through
+        The published process draws hidden activity around ``W_class * c_t`` and maps it through
         the pseudo-inverse of the expansion. That direction tells classes apart, but samples do not
         vary along it, and the picture is noise. Here candidates are drawn from the density of the
         task's samples, and count by the probability of the class that the network, modulated for

@@ -28,6 +28,9 @@ CHECKED = [
     sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=64, solver="sgd", max_epochs=2, random_state=0),
 ]
 HASHERS = CHECKED[:9]
+CHECKED += [
+    sktgsh.TaskGeometricHasherCV([4, 8], cv=2, random_state=0),
+]
 
 
 @parametrize_with_checks(CHECKED)

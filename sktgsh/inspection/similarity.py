@@ -65,14 +65,19 @@ class TaskSimilarityDisplay:
             With attributes ``figure_`` and ``ax_``.
         """
         self.figure_, (self.ax_,) = new_axes(ax)
-        image = self.ax_.imshow(self.similarity, vmin=-1, vmax=1, cmap="RdBu_r")
+        # A task is like itself: colours are for the others.
+        others = self.similarity[~np.eye(len(self.similarity), dtype=bool)]
+        limit = max(0.05, float(np.abs(others).max(initial=0)))
+        image = self.ax_.imshow(self.similarity, vmin=-limit, vmax=limit, cmap="RdBu_r")
         step = -(-len(self.tasks) // 12)
         ticks = np.arange(0, len(self.tasks), step)
         labels = [str(self.tasks[tick]) for tick in ticks]
         self.ax_.set_xticks(ticks, labels, rotation=90)
         self.ax_.set_yticks(ticks, labels)
         self.ax_.set(xlabel="task", ylabel="task", title=title or "Similarity of tasks")
-        self.figure_.colorbar(image, ax=self.ax_, label="cosine similarity", shrink=0.8)
+        self.figure_.colorbar(
+            image, ax=self.ax_, label="cosine similarity", shrink=0.8, extend="max"
+        )
         return self
 
 

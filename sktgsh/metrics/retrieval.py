@@ -237,7 +237,7 @@ def recall_at_k(
     k: int = 10,
     packed: bool = False,
 ) -> float:
-    """Share of all relevant rows that are among the `k` nearest, expected over random order of ties.
+    """Share of all relevant rows among the `k` nearest, expected over random order of ties.
 
     Parameters
     ----------

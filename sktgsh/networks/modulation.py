@@ -75,7 +75,7 @@ class ModulatedHead(nn.Module):
         return self.projection * (self.strength * self.context).view(-1, self.projection.shape[1])
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Bits before the threshold (batch, n_bits), and scores of the classes (batch, n_classes)."""
+        """Bits before the threshold (batch, n_bits), and class scores (batch, n_classes)."""
         return self.read(samples if self.encoder is None else self.encoder(samples))
 
     def read(self, hidden: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,224 @@
+"""Code length chosen by cross-validation, at the price of the longest code alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, _safe_indexing, indexable
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from .base import HasherMixin, score_codes
+from .task_geometric import TaskGeometricHasher
+
+
+class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
+    """A :class:`TaskGeometricHasher` that chooses its code length by cross-validation.
+
+    In closed form a bit does not depend on the other bits, so a short code is the prefix of a long
+    one: each fold is fitted once, at the longest length, and all lengths are scored on prefixes.
+    The ridge penalty is chosen within each fit, by generalised cross-validation for each bit.
+
+    Parameters
+    ----------
+    n_bits : sequence of int, default=(8, 16, 32, 64)
+        Code lengths to choose from.
+    estimator : TaskGeometricHasher, optional
+        Its other parameters; `n_hidden` must be None, so that units follow bits. By default a
+        ``TaskGeometricHasher()``.
+    cv : int, cross-validator or iterable, default=None
+        As everywhere in scikit-learn; None is 5 folds, stratified by class.
+    tolerance : float, default=0.0
+        The shortest code is taken whose score is at most so much below the best.
+    random_state : int, RandomState instance or None, default=None
+        Given to the estimator, if not None.
+    packed : bool, default=False
+        Give eight bits in a byte.
+
+    Attributes
+    ----------
+    best_estimator_ : TaskGeometricHasher
+        Fitted on all rows, with the chosen length.
+    n_bits_ : int
+        The chosen length.
+    best_score_ : float
+        Its mean score over the folds.
+    cv_results_ : dict
+        ``n_bits``, ``mean_test_score``, ``std_test_score`` and ``split_test_scores`` of shape
+        (n_lengths, n_folds): mean average precision within each fold's test rows, as
+        :meth:`TaskGeometricHasher.score`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import TaskGeometricHasherCV
+    >>> X, y = load_digits(return_X_y=True)
+    >>> search = TaskGeometricHasherCV([4, 16], cv=2, random_state=0).fit(X[:400], y[:400])
+    >>> search.n_bits_, search.transform(X[:2]).shape
+    (16, (2, 16))
+    """
+
+    _parameter_constraints: dict = {
+        "n_bits": ["array-like"],
+        "estimator": [None, HasMethods(["fit", "transform"])],
+        "cv": ["cv_object"],
+        "tolerance": [Interval(Real, 0, None, closed="left")],
+        "packed": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_bits: Sequence[int] = (8, 16, 32, 64),
+        *,
+        estimator: TaskGeometricHasher | None = None,
+        cv: Any = None,
+        tolerance: float = 0.0,
+        packed: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_bits = n_bits
+        self.estimator = estimator
+        self.cv = cv
+        self.tolerance = tolerance
+        self.packed = packed
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> TaskGeometricHasherCV:
+        """Choose the code length, then learn it from all rows.
+
+        Parameters
+        ----------
+        X, y, task, sample_weight
+            As in :meth:`TaskGeometricHasher.fit`.
+
+        Returns
+        -------
+        self : TaskGeometricHasherCV
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`TaskGeometricHasher.fit`; if `n_bits` holds anything but positive integers,
+            or the estimator has a fixed `n_hidden`.
+        """
+        lengths = self._check_lengths()
+        X, y, sample_weight = indexable(X, y, sample_weight)
+        longest = self._hasher(lengths[-1])
+        # Checks of the data are the hasher's own; it leaves no trace where they fail.
+        splitter = check_cv(self.cv, y, classifier=True)
+        scores = [
+            self._score_fold(clone(longest), lengths, X, y, task, sample_weight, *fold)
+            for fold in splitter.split(X, y)
+        ]
+        scores = np.array(scores).T
+        means = np.nanmean(scores, axis=1)
+        chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
+        best = self._hasher(lengths[chosen])
+        self.best_estimator_ = best.fit(X, y, task=task, sample_weight=sample_weight)
+        self.n_bits_ = lengths[chosen]
+        self.best_score_ = float(means[chosen])
+        self.cv_results_ = Bunch(
+            n_bits=np.array(lengths),
+            mean_test_score=means,
+            std_test_score=scores.std(axis=1),
+            split_test_scores=scores,
+        )
+        return self
+
+    def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Codes of the chosen length; see :meth:`TaskGeometricHasher.transform`."""
+        check_is_fitted(self)
+        return self.best_estimator_.transform(X, task=task)
+
+    def predict_task(self, X: ArrayLike, **params: Any) -> Any:
+        """See :meth:`TaskGeometricHasher.predict_task`."""
+        check_is_fitted(self)
+        return self.best_estimator_.predict_task(X, **params)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features."""
+        check_is_fitted(self)
+        return self.best_estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the features, where X had names."""
+        return self.best_estimator_.feature_names_in_
+
+    @property
+    def task_column(self) -> int | str | None:
+        """The estimator's."""
+        return None if self.estimator is None else self.estimator.task_column
+
+    def _check_lengths(self) -> list[int]:
+        lengths = np.unique(np.asarray(self.n_bits)).tolist()
+        if not lengths or any(not isinstance(n, Integral) or n < 1 for n in lengths):
+            raise ValueError(f"n_bits={self.n_bits!r}; expected a sequence of positive integers")
+        if self.estimator is not None and self.estimator.n_hidden is not None:
+            raise ValueError(
+                f"the estimator has n_hidden={self.estimator.n_hidden}; leave it None, so that "
+                "each bit has as many hidden units at every length"
+            )
+        return lengths
+
+    def _hasher(self, n_bits: int) -> TaskGeometricHasher:
+        hasher = TaskGeometricHasher() if self.estimator is None else clone(self.estimator)
+        if self.random_state is not None:
+            hasher.set_params(random_state=self.random_state)
+        return hasher.set_params(n_bits=n_bits, packed=self.packed)
+
+    def _score_fold(
+        self,
+        hasher: TaskGeometricHasher,
+        lengths: list[int],
+        X: Any,
+        y: Any,
+        task: Any,
+        sample_weight: Any,
+        train: np.ndarray,
+        test: np.ndarray,
+    ) -> list[float]:
+        def rows(values: Any, chosen: np.ndarray) -> Any:
+            # One label for all rows, or none, is the same for some of them.
+            return (
+                values if values is None or np.ndim(values) == 0 else _safe_indexing(values, chosen)
+            )
+
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        hasher.set_params(packed=False, open_tasks=0).fit(
+            _safe_indexing(X, train),
+            rows(y, train),
+            task=rows(task, train),
+            sample_weight=rows(weight, train),
+        )
+        X_test, task_test = _safe_indexing(X, test), rows(task, test)
+        codes = np.asarray(hasher.transform(X_test, task=task_test))
+        labels = hasher._task_labels(X_test, task_test)
+        y_test, weight_test = rows(y, test), rows(weight, test)
+        return [score_codes(codes[:, :n], y_test, labels, weight_test) for n in lengths]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "best_estimator_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
