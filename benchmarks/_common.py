@@ -1,0 +1,83 @@
+"""Data, timing and tables that the benchmarks share."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sktgsh.datasets import fetch_mnist
+from sktgsh.metrics import mean_average_precision
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass
+class Images:
+    """Labelled images: a database to learn from, and queries."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    Q: np.ndarray
+    q: np.ndarray
+    shape: tuple[int, int]
+
+    def retrieval(self, queries: np.ndarray, database: np.ndarray, packed: bool = False) -> float:
+        """mAP of 1,000 queries against the whole database."""
+        return mean_average_precision(
+            queries[:1000], self.q[:1000], database, self.y, packed=packed
+        )
+
+
+def load_images(data: str | None) -> Images:
+    """MNIST from a folder; without one, scikit-learn's digits."""
+    if data is None:
+        X, y = load_digits(return_X_y=True)
+        X, Q, y, q = train_test_split(X.astype(np.float32), y, test_size=0.25, random_state=0)
+        return Images("digits", X, y, Q, q, (8, 8))
+    X, y = fetch_mnist(data, return_X_y=True)
+    Q, q = fetch_mnist(data, subset="test", return_X_y=True)
+    return Images("MNIST", X, y, Q, q, (28, 28))
+
+
+def seconds(function: Callable[[], Any], repeat: int = 1) -> tuple[float, Any]:
+    """Median wall time of some runs, and the last result."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        result = function()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)), result
+
+
+def exponent(sizes: list[float], costs: list[float]) -> float:
+    """Slope of cost against size, both on a logarithmic scale."""
+    return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
+
+
+def report(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Print rows as a table, and save them as ``benchmarks/results/NAME.csv``."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells)]
+    print(f"\n== {name}")
+    for line in [columns, *cells]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip(), flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    with open(RESULTS / f"{name}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

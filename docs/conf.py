@@ -1,0 +1,42 @@
+"""Sphinx configuration."""
+
+import warnings
+
+import sktgsh
+
+project = "sktgsh"
+author = "the sktgsh developers"
+copyright = f"2026, {author}"
+release = version = sktgsh.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+autosummary_generate = True
+templates_path = ["_templates"]
+numpydoc_show_class_members = False
+autodoc_typehints = "none"
+exclude_patterns = ["_build", "sg_execution_times.rst", "**/sg_execution_times.rst"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sktgsh"
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "plot_gallery": "True",
+    "show_memory": False,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "abort_on_example_error": True,
+}
+
+# Pictures are drawn without a screen.
+warnings.filterwarnings("ignore", message=".*non-interactive.*")
