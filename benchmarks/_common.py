@@ -70,7 +70,9 @@ def report(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     widths = [max(map(len, column)) for column in zip(columns, *cells)]
     print(f"\n== {name}")
     for line in [columns, *cells]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip(), flush=True)
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip(), flush=True
+        )
     RESULTS.mkdir(exist_ok=True)
     with open(RESULTS / f"{name}.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, columns)

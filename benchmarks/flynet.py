@@ -80,9 +80,7 @@ def run(data: str | None) -> None:
     X, y, task = make_image_tasks(images.X, images.y, n_tasks=N_TASKS, step=10)
     Q, q, query_task = make_image_tasks(images.Q, images.q, n_tasks=N_TASKS, step=10)
     for epochs in (1, 3):
-        hasher = TaskGeometricHasher.flynet(
-            n_hidden=n_hidden, max_epochs=epochs, random_state=0
-        )
+        hasher = TaskGeometricHasher.flynet(n_hidden=n_hidden, max_epochs=epochs, random_state=0)
         first = {}
         for label in np.unique(task):
             hasher.partial_fit(X[task == label], y[task == label], task=label)
@@ -92,6 +90,8 @@ def run(data: str | None) -> None:
             for label, codes in first.items()
         )
         right = hasher.predict_class(Q, task=query_task) == q
-        accuracies = {f"{label} degrees": float(right[query_task == label].mean()) for label in first}
+        accuracies = {
+            f"{label} degrees": float(right[query_task == label].mean()) for label in first
+        }
         rows.append(dict(epochs=epochs, **accuracies, bits_changed=changed))
     report(f"flynet_tasks_{images.name}", rows)

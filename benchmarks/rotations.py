@@ -25,7 +25,12 @@ def retrieval_by_task(images: Images) -> None:
         Q, q, query_task = make_image_tasks(
             images.Q[:1000], images.q[:1000], n_tasks=label // 10 + 1, step=10
         )
-        X, y, Q, q = X[task == label], y[task == label], Q[query_task == label], q[query_task == label]
+        X, y, Q, q = (
+            X[task == label],
+            y[task == label],
+            Q[query_task == label],
+            q[query_task == label],
+        )
         hasher.partial_fit(X, y, task=label)
         codes = [hasher.transform(rows, task=label) for rows in (Q, X)]
         scores[f"{label} degrees"] = mean_average_precision(codes[0], q, codes[1], y)
@@ -62,14 +67,23 @@ def geometry_and_inference(images: Images) -> None:
     report(
         f"rotations_geometry_{images.name}",
         [
-            dict(figure="tasks whose most similar task is a neighbour (of 36)", value=int((nearest == 10).sum())),
+            dict(
+                figure="tasks whose most similar task is a neighbour (of 36)",
+                value=int((nearest == 10).sum()),
+            ),
             dict(
                 figure="Spearman of similarity and nearness, pairs up to 60 degrees",
                 value=float(-spearmanr(similarity[near], angle[near]).statistic),
             ),
-            dict(figure="task inferred, groups of 10 rows", value=float((grouped == query_task).mean())),
+            dict(
+                figure="task inferred, groups of 10 rows",
+                value=float((grouped == query_task).mean()),
+            ),
             dict(figure="task inferred, single rows, exact", value=float((error == 0).mean())),
-            dict(figure="task inferred, single rows, within one step", value=float((error <= 10).mean())),
+            dict(
+                figure="task inferred, single rows, within one step",
+                value=float((error <= 10).mean()),
+            ),
             dict(figure="mean confidence, single rows", value=float(score.mean())),
             dict(figure="bits of earlier tasks that changed", value=changed),
         ],

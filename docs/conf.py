@@ -25,7 +25,11 @@ exclude_patterns = ["_build", "sg_execution_times.rst", "**/sg_execution_times.r
 html_theme = "pydata_sphinx_theme"
 html_title = "sktgsh"
 html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

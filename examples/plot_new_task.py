@@ -26,7 +26,9 @@ for name in dict.fromkeys(task.tolist()):
     seconds.append(time.perf_counter() - start)
     stored[name] = hasher.transform(X[rows], task=name)
 
-changed = sum((hasher.transform(X[task == n], task=n) != codes).sum() for n, codes in stored.items())
+changed = sum(
+    (hasher.transform(X[task == n], task=n) != codes).sum() for n, codes in stored.items()
+)
 print("bits of stored codes that changed:", changed)
 
 # %%
@@ -34,10 +36,7 @@ print("bits of stored codes that changed:", changed)
 names = list(stored)
 across = np.array(
     [
-        [
-            mean_average_precision(stored[a][::9], y[:1797][::9], stored[b], y[:1797])
-            for b in names
-        ]
+        [mean_average_precision(stored[a][::9], y[:1797][::9], stored[b], y[:1797]) for b in names]
         for a in names
     ]
 )

@@ -24,8 +24,8 @@ print("ours:  ", round(hasher.score(X[test], y[test], task=task[test]), 3))
 print("random:", round(plain.score(X[test], y[test], task=task[test]), 3))
 
 # %%
-# Related tasks get similar modulations: neighbouring angles, and angles half a turn apart (0, 1 and 8
-# look alike upside down).
+# Related tasks get similar modulations: neighbouring angles, and angles half a turn apart (0, 1 and
+# 8 look alike upside down).
 from sktgsh.inspection import TaskSimilarityDisplay
 
 TaskSimilarityDisplay.from_estimator(hasher)

@@ -1,6 +1,7 @@
 """Hashing that learns: short binary codes whose meaning of "similar" belongs to a task."""
 
 from .asymmetric import L2ALSH, SignALSH, SimpleLSH
+from .deep import DeepSupervisedHasher, GeometricHasher
 from .projections import (
     DenseFlyHasher,
     FlyHasher,
@@ -14,8 +15,10 @@ from .task_geometric_cv import TaskGeometricHasherCV
 __version__ = "0.1.0"
 
 __all__ = [
+    "DeepSupervisedHasher",
     "DenseFlyHasher",
     "FlyHasher",
+    "GeometricHasher",
     "L2ALSH",
     "PStableHasher",
     "SignALSH",

@@ -96,7 +96,8 @@ def build_encoder(
         rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_ROWS, replace=False))
     sample = dense_rows(X, rows)
     deviation = float(sample.std(dtype=np.float64))
-    scale = 1 / _power_of_two(deviation)
+    # The published network (not nested) takes standardised inputs.
+    scale = 1 / (_power_of_two(deviation) if nested else max(deviation, 1e-30))
     shift = 0.0 if encoder == "fly" else float(sample.mean(dtype=np.float64))
     extractor = _make_extractor(encoder, image_shape, seed)
     mean = inverse_std = None

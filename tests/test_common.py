@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 import sktgsh
 from sktgsh.codes import pack_codes
+from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
 
 # The scikit-learn checks transform rows that were not in fit; a key that is longer than all those
 # is an error of the asymmetric hashers unless a bound on norms is given.
@@ -27,9 +28,17 @@ CHECKED = [
     sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=128, random_state=0),
     sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=64, solver="sgd", max_epochs=2, random_state=0),
 ]
-HASHERS = CHECKED[:9]
+HASHERS = [
+    *CHECKED[:9],
+    sktgsh.DeepSupervisedHasher(n_bits=8, max_epochs=2, random_state=0),
+    sktgsh.GeometricHasher(n_bits=8, max_epochs=2, random_state=0),
+]
 CHECKED += [
+    *HASHERS[9:],
     sktgsh.TaskGeometricHasherCV([4, 8], cv=2, random_state=0),
+    # Not the cosine: some checks hold zero vectors, which have no direction.
+    LSHNeighbors(n_bits=4, n_tables=2, metric="euclidean", random_state=0),
+    HammingNeighbors(),
 ]
 
 

@@ -3,17 +3,22 @@
 from .encoder import FrozenEncoder
 from .expansion import DenseExpansion, SparseExpansion
 from .features import RandomConvolution
-from .losses import CodewordLoss
+from .losses import CodewordLoss, PairwiseLoss
 from .modulation import ModulatedHead, apply_weights, class_readout, head_projection
+from .trainable import convnet, mlp, resnet
 
 __all__ = [
     "CodewordLoss",
     "DenseExpansion",
     "FrozenEncoder",
     "ModulatedHead",
+    "PairwiseLoss",
     "RandomConvolution",
     "SparseExpansion",
     "apply_weights",
     "class_readout",
+    "convnet",
     "head_projection",
+    "mlp",
+    "resnet",
 ]

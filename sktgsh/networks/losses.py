@@ -66,3 +66,67 @@ class CodewordLoss(nn.Module):
         if self.kind == "joint":
             loss = loss + 0.3 * F.cross_entropy(scores, label, reduction="none")
         return loss
+
+
+def similar_rows(target: Tensor, other: Tensor) -> Tensor:
+    """Which rows share a label: of indices (batch,), or of indicators (batch, n_labels)."""
+    if target.ndim == 1:
+        return target[:, None] == other[None, :]
+    return target.float() @ other.float().T > 0
+
+
+class PairwiseLoss(nn.Module):
+    """Deep supervised hashing: similar rows near, others at least a margin apart, outputs near +-1.
+
+    For a pair with outputs b1, b2, ``|b1 - b2|^2 / 2`` if similar,
+    ``max(margin - |b1 - b2|^2, 0) / 2`` if not; plus ``alpha * | |b| - 1 |_1`` for each output.
+
+    Parameters
+    ----------
+    margin : float
+        Squared distance that different rows must reach.
+    alpha : float
+        Weight of the quantisation term.
+    all_pairs : bool, default=True
+        Use all pairs of a batch. Otherwise row i is paired with row i + 1 alone.
+    balanced : bool, default=False
+        Give similar and different pairs the same total weight. With many classes nearly all pairs
+        are different.
+
+    References
+    ----------
+    H. Liu, R. Wang, S. Shan and X. Chen, "Deep supervised hashing for fast image retrieval",
+    CVPR 2016, equation 4.
+    """
+
+    def __init__(self, margin: float, alpha: float, all_pairs: bool = True, balanced: bool = False):
+        super().__init__()
+        self.margin, self.alpha = margin, alpha
+        self.all_pairs, self.balanced = all_pairs, balanced
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean over the pairs, plus the mean quantisation term of a row.
+
+        Parameters
+        ----------
+        output : Tensor of shape (batch, n_bits)
+        target : Tensor of shape (batch,) or (batch, n_labels)
+        """
+        if self.all_pairs:
+            first, second = torch.triu_indices(len(output), len(output), 1, device=output.device)
+            squares = output.square().sum(dim=1)
+            distance = squares[:, None] + squares - 2 * output @ output.T
+            distance = distance[first, second].clamp_min(0)
+            similar = similar_rows(target, target)[first, second]
+        else:
+            distance = (output - output.roll(1, 0)).square().sum(dim=1)
+            similar = similar_rows(target, target).roll(1, 1).diagonal()
+        near = 0.5 * distance
+        far = 0.5 * F.relu(self.margin - distance)
+        if self.balanced:
+            n_similar = similar.sum().clamp_min(1)
+            n_different = (~similar).sum().clamp_min(1)
+            loss = (near * similar).sum() / n_similar + (far * ~similar).sum() / n_different
+        else:
+            loss = torch.where(similar, near, far).sum() / max(1, len(distance))
+        return loss + self.alpha * (output.abs() - 1).abs().sum(dim=1).mean()

@@ -24,7 +24,7 @@ from ..networks import (
 from ..networks.random import generator
 from ..recognition import TaskDensity
 from .ridge import CentredProblem, RidgeStatistics
-from .sgd import to_numpy, train_head
+from .sgd import to_numpy, train
 
 # Columns of one product for the Gram matrices; sums over more rows are in float64.
 GRAM_ROWS = 1024
@@ -359,7 +359,7 @@ class TaskLearner:
         loss : str
             See :class:`~sktgsh.networks.CodewordLoss`.
         training : mapping
-            Further arguments of :func:`~sktgsh.solvers.sgd.train_head`.
+            Further arguments of :func:`~sktgsh.solvers.sgd.train`.
         """
         layout, head = self.layout, self._head(start)
         if rows.extracted:
@@ -367,7 +367,7 @@ class TaskLearner:
         criterion = CodewordLoss(
             loss, head.codewords, head.codebook_bits, torch.from_numpy(layout.structure_bits)
         )
-        history = train_head(
+        history = train(
             head,
             criterion,
             torch.from_numpy(dense_rows(rows.X, rows.positions)),

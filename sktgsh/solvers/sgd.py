@@ -1,4 +1,4 @@
-"""Modulation by gradient steps: skorch trains the head, the encoder stays frozen."""
+"""Gradient steps: skorch trains a module; frozen parts of it stay frozen."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import LRScheduler
-from torch import Tensor
-
-from ..networks import CodewordLoss, ModulatedHead
+from torch import Tensor, nn
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -48,11 +46,22 @@ class ShuffledBatches:
             yield self.X[rows], self.y[rows]
 
 
-class ModulationNet(NeuralNet):
-    """A skorch net around :class:`~sktgsh.networks.ModulatedHead` that lets Ctrl-C through."""
+class BalancedBatches(ShuffledBatches):
+    """Batches that hold about as many rows of each class; rare classes are drawn again."""
 
-    def fit_uninterrupted(self, X: Tensor, y: Tensor) -> ModulationNet:
-        """Train like ``fit``; but a KeyboardInterrupt is the caller's to handle, not swallowed."""
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        _, index, counts = torch.unique(self.y, return_inverse=True, return_counts=True)
+        weight = (1.0 / counts)[index]
+        order = torch.multinomial(weight, len(self.X), replacement=True, generator=self.generator)
+        for rows in order.split(self.batch_size):
+            yield self.X[rows], self.y[rows]
+
+
+class UninterruptedNet(NeuralNet):
+    """A skorch net that lets Ctrl-C through: what to keep is the caller's to decide."""
+
+    def fit_uninterrupted(self, X: Tensor, y: Tensor) -> UninterruptedNet:
+        """Train like ``fit``; but a KeyboardInterrupt is not swallowed."""
         if not self.initialized_:
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
@@ -61,9 +70,9 @@ class ModulationNet(NeuralNet):
         return self
 
 
-def train_head(
-    head: ModulatedHead,
-    loss: CodewordLoss,
+def train(
+    module: nn.Module,
+    loss: nn.Module,
     samples: Tensor,
     targets: Tensor,
     *,
@@ -76,24 +85,26 @@ def train_head(
     device: str,
     seed: int,
     verbose: int,
+    iterator: type[ShuffledBatches] = ShuffledBatches,
 ) -> list[dict]:
-    """Train a head in place and return skorch's history as a list of epochs.
+    """Train a module in place and return skorch's history as a list of epochs.
 
     Parameters
     ----------
-    head : ModulatedHead
-        Its encoder maps samples to hidden activity.
-    loss : CodewordLoss
-        The criterion.
+    module : torch.nn.Module
+        What is trained.
+    loss : torch.nn.Module
+        The criterion, of the module's output and the targets.
     samples : Tensor of shape (n_samples, n_inputs)
-    targets : Tensor of shape (n_samples, 2 + n_structure_bits)
-        As :class:`~sktgsh.networks.CodewordLoss` takes them.
+    targets : Tensor of shape (n_samples, ...)
     max_epochs, lr, lr_schedule, batch_size, optimizer, callbacks, verbose
         As in ``TaskGeometricHasher``.
     device : str
         A torch device.
     seed : int
         Of the order of rows.
+    iterator : type
+        Cuts the rows into batches.
 
     Returns
     -------
@@ -113,14 +124,14 @@ def train_head(
                     step_every="batch",
                 )
             )
-    net = ModulationNet(
-        head,
+    net = UninterruptedNet(
+        module,
         criterion=loss,
         optimizer=OPTIMIZERS.get(optimizer, optimizer),
         lr=lr,
         max_epochs=max_epochs,
         batch_size=batch_size,
-        iterator_train=ShuffledBatches,
+        iterator_train=iterator,
         iterator_train__seed=seed,
         train_split=None,
         callbacks=all_callbacks,

@@ -1,0 +1,105 @@
+"""Maximum inner product search on MovieLens 1M: precision at recall, by family and code length.
+
+The protocol of Shrivastava and Li: PureSVD of rank 150, users are queries, items are keys, the gold
+standard is the T items of largest inner product, items are ranked by the number of matching hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse.linalg import svds
+
+from sktgsh import L2ALSH, PStableHasher, SignALSH, SignedRandomProjectionHasher, SimpleLSH
+from sktgsh.codes import hamming_distances
+from sktgsh.datasets import fetch_movielens
+
+from ._common import RESULTS, report
+
+RANK, N_USERS, RECALLS = 150, 2000, (0.2, 0.4, 0.6)
+Vectors = tuple[np.ndarray, np.ndarray]
+
+
+def factors(data: str) -> Vectors:
+    """Users and items, as PureSVD gives them."""
+    left, values, right = svds(fetch_movielens(data).astype(np.float64), k=RANK, random_state=0)
+    rng = np.random.RandomState(0)
+    users = (left * values)[rng.permutation(len(left))[:N_USERS]]
+    return users, right.T
+
+
+def bit_matches(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    return queries.shape[1] - hamming_distances(queries, keys).astype(np.int32)
+
+
+def value_matches(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    return np.stack([(keys == query).sum(axis=1) for query in queries])
+
+
+def matches(name: str, users: np.ndarray, items: np.ndarray, n_bits: int) -> np.ndarray:
+    """Number of equal hashes of every user and item."""
+    if name in ("Sign-ALSH", "Simple-LSH"):
+        hasher = {"Sign-ALSH": SignALSH, "Simple-LSH": SimpleLSH}[name](n_bits, random_state=0)
+        hasher.fit(items)
+        return bit_matches(hasher.transform_queries(users), hasher.transform(items))
+    if name == "L2-ALSH":
+        hasher = L2ALSH(n_bits, random_state=0).fit(items)
+        return value_matches(hasher.hash_query_values(users), hasher.hash_values(items))
+    if name == "signed projections":
+        hasher = SignedRandomProjectionHasher(n_bits, random_state=0).fit(items)
+        return bit_matches(hasher.transform(users), hasher.transform(items))
+    hasher = PStableHasher(n_bits, r=2.5, random_state=0).fit(items)
+    return value_matches(hasher.hash_values(users), hasher.hash_values(items))
+
+
+def precision_at_recall(counts: np.ndarray, gold: np.ndarray) -> Callable[[float], float]:
+    """Mean over users of the precision once a share of their gold items is found.
+
+    Tied items come in the order of a fixed random permutation.
+    """
+    order = np.random.RandomState(0).permutation(counts.shape[1])
+    ranked = order[np.argsort(-counts[:, order], axis=1, kind="stable")]
+    is_gold = np.zeros(counts.shape, bool)
+    np.put_along_axis(is_gold, gold, True, axis=1)
+    positions = np.nonzero(np.take_along_axis(is_gold, ranked, axis=1))[1].reshape(gold.shape)
+    precisions = np.arange(1, gold.shape[1] + 1) / (positions + 1)
+    return lambda recall: float(precisions[:, int(np.ceil(recall * gold.shape[1])) - 1].mean())
+
+
+def run(data: str | None) -> None:
+    if data is None:
+        print("movielens: skipped; give --data with a folder that holds movielens_1m.npz")
+        return
+    users, items = factors(data)
+    products = users @ items.T
+    names = ("Sign-ALSH", "Simple-LSH", "L2-ALSH", "signed projections", "p-stable")
+    rows, curves = [], {}
+    for n_bits in (64, 128, 256, 512):
+        for name in names:
+            counts = matches(name, users, items, n_bits)
+            for top in (1, 5, 10):
+                gold = np.argpartition(-products, top - 1, axis=1)[:, :top]
+                curve = precision_at_recall(counts, gold)
+                at = {f"precision at recall {r}": curve(r) for r in RECALLS}
+                if n_bits == 512 and top == 10:
+                    curves[name] = [curve(r) for r in np.arange(1, 11) / 10]
+                    rows.append(dict(family=name, K=n_bits, T=top, **at))
+                elif top == 10 or n_bits == 512:
+                    rows.append(dict(family=name, K=n_bits, T=top, **at))
+    report("movielens", rows)
+    draw(curves)
+
+
+def draw(curves: dict[str, list[float]]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+    for name, curve in curves.items():
+        ax.plot(np.arange(1, 11) / 10, curve, marker="o", label=name)
+    ax.set(xlabel="recall", ylabel="precision", title="MovieLens 1M, T = 10, K = 512")
+    ax.legend()
+    figure.savefig(RESULTS / "movielens.png", dpi=120)

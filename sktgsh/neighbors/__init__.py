@@ -1,0 +1,7 @@
+"""Search: exact and approximate by Hamming distance, by hash tables, and in a store on disk."""
+
+from .hamming import HammingNeighbors
+from .lsh import LSHNeighbors
+from .store import CodeStore
+
+__all__ = ["CodeStore", "HammingNeighbors", "LSHNeighbors"]

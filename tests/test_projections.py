@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sktgsh import (
+    DenseFlyHasher,
+    FlyHasher,
+    PStableHasher,
+    SignedRandomProjectionHasher,
+    SparseProjectionHasher,
+)
+
+N_PAIRS, N_FEATURES = 300, 60
+
+
+def normal_pairs(angle, rng):
+    """Pairs of rows whose coordinates are jointly normal, with correlation cos(angle)."""
+    x, noise = rng.normal(size=(2, N_PAIRS, N_FEATURES))
+    return x, np.cos(angle) * x + np.sin(angle) * noise
+
+
+def assert_within_standard_errors(agree, expected, most=4):
+    """Compare a rate with a probability, by the spread of the rate between pairs of rows."""
+    rates = agree.mean(axis=1)
+    error = max(rates.std(ddof=1), np.sqrt(expected * (1 - expected) / agree.shape[1])) / np.sqrt(
+        len(rates)
+    )
+    assert abs(rates.mean() - expected) <= most * error + 1e-12
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.2, 0.7, 1.2, np.pi / 2, 2.2, np.pi])
+@pytest.mark.parametrize(
+    "hasher",
+    [
+        SignedRandomProjectionHasher(256),
+        SparseProjectionHasher(128, n_tables=2, n_inputs=8),
+        DenseFlyHasher(256),
+    ],
+    ids=lambda h: type(h).__name__,
+)
+def test_sign_families_collide_by_angle(hasher, angle):
+    rng = np.random.default_rng(int(100 * angle))
+    agree = []
+    for seed in range(4):  # projections are random too, not the rows alone
+        x, other = normal_pairs(angle, rng)
+        fitted = hasher.set_params(random_state=seed).fit(x)
+        agree.append(fitted.transform(x) == fitted.transform(other))
+    assert_within_standard_errors(np.concatenate(agree), float(hasher.collision_probability(angle)))
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.5, 1.0, 2.0, 4.0, 9.0])
+def test_p_stable_values_and_parities_collide_by_distance(distance):
+    rng = np.random.default_rng(0)
+    values, bits = [], []
+    for seed in range(4):
+        x, step = rng.normal(size=(2, N_PAIRS, 30))
+        other = x + distance * step / np.linalg.norm(step, axis=1, keepdims=True)
+        fitted = PStableHasher(200, r=2.5, random_state=seed).fit(x)
+        values.append(fitted.hash_values(x) == fitted.hash_values(other))
+        bits.append(fitted.transform(x) == fitted.transform(other))
+    assert_within_standard_errors(
+        np.concatenate(values), float(fitted.collision_probability(distance))
+    )
+    assert_within_standard_errors(
+        np.concatenate(bits), float(fitted.bit_collision_probability(distance))
+    )
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 0.8, 1.3, np.pi / 2, 2.5])
+def test_fly_winners_collide_by_angle(angle):
+    rng = np.random.default_rng(1)
+    rates = []
+    for seed in range(4):
+        x, other = normal_pairs(angle, rng)
+        fitted = FlyHasher(4000, sparsity=0.05, n_inputs=10, random_state=seed).fit(x)
+        both = (fitted.transform(x) & fitted.transform(other)).sum(axis=1)
+        rates.append(both / fitted.n_active_)
+    # The angle of the sample is random around that of the distribution: compare with its mean.
+    expected = float(fitted.collision_probability(angle))
+    rates = np.concatenate(rates)
+    assert abs(rates.mean() - expected) <= 4 * rates.std(ddof=1) / np.sqrt(len(rates)) + 0.012
+
+
+def test_fly_keeps_exactly_the_most_active():
+    X = np.random.default_rng(0).normal(size=(50, 40))
+    fitted = FlyHasher(200, sparsity=0.1, random_state=0).fit(X)
+    codes = fitted.transform(X)
+    assert (codes.sum(axis=1) == 20).all()
+    values = X @ fitted.components_.toarray().T
+    assert all(v[c == 1].min() >= v[c == 0].max() for v, c in zip(values, codes))
+    ties = fitted.transform(np.ones((1, 40)))  # all units are equal: the first win
+    assert ties[0, :20].all()
+
+
+def test_sparse_projection_adds_and_subtracts_a_few():
+    fitted = SparseProjectionHasher(22, n_tables=24, n_inputs=5, random_state=0).fit(np.eye(30))
+    matrix = fitted.components_.toarray()
+    assert matrix.shape == (528, 30) and ((matrix != 0).sum(axis=1) == 5).all()
+    assert set(np.unique(matrix)) == {-1, 0, 1}
+    X = np.random.default_rng(0).integers(-5, 5, (20, 30))
+    np.testing.assert_array_equal(fitted.transform(X), X @ matrix.T >= 0)
+
+
+def test_signs_are_those_of_the_projections():
+    X = np.random.default_rng(0).normal(size=(20, 9))
+    fitted = SignedRandomProjectionHasher(40, random_state=0).fit(X)
+    np.testing.assert_array_equal(fitted.transform(X), X @ fitted.components_.T.astype(float) >= 0)
+    short = SignedRandomProjectionHasher(12, random_state=0).fit(X)
+    np.testing.assert_array_equal(fitted.transform(X)[:, :12], short.transform(X))
+
+
+def test_pseudo_hashes_are_signs_of_group_sums():
+    X = np.random.default_rng(0).normal(size=(20, 40))
+    fitted = DenseFlyHasher(64, random_state=0).fit(X)
+    values = X @ fitted.components_.toarray().T
+    values -= X.mean(axis=1, keepdims=True) * 4
+    expected = values.reshape(20, 8, 8).sum(axis=2) >= 0
+    np.testing.assert_array_equal(fitted.pseudo_hashes(X, 8), expected)
+    with pytest.raises(ValueError, match="n_keys=65"):
+        fitted.pseudo_hashes(X, 65)
+
+
+def test_sparse_rows_are_not_made_dense():
+    X = sparse.random_array((100, 200_000), density=1e-4, format="csr", random_state=0)
+    for hasher in (SparseProjectionHasher(64), FlyHasher(64, n_inputs=20), DenseFlyHasher(64)):
+        codes = hasher.set_params(random_state=0).fit(X).transform(X)  # dense: 160 MB a batch
+        assert codes.shape == (100, 64)
+
+
+@pytest.mark.parametrize("angle", [-0.1, 3.2])
+def test_angles_are_checked(angle):
+    for hasher in (SignedRandomProjectionHasher(), FlyHasher()):
+        with pytest.raises(ValueError, match="angle"):
+            hasher.collision_probability(angle)
+    with pytest.raises(ValueError, match="distance"):
+        PStableHasher().collision_probability(-1)
