@@ -1,6 +1,7 @@
 """Hashing that learns: short binary codes whose meaning of "similar" belongs to a task."""
 
 from .asymmetric import L2ALSH, SignALSH, SimpleLSH
+from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
 from .deep import DeepSupervisedHasher, GeometricHasher
 from .projections import (
     DenseFlyHasher,
@@ -15,6 +16,7 @@ from .task_geometric_cv import TaskGeometricHasherCV
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConvWinnerTakeAllAutoencoder",
     "DeepSupervisedHasher",
     "DenseFlyHasher",
     "FlyHasher",
@@ -27,4 +29,5 @@ __all__ = [
     "SparseProjectionHasher",
     "TaskGeometricHasher",
     "TaskGeometricHasherCV",
+    "WinnerTakeAllAutoencoder",
 ]
