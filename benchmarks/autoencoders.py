@@ -1,0 +1,119 @@
+"""Winner-take-all autoencoders: a linear SVM on the features, and the features as an encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.svm import LinearSVC
+
+from sktgsh import ConvWinnerTakeAllAutoencoder, TaskGeometricHasher, WinnerTakeAllAutoencoder
+
+from ._common import RESULTS, Images, load_images, report, seconds
+
+N_FEW = 1000
+
+
+def svm_error(
+    features: np.ndarray, y: np.ndarray, queries: np.ndarray, q: np.ndarray, C: float
+) -> float:
+    """Test error of a linear SVM, in percent."""
+    model = make_pipeline(MaxAbsScaler(), LinearSVC(C=C, dual=True, max_iter=300, random_state=0))
+    return 100 * (1 - model.fit(features, y).score(queries, q))
+
+
+def best_penalty(features: np.ndarray, y: np.ndarray) -> float:
+    """C of the SVM by a hold-out of training rows."""
+    fit, check = slice(0, 5000), slice(5000, 8000)
+    errors = {
+        C: svm_error(features[fit], y[fit], features[check], y[check], C)
+        for C in (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    }
+    return min(errors, key=errors.get)
+
+
+def run(data: str | None) -> None:
+    images = load_images(data)
+    mnist = images.name == "MNIST"
+    X, Q = images.X.astype(np.float32), images.Q.astype(np.float32)
+    dense = WinnerTakeAllAutoencoder(2000 if mnist else 256, max_epochs=15, random_state=0)
+    conv = ConvWinnerTakeAllAutoencoder(
+        images.shape,
+        n_filters=(64, 64, 128) if mnist else (32, 32),
+        filter_size=5 if mnist else 3,
+        decoder_size=11 if mnist else 5,
+        pool=5 if mnist else 2,
+        max_epochs=2 if mnist else 10,
+        random_state=0,
+    )
+    rows, few = [], np.random.RandomState(0).permutation(len(X))[:N_FEW]
+    feature_sets: dict[str, tuple[np.ndarray, np.ndarray, float]] = {"pixels": (X, Q, 0.0)}
+    time, pca = seconds(lambda: PCA(min(X.shape[1], 2000), random_state=0).fit(X[:20_000]))
+    feature_sets[f"PCA, {pca.n_components_}"] = (pca.transform(X), pca.transform(Q), time)
+    for name, model in (("winner-take-all", dense), ("convolutional", conv)):
+        time, _ = seconds(lambda: model.fit(X))
+        feature_sets[name] = (model.transform(X), model.transform(Q), time)
+        rows.append(_encoder_row(name, model, images))
+    figures = []
+    for name, (features, queries, time) in feature_sets.items():
+        C = best_penalty(features, images.y)
+        figures.append(
+            dict(
+                features=name,
+                width=features.shape[1],
+                error_percent=svm_error(features, images.y, queries, images.q, C),
+                error_1000_labels=svm_error(features[few], images.y[few], queries, images.q, C),
+                C=C,
+                fit_seconds=time,
+                dead=getattr(
+                    {"winner-take-all": dense, "convolutional": conv}.get(name), "n_dead_units_", ""
+                ),
+            )
+        )
+        report(f"autoencoders_{images.name}", figures)
+    for encoder in ("fly", "conv"):
+        hasher = TaskGeometricHasher(
+            n_hidden=8192, encoder=encoder, image_shape=images.shape, random_state=0
+        ).fit(images.X, images.y)
+        score = images.retrieval(hasher.transform(images.Q), hasher.transform(images.X))
+        rows.append(dict(encoder=f"random, {encoder}", map=score))
+    report(f"autoencoder_encoders_{images.name}", rows)
+    draw(dense, conv, images)
+
+
+def _encoder_row(name: str, model: Any, images: Images) -> dict:
+    """mAP of the flagship over the frozen features."""
+    hasher = TaskGeometricHasher(n_hidden=8192, encoder=model.as_module(), random_state=0)
+    hasher.fit(images.X, images.y)
+    score = images.retrieval(hasher.transform(images.Q), hasher.transform(images.X))
+    return dict(encoder=f"{name} autoencoder", map=score)
+
+
+def draw(dense: Any, conv: Any, images: Images) -> None:
+    """Dictionary atoms, and reconstructions beside their inputs."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(6, 16, figsize=(12, 4.8), layout="constrained")
+    again = (
+        dense.inverse_transform(dense.transform(images.Q[:16])),
+        conv.reconstruct(images.Q[:16]),
+    )
+    panels = [
+        dense.components_[:32].reshape(-1, *images.shape),
+        conv.components_[:16, :, :, 0],
+        images.Q[:16].reshape(-1, *images.shape),
+        *(part.reshape(-1, *images.shape) for part in again),
+    ]
+    for ax, image in zip(axes.ravel(), [image for panel in panels for image in panel]):
+        ax.imshow(image, cmap="gray")
+        ax.axis("off")
+    figure.suptitle(
+        "Dense atoms, convolutional atoms, inputs, dense and convolutional reconstructions"
+    )
+    figure.savefig(RESULTS / f"autoencoders_{images.name}.png", dpi=120)

@@ -1,0 +1,147 @@
+"""Quality against training time: our solvers, the published recipes, the classical methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import faiss
+import numpy as np
+from sklearn.decomposition import PCA
+
+from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+
+from ._common import RESULTS, Images, load_images, report, seconds
+from ._reference import train_reference
+
+N_BITS = 32
+SEEDS = (0, 1, 2)
+
+
+def settings(images: Images) -> dict[str, Callable[[int], Any]]:
+    """Name, and a function from a seed to a hasher."""
+    conv = dict(encoder="conv", image_shape=images.shape)
+    # A context, 32 biases and a strength are learned: at most 7,840, 8,192 and 16,384 numbers.
+    fly, small, large = 32 * 243, 32 * 254, 32 * 510
+    polish = dict(solver="ridge+sgd", max_epochs=5, lr=0.02)
+    return {
+        "fly, ridge": lambda s: TaskGeometricHasher(n_hidden=fly, random_state=s),
+        "fly, sgd": lambda s: TaskGeometricHasher(
+            n_hidden=fly, solver="sgd", max_epochs=5, random_state=s
+        ),
+        "fly, ridge+sgd": lambda s: TaskGeometricHasher(n_hidden=fly, random_state=s, **polish),
+        "FlyNet, 3 epochs": lambda s: TaskGeometricHasher.flynet(
+            n_hidden=10 * images.X.shape[1], max_epochs=3, random_state=s
+        ),
+        "conv 8k, ridge": lambda s: TaskGeometricHasher(n_hidden=small, random_state=s, **conv),
+        "conv 8k, ridge+sgd": lambda s: TaskGeometricHasher(
+            n_hidden=small, random_state=s, **conv, **polish
+        ),
+        "conv 16k, ridge": lambda s: TaskGeometricHasher(n_hidden=large, random_state=s, **conv),
+        "conv 16k, ridge+sgd": lambda s: TaskGeometricHasher(
+            n_hidden=large, random_state=s, **conv, **polish
+        ),
+        "signed projections": lambda s: SignedRandomProjectionHasher(N_BITS, random_state=s),
+    }
+
+
+def measure(name: str, make: Callable[[int], Any], images: Images, seeds: tuple) -> dict:
+    """Median mAP and fit time over seeds."""
+    scores, times = [], []
+    for seed in seeds:
+        time, hasher = seconds(lambda seed=seed: make(seed).fit(images.X, images.y))
+        scores.append(images.retrieval(hasher.transform(images.Q), hasher.transform(images.X)))
+        times.append(time)
+    return dict(
+        method=name,
+        map=float(np.median(scores)),
+        worst=min(scores),
+        best=max(scores),
+        seconds=float(np.median(times)),
+    )
+
+
+def classical(images: Images) -> list[dict]:
+    """PCA-sign and ITQ on pixels."""
+    X, Q = images.X.astype(np.float32), images.Q.astype(np.float32)
+
+    def pca() -> tuple[np.ndarray, np.ndarray]:
+        model = PCA(N_BITS, random_state=0).fit(X)
+        return model.transform(Q) > 0, model.transform(X) > 0
+
+    def itq() -> tuple[np.ndarray, np.ndarray]:
+        model = faiss.ITQTransform(X.shape[1], N_BITS, True)
+        model.train(X)
+        return model.apply(Q) > 0, model.apply(X) > 0
+
+    rows = []
+    for name, function in (("PCA-sign", pca), ("ITQ (faiss)", itq)):
+        time, codes = seconds(function)
+        rows.append(dict(method=name, map=images.retrieval(*codes), seconds=time))
+    return rows
+
+
+def deep(images: Images, goal: float = 0.95) -> list[dict]:
+    """Deep hashing, ours and the published recipe, until the goal is reached."""
+    rows: list[dict] = []
+
+    def on_epoch(encode: Callable, spent: float) -> bool:
+        score = images.retrieval(encode(images.Q[:1000]), encode(images.X))
+        rows.append(
+            dict(method=f"reference recipe, {len(rows) + 1} epochs", map=score, seconds=spent)
+        )
+        return score >= goal
+
+    train_reference(images.X, images.y, images.shape[0], N_BITS, 8, on_epoch)
+    for epochs in (1, 2, 5):
+        rows.append(
+            measure(
+                f"DeepSupervisedHasher, {epochs} epochs",
+                lambda seed, epochs=epochs: DeepSupervisedHasher(
+                    N_BITS, image_shape=images.shape, max_epochs=epochs, random_state=seed
+                ),
+                images,
+                SEEDS[:1],
+            )
+        )
+    return rows
+
+
+def run(data: str | None) -> None:
+    images = load_images(data)
+    # Three seeds where a figure is claimed.
+    rows = [
+        measure(name, make, images, SEEDS if "ridge+sgd" in name else SEEDS[:1])
+        for name, make in settings(images).items()
+    ]
+    rows += classical(images)
+    report(f"solvers_{images.name}", rows)
+    rows += deep(images)
+    report(f"solvers_{images.name}", rows)
+    draw(rows, images.name)
+
+
+def draw(rows: list[dict], name: str) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for row in rows:
+        ours = not row["method"].startswith(("reference", "PCA", "ITQ", "signed"))
+        ax.scatter(row["seconds"], row["map"], color="tab:blue" if ours else "tab:gray")
+        ax.annotate(
+            row["method"],
+            (row["seconds"], row["map"]),
+            xytext=(4, 3),
+            textcoords="offset points",
+            fontsize=7,
+        )
+    ax.set_xscale("log")
+    ax.set(
+        xlabel="seconds to train, two cores",
+        ylabel="mean average precision, 32 bits",
+        title=f"{name}: quality against training time",
+    )
+    figure.savefig(RESULTS / f"solvers_{name}.png", dpi=120)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from sktgsh.networks import DenseExpansion, RandomConvolution, SparseExpansion
+from sktgsh.networks.random import generator, sample_without_replacement
+
+
+@pytest.fixture
+def features():
+    return torch.from_numpy(np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_gather_is_the_dense_product(features, signed, nested):
+    expansion = SparseExpansion(50, 4, 30, 7, seed=1, signed=signed, nested=nested)
+    matrix = np.zeros((120, 50))
+    wiring = expansion.indices.numpy().reshape(120, 7)
+    for unit, inputs in enumerate(wiring):
+        assert len(set(inputs.tolist())) == 7
+        matrix[unit, inputs] = 1 if not signed else expansion.signs.numpy().reshape(120, 7)[unit]
+    values = features.numpy() @ matrix.T
+    if not signed:
+        values -= (
+            7 * features.numpy().mean(axis=1, keepdims=True)
+            if nested
+            else values.mean(axis=1, keepdims=True)
+        )
+    np.testing.assert_allclose(expansion(features).numpy().T, np.maximum(values, 0), atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [SparseExpansion, DenseExpansion])
+def test_first_bits_do_not_depend_on_the_number_of_bits(features, make):
+    extra = (7,) if make is SparseExpansion else ()
+    long, short = (make(50, n_bits, 30, *extra, seed=1) for n_bits in (8, 3))
+    np.testing.assert_array_equal(long(features)[:90].numpy(), short(features).numpy())
+    np.testing.assert_array_equal(long(features, 90).numpy(), short(features).numpy())
+    assert (make(50, 3, 30, *extra, seed=2)(features) != short(features)).any()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 24, 3), (64, 64)])
+def test_random_convolution_is_convolution_and_average_pooling(shape):
+    module = RandomConvolution(shape, 12, 5, 3, seed=0)
+    images = torch.rand(5, int(np.prod(shape)), generator=torch.Generator().manual_seed(0))
+    channels_first = images.reshape(5, *module.shape).permute(0, 3, 1, 2)
+    responses = F.conv2d(channels_first, module.filters).abs()
+    expected = F.adaptive_avg_pool2d(responses, 3).permute(0, 2, 3, 1).flatten(1)
+    np.testing.assert_allclose(module(images).numpy(), expected.numpy(), atol=1e-4)
+    filters = module.filters.flatten(1)
+    np.testing.assert_allclose(filters.sum(dim=1).numpy(), 0, atol=1e-5)
+    np.testing.assert_allclose(filters.norm(dim=1).numpy(), 1, atol=1e-5)
+
+
+def test_draws_are_sets_and_uniform():
+    drawn = sample_without_replacement(10, 4, 5000, generator(0, "test"))
+    assert all(len(set(row)) == 4 for row in drawn[:200].tolist())
+    counts = np.bincount(drawn.ravel(), minlength=10)
+    assert np.abs(counts / 2000 - 1).max() < 0.1

@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import train_test_split
+from skorch.callbacks import Callback
+
+from sktgsh import DeepSupervisedHasher, GeometricHasher
+from sktgsh.codes import codes_to_hex, hamming_distances
+from sktgsh.datasets import make_manifolds
+from sktgsh.evaluation import one_shot_accuracy
+from sktgsh.metrics import geometric_sensitivity, mean_average_precision
+
+
+@pytest.fixture(scope="module")
+def digits(digit_tasks):
+    (X, y, task), (Q, q, qtask) = digit_tasks
+    return X[task == 0], y[task == 0], Q[qtask == 0], q[qtask == 0]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        dict(),
+        dict(module="resnet", image_shape=(8, 8), max_epochs=8),
+        dict(module="convnet", image_shape=(8, 8), max_epochs=12),
+        dict(pairs="random", max_epochs=30),
+        dict(balanced_batches=True),
+    ],
+    ids=str,
+)
+def test_retrieves_real_digits(digits, params):
+    X, y, Q, q = digits
+    hasher = DeepSupervisedHasher(16, random_state=0, **params).fit(X, y)
+    found = mean_average_precision(hasher.transform(Q), q, hasher.transform(X), y)
+    assert found > 0.9
+    assert hasher.history_[-1]["train_loss"] < 0.6 * hasher.history_[0]["train_loss"]
+
+
+def test_class_codes_are_modal_codes(digits):
+    X, y, _, _ = digits
+    hasher = DeepSupervisedHasher(12, random_state=0).fit(X, y)
+    codes = hasher.transform(X)
+    for label, code in zip(hasher.classes_, hasher.class_codes_):
+        different, counts = np.unique(codes[y == label], axis=0, return_counts=True)
+        assert code.tolist() == different[counts.argmax()].tolist()
+    np.testing.assert_array_equal(hasher.class_hex_, codes_to_hex(hasher.class_codes_))
+    np.testing.assert_array_equal(hasher.class_distances_, hamming_distances(hasher.class_codes_))
+
+
+def test_collision_of_classes_is_a_warning(digits):
+    X, y, _, _ = digits
+    with pytest.warns(UserWarning, match="classes share their most frequent code"):
+        DeepSupervisedHasher(3, max_epochs=2, random_state=0).fit(X, y)  # 8 codes for 10 classes
+
+
+def test_multilabel_rows_that_share_a_label_are_similar(digits):
+    X, y, Q, q = digits
+    labels, asked = (np.stack([v < 5, v % 2 == 0, v == 7], axis=1).astype(int) for v in (y, q))
+    hasher = DeepSupervisedHasher(16, random_state=0).fit(X, labels)
+    found = mean_average_precision(hasher.transform(Q), asked, hasher.transform(X), labels)
+    untrained = DeepSupervisedHasher(16, max_epochs=1, lr=1e-9, random_state=0).fit(X, labels)
+    assert (
+        found
+        > mean_average_precision(untrained.transform(Q), asked, untrained.transform(X), labels)
+        + 0.15
+    )
+    with pytest.raises(ValueError, match="balanced_batches needs one label"):
+        DeepSupervisedHasher(balanced_batches=True).fit(X, labels)
+
+
+def test_early_stopping_keeps_the_best(digits):
+    X, y, _, _ = digits
+    hasher = DeepSupervisedHasher(
+        16, early_stopping=True, patience=2, max_epochs=60, lr_schedule=None, random_state=0
+    ).fit(X, y)
+    scores = [epoch["valid_map"] for epoch in hasher.history_]
+    assert len(scores) < 60 and scores[-1] < max(scores)
+
+
+def test_module_of_the_users_is_copied(digits):
+    X, y, _, _ = digits
+    torch.manual_seed(0)
+    module = torch.nn.Linear(64, 8)
+    before = module.weight.detach().clone()
+    hasher = DeepSupervisedHasher(8, module=module, max_epochs=3, random_state=0).fit(X, y)
+    assert torch.equal(module.weight, before)
+    assert not torch.equal(hasher.module_.weight.cpu(), before)
+
+
+def test_interrupted_or_bad_fit_changes_nothing(digits):
+    X, y, _, _ = digits
+    hasher = DeepSupervisedHasher(8, max_epochs=2, random_state=0).fit(X, y)
+    codes = hasher.transform(X)
+
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    hasher.set_params(callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        hasher.fit(X[:500], y[:500])
+    for params, message in [
+        (dict(module="resnet"), "needs image_shape"),
+        (dict(image_shape=(3, 3)), r"image_shape=\(3, 3\) has 9 values"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            hasher.set_params(callbacks=None, **params).fit(X, y)
+        hasher.set_params(module="auto", image_shape=None)
+    with pytest.raises(ValueError, match="one class only"):
+        hasher.fit(X, np.zeros(len(X), int))
+    np.testing.assert_array_equal(hasher.transform(X), codes)
+
+
+def test_global_random_state_is_left_alone(digits):
+    X, y, _, _ = digits
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    DeepSupervisedHasher(8, max_epochs=1, random_state=0).fit(X[:200], y[:200])
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.fixture(scope="module")
+def manifolds():
+    """400 manifolds to train on, and 10 that are held out."""
+    drawn = make_manifolds(410, 60, random_state=0)
+    held_out = drawn.target >= 400
+    hasher = GeometricHasher(128, max_epochs=15, random_state=0)
+    hasher.fit(drawn.data[~held_out], drawn.target[~held_out])
+    return drawn, held_out, hasher
+
+
+def test_manifolds_never_seen_are_told_apart_from_one_example(manifolds):
+    drawn, held_out, hasher = manifolds
+    X, y = drawn.data[held_out], drawn.target[held_out]
+    trained = one_shot_accuracy(hasher, X, y, random_state=0)
+    raw = drawn.data[held_out]
+    nearest = ((raw[:, None] - raw[::60][None]) ** 2).sum(axis=2).argmin(axis=1)
+    plain = (nearest == (y - 400)).mean()
+    assert trained > 0.9 > 0.7 > plain
+
+
+def test_variance_within_manifolds_falls(manifolds):
+    drawn, held_out, hasher = manifolds
+    X, y = drawn.data[held_out], drawn.target[held_out]
+    untrained = GeometricHasher(128, max_epochs=1, lr=1e-9, random_state=0).fit(
+        drawn.data[~held_out], drawn.target[~held_out]
+    )
+    before = geometric_sensitivity(untrained.representation(X), y)
+    after = geometric_sensitivity(hasher.representation(X), y)
+    assert after.variance.mean() < before.variance.mean() / 5
+    assert np.linalg.norm(hasher.representation(X), axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_gamma_is_recovered_on_manifolds_never_seen(manifolds):
+    drawn, held_out, hasher = manifolds
+    gamma = drawn.gamma[drawn.target]
+    r = hasher.representation(drawn.data)
+    model = Ridge(1e-3).fit(r[~held_out], gamma[~held_out])
+    assert model.score(r[held_out], gamma[held_out]) > 0.7  # linear; the benchmark uses a kernel
+
+
+def test_split_of_rows_is_reproducible(digits):
+    X, y, _, _ = digits
+    part, _ = train_test_split(X, train_size=300, random_state=0)
+    one, other = (GeometricHasher(16, max_epochs=2, random_state=5).fit(X, y) for _ in range(2))
+    np.testing.assert_array_equal(one.transform(part), other.transform(part))

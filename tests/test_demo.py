@@ -1,0 +1,25 @@
+import re
+
+from sktgsh import demo
+
+
+def test_demo_runs_and_keeps_its_promises(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "OUTPUT", tmp_path / "pictures")
+    monkeypatch.setattr(demo, "BITS", (4, 8))
+    demo.main()
+    printed = capsys.readouterr().out
+    assert "bits of older tasks that changed when the last was added: 0" in printed
+    mean = next(line for line in printed.splitlines() if line.lstrip().startswith("mean")).split()[
+        1:
+    ]
+    ours, random = float(mean[1]), float(mean[3])
+    assert ours > 0.9 > 0.4 > random
+    single, tens = map(float, re.search(r"recognised: ([\d.]+)% .*, ([\d.]+)%", printed).groups())
+    assert tens > 95 and single > 50
+    pictures = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert pictures == {
+        "task_similarity.png",
+        "representations.png",
+        "reconstructions.png",
+        "neighbours.png",
+    }

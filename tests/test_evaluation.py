@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import cross_val_score
+
+from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh.evaluation import (
+    ClassHoldOut,
+    ClassifierHasher,
+    cross_task_retrieval,
+    one_shot_accuracy,
+    retrieval_report,
+    transfer_accuracy,
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits(return_X_y=True)
+
+
+def test_held_out_classes_are_never_trained_on():
+    y = np.repeat(np.arange(10), 7)
+    seen = []
+    for train, test in ClassHoldOut(5, random_state=0).split(y, y):
+        assert not set(y[train]) & set(y[test]) and len(train) + len(test) == len(y)
+        seen += sorted(set(y[test]))
+    assert sorted(seen) == list(range(10))
+    with pytest.raises(ValueError, match="n_held_out=9 of 10 classes"):
+        next(ClassHoldOut(2, n_held_out=9).split(y, y))
+
+
+def test_hold_out_in_cross_validation(digits):
+    X, y = digits
+    cv = ClassHoldOut(2, random_state=0)
+    ours = cross_val_score(TaskGeometricHasher(structure_bits=0.5, random_state=0), X, y, cv=cv)
+    trivial = cross_val_score(ClassifierHasher(), X, y, cv=cv)
+    assert len(ours) == 2 and ours.mean() > trivial.mean()
+
+
+def test_one_shot_by_hand():
+    # Class 0 has codes 00 and 01, class 1 has 11: 01 is 1 bit from either example, half right.
+    codes, y = np.array([[0, 0], [0, 1], [1, 1], [1, 1]]), np.array([0, 0, 1, 1])
+    values = {one_shot_accuracy(None, codes, y, n_repeats=1, random_state=s) for s in range(30)}
+    # Example 00: rows 01 (half) and 11 (right). Example 01: rows 00 and 11, both right.
+    assert values == {0.75, 1.0}
+    with pytest.raises(ValueError, match="single row"):
+        one_shot_accuracy(None, [[0], [1]], [0, 1])
+
+
+def test_transfer_learns_new_classes_from_few_rows(digits):
+    X, y = digits
+    hasher = SignedRandomProjectionHasher(64, random_state=0).fit(X)
+    new = y >= 5
+    few = transfer_accuracy(hasher, X[new], y[new], n_labelled=2, random_state=0)
+    many = transfer_accuracy(hasher, X[new], y[new], n_labelled=30, random_state=0)
+    assert 0.4 < few < many < 1
+    with pytest.raises(ValueError, match="n_labelled=999"):
+        transfer_accuracy(hasher, X[new], y[new], n_labelled=999)
+
+
+def test_cross_task_retrieval(digit_tasks):
+    (X, y, task), _ = digit_tasks
+    X, y, task = X[::3], y[::3], task[::3]
+    diagonal = {}
+    for codebook in ("shared", "per_task"):
+        hasher = TaskGeometricHasher(
+            16, n_hidden=1024, codebook=codebook, codewords="random", random_state=0
+        ).fit(X, y, task=task)
+        tasks, scores = cross_task_retrieval(hasher, X, y, task=task)
+        assert tasks.tolist() == [0, 30, 60] and scores.shape == (3, 3)
+        diagonal[codebook] = np.diag(scores).mean()
+        off = scores[~np.eye(3, dtype=bool)].mean()
+        assert off > 0.8 if codebook == "shared" else off < diagonal[codebook]
+
+
+def test_report_exposes_the_trivial_solution(digits):
+    X, y = digits
+    report = retrieval_report(
+        {
+            "ours": TaskGeometricHasher(structure_bits=0.5, random_state=0),
+            "random": SignedRandomProjectionHasher(32, random_state=0),
+        },
+        X,
+        y,
+        unseen_classes=range(5, 10),
+    )
+    rows = {row["hasher"]: row for row in report.rows}
+    assert rows["trivial"]["seen_map"] > 0.9  # it wins where the field usually looks
+    for figure in ("unseen_map", "one_shot", "transfer"):
+        assert rows["ours"][figure] > rows["trivial"][figure]
+    assert rows["ours"]["seen_map"] > rows["random"]["seen_map"]
+    assert str(report).splitlines()[0].split()[:3] == ["hasher", "bits", "seen_map"]
+    with pytest.raises(ValueError, match="unseen_classes"):
+        retrieval_report({}, X, y, unseen_classes=range(10))
