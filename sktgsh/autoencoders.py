@@ -392,8 +392,9 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         Odd side of these filters, in pixels.
     decoder_size : int, default=11
         Odd side of the decoder's atoms, in pixels.
-    sparsity : float, default=0.05
-        Share of a batch in which a map's winner survives.
+    sparsity : float, default=0.2
+        Share of a batch in which a map's winner survives. The number of maps times this is the
+        number of atoms that an image is made of.
     stacked_filters : sequence of int, default=()
         Further layers, each trained on the max-pooled maps of the one before: number of maps.
     pool : int, default=4
@@ -463,7 +464,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         n_filters: Sequence[int] = (64, 64, 64),
         filter_size: int = 5,
         decoder_size: int = 11,
-        sparsity: float = 0.05,
+        sparsity: float = 0.2,
         stacked_filters: Sequence[int] = (),
         pool: int = 4,
         patch_size: int | None = None,
@@ -494,12 +495,15 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         self.verbose = verbose
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
-        """Reconstructions from the winner of each map: spatial sparsity alone.
+        """Reconstructions under both constraints, as in training.
+
+        A map is made to be used by few images of a batch: from all maps at once, reconstructions
+        would be far too bright. An image's therefore depends on those it comes with.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images.
+            Images, cut into batches of `batch_size`.
 
         Returns
         -------
@@ -509,11 +513,8 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         X = validate_data(self, X, dtype=_DTYPES, reset=False)
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
-            maps = layer.encode(self._images(X))
-            values, places = maps.flatten(2).max(dim=2)
-            sparse = torch.zeros_like(maps).flatten(2)
-            sparse = sparse.scatter(2, places[..., None], values[..., None]).view_as(maps)
-            images = layer.decode(sparse).permute(0, 2, 3, 1).flatten(1)
+            images = torch.cat([layer(part) for part in self._images(X).split(self.batch_size)])
+            images = images.permute(0, 2, 3, 1).flatten(1)
         return images.numpy() / np.float32(self.scale_)
 
     @property

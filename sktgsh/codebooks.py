@@ -96,8 +96,9 @@ def learn_codebook(explained: np.ndarray, counts: np.ndarray, seed: int) -> np.n
     """Choose, bit after bit, a dichotomy of the classes that is easy and keeps close classes apart.
 
     A bit is worth the pairs of classes that it separates, each weighted by how close their
-    codewords are so far, less the share of variance that the bit's units leave unexplained. The
-    closed form gives that share for every dichotomy from class sums alone.
+    codewords are so far, less the share of variance that the bit's units leave unexplained. A good
+    code's least distance grows with a quarter of its length; where it lags behind, separation
+    counts for more. The closed form gives that share for every dichotomy from class sums alone.
 
     Parameters
     ----------
@@ -125,7 +126,9 @@ def learn_codebook(explained: np.ndarray, counts: np.ndarray, seed: int) -> np.n
         unexplained = variance - _quadratic(splits, explained[bit]) / total
         closeness = pairs * np.exp(-0.5 * (distance - distance[pairs].min()))
         separated = 0.5 * (1 - _quadratic(splits, closeness / closeness.sum()))
-        best = splits[np.argmax(separated - unexplained)]
+        # Classes that stay close while the code grows outweigh ease: they must be told apart.
+        urgency = 1 + max(0.0, bit / 4 - distance[pairs].min())
+        best = splits[np.argmax(urgency * separated - unexplained)]
         chosen.append(best)
         distance += 0.5 * (1 - np.outer(best, best))
     return np.stack(chosen, axis=1).astype(np.int8)

@@ -29,7 +29,7 @@ def dense(digits):
 @pytest.fixture(scope="module")
 def conv(digits):
     return ConvWinnerTakeAllAutoencoder(
-        (8, 8), n_filters=(32, 32), filter_size=3, decoder_size=5, max_epochs=10, random_state=0
+        (8, 8), n_filters=(32, 32), filter_size=3, decoder_size=5, max_epochs=15, random_state=0
     ).fit(digits[0])
 
 

@@ -23,7 +23,7 @@ def digits(digit_tasks):
     [
         dict(),
         dict(module="resnet", image_shape=(8, 8), max_epochs=8),
-        dict(module="convnet", image_shape=(8, 8), max_epochs=12),
+        dict(module="convnet", image_shape=(8, 8), max_epochs=40),
         dict(pairs="random", max_epochs=30),
         dict(balanced_batches=True),
     ],

@@ -39,7 +39,7 @@ def convnet(image_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
     sides = [height, width]
     for _ in range(3):
         sides = [max(1, math.ceil(side / 2)) for side in sides]
-    return nn.Sequential(
+    network = nn.Sequential(
         images,
         nn.Conv2d(channels, 32, 5, padding=2),
         nn.MaxPool2d(2, ceil_mode=True),
@@ -55,6 +55,15 @@ def convnet(image_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(500, n_outputs),
     )
+    return network.apply(_keep_variance)
+
+
+def _keep_variance(layer: nn.Module) -> None:
+    """He initialisation. With torch's own, and no normalisation in between, all samples start with
+    nearly the same output, and the pairwise loss finds a few directions only."""
+    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
 
 
 class ResidualBlock(nn.Module):
