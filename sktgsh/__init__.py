@@ -2,7 +2,8 @@
 
 from .asymmetric import L2ALSH, SignALSH, SimpleLSH
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
-from .deep import DeepSupervisedHasher, GeometricHasher
+from .deep import DeepSupervisedHasher
+from .geometric import GeometricHasher
 from .projections import (
     DenseFlyHasher,
     FlyHasher,

@@ -24,10 +24,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from .encoding import BATCH_ROWS, dense_rows, iter_batches
+from .networks.device import resolve_device
 from .networks.trainable import ToImages
 from .networks.winner_take_all import ConvWinnerTakeAllLayer, WinnerTakeAllLayer
 from .solvers.sgd import train
-from .task_geometric import resolve_device
 
 _DTYPES = [np.float32, np.float64, np.uint8]
 

@@ -1,4 +1,4 @@
-"""Hashers whose whole network is trained: deep supervised hashing, geometric sensitive hashing."""
+"""Hashers whose whole network is trained; deep supervised hashing."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .codes import codes_to_hex, hamming_distances, modal_codes
 from .encoding import dense_rows, iter_batches
 from .metrics import mean_average_precision
 from .networks import PairwiseLoss, convnet, mlp, resnet
+from .networks.device import resolve_device
 from .networks.random import generator
 from .solvers.sgd import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
-from .task_geometric import resolve_device
 
 MODULES = ("auto", "mlp", "convnet", "resnet")
 # Rows that thresholds and the codes of classes are estimated from.
@@ -459,139 +459,3 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-
-
-class GeometricHasher(DeepHasherMixin, BaseEstimator):
-    """Geometric sensitive hashing: a representation that depends on a sample's manifold alone.
-
-    A network is trained so that samples of one manifold (class) have near representations and
-    those of different manifolds are a margin apart. Representations are scaled to norm 1 and
-    hashed by signed random projections.
-
-    Parameters
-    ----------
-    n_bits : int, default=64
-        Length of a code.
-    n_components : int, default=32
-        Dimension of the representation.
-    module : {"auto", "mlp", "convnet", "resnet"} or torch.nn.Module, default="auto"
-        The network; see :class:`DeepSupervisedHasher`. Its outputs are the representation.
-    image_shape : tuple of int, optional
-        (height, width) or (height, width, channels) of an image that is a row of X.
-    margin : float, optional
-        Squared distance of different manifolds, of at most 4; by default 1.
-    balanced_batches, early_stopping, validation_fraction, patience, max_epochs, lr, lr_schedule, \
-batch_size, optimizer, callbacks, packed, device, random_state, verbose
-        As in :class:`DeepSupervisedHasher`.
-
-    Attributes
-    ----------
-    module_ : torch.nn.Module
-        The trained network.
-    projection_ : ndarray of shape (n_bits, n_components), dtype float32
-        Signed random projections.
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
-    history_ : list of dict
-        Epochs, as skorch recorded them.
-
-    References
-    ----------
-    N. Dikkala, G. Kaplun and R. Panigrahy, "For manifold learning, deep neural networks can be
-    locality sensitive hash functions", arXiv 2103.06875.
-
-    Examples
-    --------
-    >>> from sktgsh import GeometricHasher
-    >>> from sktgsh.datasets import make_manifolds
-    >>> manifolds = make_manifolds(20, 50, random_state=0)
-    >>> hasher = GeometricHasher(max_epochs=3, random_state=0)
-    >>> hasher.fit(manifolds.data, manifolds.target).representation(manifolds.data).shape
-    (1000, 32)
-    """
-
-    _parameter_constraints: dict = {
-        **DeepHasherMixin._parameter_constraints,
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-    }
-
-    def __init__(
-        self,
-        n_bits: int = 64,
-        *,
-        n_components: int = 32,
-        module: str | nn.Module = "auto",
-        image_shape: tuple[int, ...] | None = None,
-        margin: float | None = None,
-        balanced_batches: bool = False,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        patience: int = 5,
-        max_epochs: int = 20,
-        lr: float = 3e-3,
-        lr_schedule: str | None = "one_cycle",
-        batch_size: int = 256,
-        optimizer: str | type[torch.optim.Optimizer] = "adam",
-        callbacks: list | None = None,
-        packed: bool = False,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ):
-        self.n_bits = n_bits
-        self.n_components = n_components
-        self.module = module
-        self.image_shape = image_shape
-        self.margin = margin
-        self.balanced_batches = balanced_batches
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.callbacks = callbacks
-        self.packed = packed
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def representation(self, X: ArrayLike) -> np.ndarray:
-        """Real-valued representations of norm 1.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        representation : ndarray of shape (n_samples, n_components), dtype float32
-        """
-        return self._outputs(X)
-
-    def _n_outputs(self) -> int:
-        return int(self.n_components)
-
-    def _make_module(self, n_features: int, seed: int) -> nn.Module:
-        rng = generator(seed, "projection")
-        drawn = rng.standard_normal((self.n_bits, self.n_components))
-        self.projection_ = drawn.astype(np.float32)
-        return nn.Sequential(super()._make_module(n_features, seed), UnitNorm())
-
-    def _make_loss(self) -> nn.Module:
-        return PairwiseLoss(1.0 if self.margin is None else self.margin, 0.0, balanced=True)
-
-    def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
-        # By column, so that a row's sums do not depend on how many rows there are.
-        return np.stack([(outputs * row).sum(axis=1) >= 0 for row in self.projection_], axis=1)
-
-
-class UnitNorm(nn.Module):
-    """Scale each row to norm 1."""
-
-    def forward(self, outputs: Tensor) -> Tensor:
-        """(batch, n_components) to the same."""
-        return nn.functional.normalize(outputs)

@@ -16,38 +16,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
-from .base import HasherMixin
 from .codebooks import CODEWORDS
 from .encoding import build_encoder
+from .learned_tasks import SAMPLE_DTYPES, LearnedTasksMixin
 from .modulation import Modulation
+from .networks.device import resolve_device
 from .networks.losses import LOSSES
-from .recognition import TaskRecognition
-from .reconstruction import reconstruct_class
 from .solvers.learner import BitLayout, Rows, TaskLearner
 from .solvers.sgd import OPTIMIZERS
-from .tasks import (
-    INFER,
-    check_known,
-    check_same_kind,
-    check_task,
-    iter_tasks,
-    name_some,
-    split_task_column,
-)
+from .tasks import INFER, check_known, check_same_kind, check_task, iter_tasks
 
-# Samples stay as they come; batches are converted one by one.
-_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
 UNITS_PER_BIT = 256
 
 
-def resolve_device(device: str) -> torch.device:
-    """``"auto"`` is a GPU where there is one, the CPU elsewhere."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
-
-
-class TaskGeometricHasher(HasherMixin, BaseEstimator):
+class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
     """Task-specific geometric sensitive hashing.
 
     Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,
@@ -392,7 +374,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
     ) -> tuple[Rows, np.ndarray]:
         self._check_combination()
         X, task = self._split_task(X, task)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_DTYPES, reset=fresh)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=SAMPLE_DTYPES, reset=fresh)
         check_classification_targets(y)
         labels = check_task(task, X.shape[0])
         known = {} if fresh else self.modulations_
@@ -438,15 +420,6 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
             raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
         if np.size(self.alpha) == 0 or np.min(np.asarray(self.alpha, dtype=float)) < 0:
             raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
-
-    def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:
-        if self.task_column is None:
-            return X, task
-        if task is not None:
-            raise ValueError(
-                f"task was given beside task_column={self.task_column!r}; give one of them"
-            )
-        return split_task_column(X, self.task_column)
 
     def _build(self, rows: Rows, first: np.ndarray) -> None:
         """Draw the frozen network; its statistics come from the first task's rows."""
@@ -543,277 +516,7 @@ class TaskGeometricHasher(HasherMixin, BaseEstimator):
             verbose=max(0, int(self.verbose) - 1),
         )
 
-    # -- codes -----------------------------------------------------------------------------------
-
-    def transform(self, X: ArrayLike, *, task: Any = None, n_bits: int | None = None) -> np.ndarray:
-        """Codes of the rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        task : int, str or array-like of shape (n_samples,), optional
-            One task label for all rows, or one per row. May be left out where a single task was
-            fitted. ``"infer"``: the task that :meth:`predict_task` finds for each row.
-        n_bits : int, optional
-            Give the first `n_bits` bits only, at their share of the cost.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_bits), dtype uint8
-            Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
-
-        Raises
-        ------
-        ValueError
-            If a task is unknown, or none is given where several were fitted.
-        """
-        n_bits = self._check_prefix(n_bits)
-        X, labels = self._check_new_rows(X, task)
-        width = -(-n_bits // 8) if self.packed else n_bits
-        codes = np.empty((X.shape[0], width), np.uint8)
-        for label, positions in iter_tasks(labels):
-            whole = len(positions) == X.shape[0]
-            batches = self.learner_.iter_bits(
-                X, None if whole else positions, self.modulations_[label], n_bits
-            )
-            for batch, values in batches:
-                bits = values > 0
-                rows = slice(batch[0], batch[-1] + 1) if whole else positions[batch]
-                codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
-        return codes
-
-    def representation(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """The modulated hidden activity ``s * c * h(x)`` that bits are read from.
-
-        Parameters
-        ----------
-        X, task
-            As in :meth:`transform`.
-
-        Returns
-        -------
-        representation : ndarray of shape (n_samples, n_hidden), dtype float32
-        """
-        check_is_fitted(self)
-        X, labels = self._check_new_rows(X, task)
-        values = np.empty((X.shape[0], self.n_hidden_), np.float32)
-        for label, positions in iter_tasks(labels):
-            vector = self.modulations_[label].vector
-            for batch, features in self.learner_.iter_features(X, positions):
-                hidden = self.learner_.encoder.expansion(features)[:, : len(batch)]
-                values[positions[batch]] = hidden.T.cpu().numpy() * vector
-        return values
-
-    def predict_class(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """The class whose codeword (or readout) fits each row best.
-
-        Parameters
-        ----------
-        X, task
-            As in :meth:`transform`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Class labels.
-        """
-        check_is_fitted(self)
-        X, labels = self._check_new_rows(X, task)
-        found = np.empty(X.shape[0], dtype=self.classes_.dtype)
-        for label, positions in iter_tasks(labels):
-            modulation = self.modulations_[label]
-            scores = self.learner_.class_scores(X, positions, modulation)
-            found[positions] = np.array(modulation.classes)[scores.argmax(axis=1)]
-        return found
-
-    def predict_task(
-        self,
-        X: ArrayLike,
-        *,
-        groups: ArrayLike | None = None,
-        return_score: bool = False,
-        unknown: Any = None,
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Infer the task that rows come from.
-
-        Each task knows a density of its own samples' outputs; the task under which rows are most
-        likely is the answer.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        groups : array-like of shape (n_samples,), optional
-            Rows of one group are known to share their task, and are judged together.
-        return_score : bool, default=False
-            Also return the calibrated probability of the task that was found.
-        unknown : int or str, optional
-            The answer for rows that are less likely than nearly all (99 %) training rows of the
-            task that fits them best. By default every row gets a known task.
-
-        Returns
-        -------
-        tasks : ndarray of shape (n_samples,)
-            Task labels.
-        scores : ndarray of shape (n_samples,)
-            Probability of each answer among the known tasks; only if `return_score` is set.
-        """
-        check_is_fitted(self)
-        X = self._check_samples(self._split_task(X, None)[0] if self.task_column is not None else X)
-        best, scores, is_unknown = self._recognise(X, groups)
-        tasks = self.tasks_[best]
-        if unknown is not None:
-            tasks = tasks.astype(np.result_type(tasks.dtype, np.asarray(unknown).dtype))
-            tasks[is_unknown] = unknown
-        return (tasks, scores) if return_score else tasks
-
-    def reconstruct(
-        self,
-        label: Any,
-        task: Any = None,
-        *,
-        n_samples: int = 1,
-        noise: float = 0.0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> np.ndarray:
-        """What a class looks like in a task: an approximate data-generating process.
-
-        The published process draws hidden activity around ``W_class * c_t`` and maps it through
-        the pseudo-inverse of the expansion. That direction tells classes apart, but samples do not
-        vary along it, and the picture is noise. Here candidates are drawn from the density of the
-        task's samples, and count by the probability of the class that the network, modulated for
-        the task, gives them.
-
-        Parameters
-        ----------
-        label : class label
-            A class of the task.
-        task : int or str, optional
-            May be left out where a single task was fitted.
-        n_samples : int, default=1
-            Number of samples to draw.
-        noise : float, default=0.0
-            1 draws samples that vary as much as the class does in the task; 0 gives its centre.
-        random_state : int, RandomState instance or None, default=None
-            Of the draw.
-
-        Returns
-        -------
-        samples : ndarray of shape (n_samples, n_features), dtype float32
-            In the units of X; for an encoder that extracts features, such features.
-
-        References
-        ----------
-        arXiv 2401.02437, section 4.
-        """
-        check_is_fitted(self)
-        modulation = self.modulations_[self._check_labels(task, 1)[0].item()]
-        if label not in modulation.classes:
-            raise ValueError(
-                f"label={label!r} is not a class of the task; its classes are "
-                f"{name_some(modulation.classes)}"
-            )
-        return reconstruct_class(
-            self.learner_, modulation, label, n_samples, noise, check_random_state(random_state)
-        )
-
-    def task_similarity(self) -> np.ndarray:
-        """Cosine similarity of the tasks' modulations.
-
-        Returns
-        -------
-        similarity : ndarray of shape (n_tasks, n_tasks), dtype float64
-            In the order of `tasks_`.
-        """
-        check_is_fitted(self)
-        vectors = self.contexts_ * self.strengths_[:, None]
-        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-        return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
-
-    # -- checks ----------------------------------------------------------------------------------
-
-    def _check_prefix(self, n_bits: int | None) -> int:
-        check_is_fitted(self)
-        if n_bits is None:
-            return self.n_bits_
-        if isinstance(n_bits, bool) or not isinstance(n_bits, Integral):
-            raise ValueError(f"n_bits={n_bits!r}; expected an integer")
-        if not 1 <= n_bits <= self.n_bits_:
-            raise ValueError(f"n_bits={n_bits}; the code has 1 to {self.n_bits_} bits to give")
-        return int(n_bits)
-
-    def _check_samples(self, X: Any) -> Any:
-        return validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
-
-    def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
-        check_is_fitted(self)
-        X, task = self._split_task(X, task)
-        X = self._check_samples(X)
-        if isinstance(task, str) and task == INFER:
-            return X, self.tasks_[self._recognise(X)[0]]
-        return X, self._check_labels(task, X.shape[0])
-
-    def _recognise(self, X: Any, groups: Any = None) -> tuple[np.ndarray, ...]:
-        modulations = list(self.modulations_.values())
-        recognition = TaskRecognition([modulation.density for modulation in modulations])
-        return recognition.recognise(self.learner_.log_densities(X, modulations), groups)
-
-    def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:
-        known = list(self.modulations_)
-        if task is None:
-            if len(known) > 1:
-                raise ValueError(
-                    f"task is missing, and {len(known)} tasks were learned: {name_some(known)}; "
-                    f"give one label per row, a single label for all, or task={INFER!r}"
-                )
-            return np.repeat(np.array(known[:1]), n_samples)
-        labels = check_task(task, n_samples)
-        check_known(labels, known)
-        return labels
-
-    # -- fitted state ----------------------------------------------------------------------------
-
-    @property
-    def tasks_(self) -> np.ndarray:
-        """Labels of the tasks."""
-        return np.array(list(self.modulations_))
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Class labels of all tasks, sorted."""
-        return np.unique([c for m in self.modulations_.values() for c in m.classes])
-
-    @property
-    def contexts_(self) -> np.ndarray:
-        """Contexts of the tasks, (n_tasks, n_hidden)."""
-        return np.stack([m.context for m in self.modulations_.values()])
-
-    @property
-    def strengths_(self) -> np.ndarray:
-        """Strengths of the tasks, (n_tasks,)."""
-        return np.array([m.strength for m in self.modulations_.values()], dtype=np.float32)
-
-    @property
-    def biases_(self) -> np.ndarray:
-        """Biases of the tasks' bits, (n_tasks, n_bits)."""
-        return np.stack([m.bias for m in self.modulations_.values()])
-
-    @property
-    def codebook_(self) -> np.ndarray:
-        """Target codes of the classes."""
-        classes, bits = self.classes_.tolist(), self.learner_.layout.codebook_bits
-        tables = np.zeros((len(self.modulations_), len(classes), self.n_bits_), np.int8)
-        for table, modulation in zip(tables, self.modulations_.values()):
-            for label, codeword in zip(modulation.classes, modulation.codewords):
-                table[classes.index(label), bits] = codeword
-        if self.codebook == "per_task":
-            return tables
-        # The same in all tasks that have the class; 0 in those that do not.
-        return np.where(tables.max(axis=0) > 0, 1, tables.min(axis=0)).astype(np.int8)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return bool(getattr(self, "modulations_", None))
+    # -- scikit-learn ----------------------------------------------------------------------------
 
     def __getstate__(self) -> dict:
         # Sums are much larger than what was learned from them: they are not exported.

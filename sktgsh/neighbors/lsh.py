@@ -16,51 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..codes import unpack_codes
 from ..projections import SignedRandomProjectionHasher
+from .tables import Table, bucket_keys
 
 METRICS = ("cosine", "euclidean", "inner_product", "hamming")
-# Odd multipliers of a 64-bit mixing step (the finaliser of SplitMix64).
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-
-
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    keys = (keys ^ (keys >> np.uint64(30))) * _MIX[0]
-    keys = (keys ^ (keys >> np.uint64(27))) * _MIX[1]
-    return keys ^ (keys >> np.uint64(31))
-
-
-def _bucket_keys(values: np.ndarray) -> np.ndarray:
-    """One 64-bit key for each row of hash values, (n_rows, n_hashes) integers."""
-    if values.dtype == np.uint8 and values.shape[1] <= 64:
-        weights = np.uint64(1) << np.arange(values.shape[1], dtype=np.uint64)
-        return (values.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64)
-    keys = np.zeros(len(values), np.uint64)
-    for column in values.T:
-        keys = _mixed(keys + column.astype(np.int64).view(np.uint64) + np.uint64(1))
-    return keys
-
-
-class _Table:
-    """Rows grouped by key: sorted keys, and where each key's rows begin."""
-
-    def __init__(self, keys: np.ndarray):
-        self.rows = np.argsort(keys, kind="stable").astype(np.int32)
-        self.keys, self.starts = np.unique(keys[self.rows], return_index=True)
-        self.stops = np.append(self.starts[1:], len(keys))
-
-    @property
-    def sizes(self) -> np.ndarray:
-        return self.stops - self.starts
-
-    def lookup(self, keys: np.ndarray, most: float) -> list[np.ndarray]:
-        """Rows of the buckets of some keys; overfull buckets are left out."""
-        place = np.searchsorted(self.keys, keys)
-        place[place == len(self.keys)] = 0
-        hit = place[self.keys[place] == keys]
-        return [
-            self.rows[self.starts[bucket] : self.stops[bucket]]
-            for bucket in hit
-            if self.stops[bucket] - self.starts[bucket] <= most
-        ]
 
 
 class LSHNeighbors(BaseEstimator):
@@ -178,7 +136,7 @@ class LSHNeighbors(BaseEstimator):
             hasher.set_params(random_state=self.random_state)
         self.hasher_ = hasher.fit(X, y)
         values = self._hash(X, queries=False)
-        self.tables_ = [_Table(_bucket_keys(part)) for part in self._by_table(values)]
+        self.tables_ = [Table(bucket_keys(part)) for part in self._by_table(values)]
         self.n_samples_fit_ = len(X)
         self.X_ = X
         self.codes_ = values if self.metric == "hamming" else None
@@ -391,7 +349,7 @@ class LSHNeighbors(BaseEstimator):
         """Yield (query, distances, rows) of the candidates of each query."""
         queries = self.X_ if X is None else self._check(X, reset=False)
         values = self._hash(queries, queries=True)
-        keys = np.stack([_bucket_keys(part) for part in self._by_table(values)], axis=1)
+        keys = np.stack([bucket_keys(part) for part in self._by_table(values)], axis=1)
         parts = list(self._by_table(values)) if self.n_probes else []
         rank = _ranker(self.metric, self.X_, self.codes_)
         total, most = 0, self._most()
@@ -401,7 +359,7 @@ class LSHNeighbors(BaseEstimator):
                 wanted = keys[query, position : position + 1]
                 if self.n_probes:
                     probes = self._probes(parts[position][query])
-                    wanted = np.concatenate([wanted, _bucket_keys(probes)])
+                    wanted = np.concatenate([wanted, bucket_keys(probes)])
                 for rows in table.lookup(wanted, most):
                     seen[rows] = True
             if X is None:
