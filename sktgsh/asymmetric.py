@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .base import HasherMixin
+from .base import HasherMixin, draft_of
 from .projections import PStableHasher, SignedRandomProjectionHasher
 
 
@@ -46,14 +46,16 @@ class AsymmetricHasherMixin(HasherMixin):
         -------
         self : object
         """
-        X = validate_data(self, X, dtype=[np.float32, np.float64])
+        draft = draft_of(self)
+        X = validate_data(draft, X, dtype=[np.float32, np.float64])
         largest = float(np.linalg.norm(X, axis=1).max())
         if self.max_norm is not None and largest > self.max_norm:
             raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={self.max_norm}")
         # Keys that are all zero have no norm to scale by.
-        self.max_norm_ = float(self.max_norm or largest or 1.0)
-        self.n_bits_ = int(self.n_bits)
-        self.hasher_ = self._make_hasher().fit(self._keys(X[:1]))
+        draft.max_norm_ = float(self.max_norm or largest or 1.0)
+        draft.n_bits_ = int(self.n_bits)
+        draft.hasher_ = draft._make_hasher().fit(draft._keys(X[:1]))
+        self.__dict__ = draft.__dict__
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:

@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
+from .base import draft_of
 from .encoding import BATCH_ROWS, dense_rows, iter_batches
 from .networks.device import resolve_device
 from .networks.trainable import ToImages
@@ -93,11 +94,7 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._train(X, fresh=not hasattr(self, "layers_"))
 
     def _train(self, X: Any, fresh: bool) -> AutoencoderMixin:
-        # On a draft, as in TaskGeometricHasher: an error or Ctrl-C leaves what was there before.
-        draft = object.__new__(type(self))
-        draft.__dict__ = {
-            name: value for name, value in vars(self).items() if not (fresh and name.endswith("_"))
-        }
+        draft = draft_of(self, fresh=fresh)
         X = validate_data(draft, X, dtype=_DTYPES, reset=fresh)
         draft._check_shape(X.shape[1])
         if fresh:

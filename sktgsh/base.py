@@ -93,6 +93,26 @@ class HasherMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return check_task(task, n_samples)
 
 
+def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
+    """A shallow copy to learn on, whose state replaces the estimator's when all went well.
+
+    An error or Ctrl-C then leaves the estimator as it was, without a line of clean-up.
+
+    Parameters
+    ----------
+    estimator : estimator
+    fresh : bool, default=True
+        Leave fitted attributes out. Otherwise dicts among them are copied, to be added to.
+    """
+    draft = object.__new__(type(estimator))
+    draft.__dict__ = {
+        name: value.copy() if isinstance(value, dict) else value
+        for name, value in vars(estimator).items()
+        if not (fresh and name.endswith("_"))
+    }
+    return draft
+
+
 def score_codes(
     codes: np.ndarray,
     y: ArrayLike,

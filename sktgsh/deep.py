@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
-from .base import HasherMixin
+from .base import HasherMixin, draft_of
 from .codes import codes_to_hex, hamming_distances, modal_codes
 from .encoding import dense_rows, iter_batches
 from .metrics import mean_average_precision
@@ -129,8 +129,7 @@ class DeepHasherMixin(HasherMixin):
         ValueError
             If X or y are malformed or there is one class only. The estimator then stays as it was.
         """
-        draft = object.__new__(type(self))
-        draft.__dict__ = {k: v for k, v in vars(self).items() if not k.endswith("_")}
+        draft = draft_of(self)
         draft._fit(X, y)
         self.__dict__ = draft.__dict__
         return self

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
+from .base import draft_of
 from .codebooks import CODEWORDS
 from .encoding import build_encoder
 from .learned_tasks import SAMPLE_DTYPES, LearnedTasksMixin
@@ -348,9 +349,8 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
     def _learn(
         self, X: Any, y: Any, task: Any, sample_weight: Any, *, fresh: bool, renew: bool
     ) -> TaskGeometricHasher:
-        # Everything is learned on a draft, which replaces this estimator's state task by task: an
-        # error or Ctrl-C leaves what was there before.
-        draft = self._draft(fresh)
+        # The draft replaces this estimator's state task by task: Ctrl-C keeps those finished.
+        draft = draft_of(self, fresh=fresh)
         rows, labels = draft._check_training_rows(X, y, task, sample_weight, fresh, renew)
         if fresh:
             draft._build(rows, np.flatnonzero(labels == labels[0]))
@@ -359,15 +359,6 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
             draft._learn_task(label, rows.take(positions), renew)
             self.__dict__ = dict(draft.__dict__)
         return self
-
-    def _draft(self, fresh: bool) -> TaskGeometricHasher:
-        draft = object.__new__(type(self))
-        draft.__dict__ = {
-            name: value.copy() if isinstance(value, dict) else value
-            for name, value in vars(self).items()
-            if not (fresh and name.endswith("_"))
-        }
-        return draft
 
     def _check_training_rows(
         self, X: Any, y: Any, task: Any, sample_weight: Any, fresh: bool, renew: bool

@@ -14,6 +14,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..base import draft_of
 from ..codes import unpack_codes
 from ..projections import SignedRandomProjectionHasher
 from .tables import Table, bucket_keys
@@ -129,6 +130,12 @@ class LSHNeighbors(BaseEstimator):
         ValueError
             If a row is zero and the metric is the cosine.
         """
+        draft = draft_of(self)
+        draft._fit(X, y)
+        self.__dict__ = draft.__dict__
+        return self
+
+    def _fit(self, X: Any, y: Any) -> None:
         X = self._check(X, reset=True)
         hasher = SignedRandomProjectionHasher() if self.hasher is None else clone(self.hasher)
         hasher.set_params(n_bits=self.n_bits * self.n_tables)
@@ -140,7 +147,6 @@ class LSHNeighbors(BaseEstimator):
         self.n_samples_fit_ = len(X)
         self.X_ = X
         self.codes_ = values if self.metric == "hamming" else None
-        return self
 
     def kneighbors(
         self,

@@ -146,6 +146,10 @@ def test_bad_input_is_named(digits):
         index.kneighbors(X, 21)
     with pytest.raises(ValueError, match="63 features"):
         index.kneighbors(X[:, 1:])
+    before = index.kneighbors(X[:3])[1]
+    with pytest.raises(ValueError, match="zero vector"):
+        index.fit(zero[:, :40])
+    np.testing.assert_array_equal(index.kneighbors(X[:3])[1], before)
     with pytest.raises(ValueError, match="target_recall=1.5"):
         LSHNeighbors.tune(X, target_recall=1.5)
     with pytest.raises(ValueError, match="not reached with max_tables=1"):
