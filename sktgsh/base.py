@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
     """
     draft = object.__new__(type(estimator))
     draft.__dict__ = {
-        name: value.copy() if isinstance(value, dict) else value
+        name: copy(value) if isinstance(value, dict) else value
         for name, value in vars(estimator).items()
         if not (fresh and name.endswith("_"))
     }

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
@@ -294,6 +295,49 @@ def cross_task_retrieval(
             other = () if i == j else (codes[database], y[database])
             scores[i, j] = mean_average_precision(codes[queries], y[queries], *other)
     return np.array([label for label, _ in groups]), scores
+
+
+def identifier_recovery(
+    representation: ArrayLike,
+    gamma: ArrayLike,
+    manifold: ArrayLike,
+    *,
+    max_rows: int = 4000,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
+    """Can the identifier gamma of a manifold be read off the representation of its samples?
+
+    A kernel regression is fitted on some manifolds and scored on others, in five folds.
+
+    Parameters
+    ----------
+    representation : array-like of shape (n_samples, n_components)
+        Representations, of norm about 1.
+    gamma : array-like of shape (n_samples, dim_gamma)
+        Identifier of each row's manifold.
+    manifold : array-like of shape (n_samples,)
+        Label of each row's manifold; those of a test fold are not trained on.
+    max_rows : int, default=4000
+        Rows that are looked at, chosen at random.
+    random_state : int, RandomState instance or None, default=None
+        Of the choice.
+
+    Returns
+    -------
+    r2 : float
+        Mean coefficient of determination on manifolds never seen.
+
+    References
+    ----------
+    N. Dikkala, G. Kaplun and R. Panigrahy, arXiv 2103.06875, section 3 (recoverability).
+    """
+    r, gamma, manifold = map(np.asarray, (representation, gamma, manifold))
+    rows = check_random_state(random_state).permutation(len(r))[:max_rows]
+    model = KernelRidge(kernel="rbf", gamma=1.0, alpha=1e-3)
+    folds = GroupKFold(5)
+    return float(
+        cross_val_score(model, r[rows], gamma[rows], groups=manifold[rows], cv=folds).mean()
+    )
 
 
 @dataclass(frozen=True)

@@ -464,7 +464,9 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
             )
         problem = None if statistics is None else statistics.centred()
         new = [c for c in classes if c not in known]
-        codewords = learner.choose_codewords(problem, known, new, self.codewords, self._alpha_max())
+        codewords = learner.choose_codewords(
+            problem, known, new, self.codewords, self._alpha_max(), None if shared else label
+        )
         if shared:
             self.shared_codewords_ = known | {c: codewords[c] for c in new}
         start = learner.start(
@@ -515,6 +517,11 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         if "statistics_" in state:
             state["statistics_"] = {}
         return state
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "learner_"):
+            self.learner_.to(resolve_device(self.device))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -8,6 +8,7 @@ from sktgsh.evaluation import (
     ClassHoldOut,
     ClassifierHasher,
     cross_task_retrieval,
+    identifier_recovery,
     one_shot_accuracy,
     retrieval_report,
     transfer_accuracy,
@@ -72,6 +73,16 @@ def test_cross_task_retrieval(digit_tasks):
         diagonal[codebook] = np.diag(scores).mean()
         off = scores[~np.eye(3, dtype=bool)].mean()
         assert off > 0.8 if codebook == "shared" else off < diagonal[codebook]
+
+
+def test_identifier_is_recovered_where_it_is_there_to_be_read():
+    rng = np.random.RandomState(0)
+    manifold = np.repeat(np.arange(80), 10)
+    gamma = rng.normal(size=(80, 2))[manifold]
+    readable = np.tanh(gamma @ rng.normal(size=(2, 12))) / 3 + 0.01 * rng.normal(size=(800, 12))
+    assert identifier_recovery(readable, gamma, manifold, random_state=0) > 0.9
+    noise = rng.normal(size=(800, 12)) / 3
+    assert identifier_recovery(noise, gamma, manifold, random_state=0) < 0.1
 
 
 def test_report_exposes_the_trivial_solution(digits):

@@ -69,6 +69,8 @@ class CodeStore:
         try:
             self._table = database.open_table(_TABLE)
         except (ValueError, FileNotFoundError) as error:
+            if "not found" not in str(error).lower():
+                raise self._unreadable(error) from error
             if n_bits is None:
                 raise ValueError(
                     f"there is no store in {self.path}; give n_bits to make one"
@@ -174,13 +176,24 @@ class CodeStore:
         distances = np.empty((len(packed), n_neighbors))
         ids = np.empty((len(packed), n_neighbors), np.int64)
         for row, code in enumerate(packed):
-            query = self._table.search(code, vector_column_name="code").distance_type("hamming")
-            if task is not None:
-                query = query.where(self._of_task(task), prefilter=True)
-            found = query.select(["id", "_distance"]).limit(n_neighbors).to_arrow()
+            found = self._nearest(code, n_neighbors, task)
             distances[row] = found["_distance"].to_numpy()
             ids[row] = found["id"].to_numpy()
         return distances, ids
+
+    def _nearest(self, code: np.ndarray, n_neighbors: int, task: Any) -> Any:
+        query = self._table.search(code, vector_column_name="code").distance_type("hamming")
+        if task is not None:
+            query = query.where(self._of_task(task), prefilter=True)
+        try:
+            return query.select(["id", "_distance"]).limit(n_neighbors).to_arrow()
+        except (RuntimeError, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> ValueError:
+        return ValueError(
+            f"the store in {self.path} cannot be read ({error}); restore its files from a copy"
+        )
 
     def to_index(self, **params: Any) -> HammingNeighbors:
         """All codes, ids and tasks in an index in memory, which is much faster to search.
@@ -191,7 +204,10 @@ class CodeStore:
             Of :class:`HammingNeighbors`.
         """
         self._table.checkout_latest()
-        rows = self._table.to_arrow()
+        try:
+            rows = self._table.to_arrow()
+        except (RuntimeError, OSError) as error:
+            raise self._unreadable(error) from error
         if not len(rows):
             raise ValueError(f"the store in {self.path} is empty")
         n_bytes = -(-self.n_bits // 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,6 +121,13 @@ class TaskLearner:
         self.encoder.to(device)
         self.device = device
         return self
+
+    def __getstate__(self) -> dict:
+        # What was learned on a GPU must open where there is none.
+        encoder = self.encoder
+        if self.device.type != "cpu":
+            encoder = deepcopy(encoder).cpu()
+        return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -274,6 +282,7 @@ class TaskLearner:
         new: Sequence[Hashable],
         kind: str,
         alpha: float,
+        own_to: Hashable = None,
     ) -> dict[Hashable, np.ndarray]:
         """Codewords of the known classes, as they are, and of the new ones.
 
@@ -286,9 +295,16 @@ class TaskLearner:
         kind : {"learned", "hadamard", "random"}
         alpha : float
             Ridge penalty under which a dichotomy of the classes is judged easy or hard.
+        own_to : task label, optional
+            Task that does not share its codewords: their bits are flipped at random, which keeps
+            all distances within the task and none to other tasks.
         """
-        chosen = dict(known)
         bits = self.layout.codebook_bits
+        flips = np.ones(len(bits), np.int8)
+        if own_to is not None:
+            rng = generator(self.seed, f"flips {own_to!r}")
+            flips = rng.choice(np.int8([-1, 1]), size=len(bits))
+        chosen = {label: codeword * flips for label, codeword in known.items()}
         if kind == "learned" and problem is not None and not known and len(bits):
             # Where units outnumber rows anything can be fitted: judge with a firm penalty.
             explained = problem.explained(bits, max(1e-3, alpha))
@@ -296,7 +312,7 @@ class TaskLearner:
             chosen = dict(zip(problem.classes, learned))
         later = [label for label in new if label not in chosen]
         table = np.array(list(chosen.values()), np.int8).reshape(len(chosen), len(bits))
-        extended = extend_codebook(table, list(chosen), later, kind, self.seed)
+        extended = extend_codebook(table, list(chosen), later, kind, self.seed) * flips
         return dict(zip([*chosen, *later], extended))
 
     def start(

@@ -72,8 +72,10 @@ def test_no_store_and_a_broken_store(tmp_path):
     for file in tmp_path.rglob("*.lance"):
         if file.is_file():
             file.write_bytes(b"broken")
-    with pytest.raises(Exception):  # noqa: B017  LanceDB's own error, whichever it is
+    with pytest.raises(ValueError, match="cannot be read.*restore its files"):
         CodeStore(tmp_path).kneighbors([[0] * 8], 1)
+    with pytest.raises(ValueError, match="cannot be read.*restore its files"):
+        CodeStore(tmp_path).to_index()
 
 
 WRITER = """
