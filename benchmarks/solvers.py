@@ -1,4 +1,4 @@
-"""Quality against training time: our solvers, the published recipes, the classical methods."""
+"""Quality against training time: our solvers, the published recipe, the classical methods."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import faiss
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
 
 from ._common import RESULTS, Images, load_images, report, seconds
-from ._reference import train_reference
 
 N_BITS = 32
 SEEDS = (0, 1, 2)
@@ -81,32 +80,6 @@ def classical(images: Images) -> list[dict]:
     return rows
 
 
-def deep(images: Images, goal: float = 0.95) -> list[dict]:
-    """Deep hashing, ours and the published recipe, until the goal is reached."""
-    rows: list[dict] = []
-
-    def on_epoch(encode: Callable, spent: float) -> bool:
-        score = images.retrieval(encode(images.Q[:1000]), encode(images.X))
-        rows.append(
-            dict(method=f"reference recipe, {len(rows) + 1} epochs", map=score, seconds=spent)
-        )
-        return score >= goal
-
-    train_reference(images.X, images.y, images.shape[0], N_BITS, 8, on_epoch)
-    for epochs in (1, 2, 5):
-        rows.append(
-            measure(
-                f"DeepSupervisedHasher, {epochs} epochs",
-                lambda seed, epochs=epochs: DeepSupervisedHasher(
-                    N_BITS, image_shape=images.shape, max_epochs=epochs, random_state=seed
-                ),
-                images,
-                SEEDS[:1],
-            )
-        )
-    return rows
-
-
 def run(data: str | None) -> None:
     images = load_images(data)
     # Three seeds where a figure is claimed.
@@ -115,8 +88,6 @@ def run(data: str | None) -> None:
         for name, make in settings(images).items()
     ]
     rows += classical(images)
-    report(f"solvers_{images.name}", rows)
-    rows += deep(images)
     report(f"solvers_{images.name}", rows)
     draw(rows, images.name)
 
@@ -129,7 +100,7 @@ def draw(rows: list[dict], name: str) -> None:
 
     figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for row in rows:
-        ours = not row["method"].startswith(("reference", "PCA", "ITQ", "signed"))
+        ours = not row["method"].startswith(("PCA", "ITQ", "signed"))
         ax.scatter(row["seconds"], row["map"], color="tab:blue" if ours else "tab:gray")
         ax.annotate(
             row["method"],

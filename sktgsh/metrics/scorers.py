@@ -38,8 +38,8 @@ class RetrievalScorer(BaseEstimator):
         Further arguments of the metric.
     """
 
-    # `score` is what scikit-learn reads to know which metadata can be routed here.
-    __metadata_request__score = {"X": UNUSED}
+    # What scikit-learn reads to know which metadata can be routed here: `task`, not the estimator.
+    __metadata_request__score = {"estimator": UNUSED}
 
     def __init__(
         self,
