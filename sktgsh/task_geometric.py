@@ -131,7 +131,7 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         Length of a code and number of hidden units.
     n_features_in_ : int
         Number of features; a `task_column` does not count.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has names.
 
     References

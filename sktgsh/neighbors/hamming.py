@@ -91,7 +91,7 @@ class HammingNeighbors(TransformerMixin, BaseEstimator):
     ----------
     n_samples_fit_ : int
         Number of codes.
-    ids_ : ndarray of shape (n_samples_fit_,) or None
+    ids_ : ndarray of shape (n_samples_fit,) or None
         Ids of the user's; None where the row's number is its id.
     tasks_ : list
         Tasks of the codes, where they were given.
@@ -390,7 +390,7 @@ class HammingNeighbors(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        graph : csr_matrix of shape (n_queries, n_samples_fit_)
+        graph : csr_matrix of shape (n_queries, n_samples_fit)
             Columns are rows' numbers, in the order in which they were added.
         """
         if mode not in ("connectivity", "distance"):
