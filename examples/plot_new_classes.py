@@ -33,14 +33,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 figures = ["seen_map", "unseen_map", "one_shot", "transfer"]
-figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+figure, ax = plt.subplots(figsize=(10, 4), layout="constrained")
 for position, row in enumerate(report.rows):
     ax.bar(np.arange(4) + 0.16 * position, [row[f] for f in figures], 0.15, label=row["hasher"])
 ax.set_xticks(
     np.arange(4) + 0.32, ["seen mAP", "unseen mAP", "unseen, one-shot", "unseen, transfer"]
 )
 ax.set(ylim=(0, 1.05), title="32 bits, trained on digits 0 to 4")
-ax.legend(fontsize="small", loc="lower right")
+figure.legend(fontsize="small", loc="outside right upper")
 
 # %%
 # The deep hash's modal code for each class it was trained on.
