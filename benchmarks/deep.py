@@ -98,9 +98,9 @@ def manifolds() -> None:
         hasher = GeometricHasher(256, random_state=0, **params).fit(*train)
         r = hasher.representation(drawn.data)
         sensitivity = geometric_sensitivity(r[held_out], y)
-        some = rng.permutation(len(train[0]))[:4000]
+        some = rng.permutation(len(train[0]))[:8000]
         gamma = drawn.gamma[drawn.target]
-        model = KernelRidge(kernel="rbf", gamma=1.0, alpha=1e-3)
+        model = KernelRidge(kernel="rbf", gamma=1.0, alpha=0.1)
         model.fit(r[~held_out][some], gamma[~held_out][some])
         rows.append(
             dict(

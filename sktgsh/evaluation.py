@@ -333,7 +333,7 @@ def identifier_recovery(
     """
     r, gamma, manifold = map(np.asarray, (representation, gamma, manifold))
     rows = check_random_state(random_state).permutation(len(r))[:max_rows]
-    model = KernelRidge(kernel="rbf", gamma=1.0, alpha=1e-3)
+    model = KernelRidge(kernel="rbf", gamma=1.0, alpha=0.1)
     folds = GroupKFold(5)
     return float(
         cross_val_score(model, r[rows], gamma[rows], groups=manifold[rows], cv=folds).mean()
