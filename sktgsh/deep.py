@@ -32,6 +32,7 @@ from .solvers.sgd import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
 MODULES = ("auto", "mlp", "convnet", "resnet")
 # Rows that thresholds and the codes of classes are estimated from.
 _DESCRIBED_ROWS = 10_000
+_N_ROTATIONS = 2000
 
 
 class CodeScoring(Callback):
@@ -77,6 +78,55 @@ def _network_outputs(module: nn.Module, X: Any, device: torch.device) -> np.ndar
             parts.append(module(samples.to(device))[: len(rows)].cpu().numpy())
     module.train(was_training)
     return np.concatenate(parts)
+
+
+def separating_rotation(
+    outputs: np.ndarray, y: np.ndarray, seed: int
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """A rotation of the outputs under which classes' codes are at least 2 bits apart.
+
+    The pairwise loss is nearly blind to rotations: classes that are far apart may still fall on the
+    same side of all thresholds but one. Of many random rotations the one is taken with the largest
+    least distance between codes of classes (more than 2 bits do not count), then with class means
+    farthest from the thresholds, for the spread of their classes.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_rows, n_bits)
+    y : ndarray of shape (n_rows,)
+    seed : int
+
+    Returns
+    -------
+    rotation : ndarray of shape (n_bits, n_bits), dtype float32, or None
+        None where the outputs do as they are, or nothing is better.
+    thresholds : ndarray of shape (n_bits,), dtype float32
+        Of the rotated outputs.
+    """
+    classes, index = np.unique(y, return_inverse=True)
+    means = np.stack([outputs[index == position].mean(axis=0) for position in range(len(classes))])
+    within = np.cov((outputs - means[index]).T).reshape((outputs.shape[1],) * 2)
+    first, second = np.triu_indices(len(means), 1)
+
+    def quality(rotation: np.ndarray, thresholds: np.ndarray) -> tuple[int, float]:
+        offset = means @ rotation.T - thresholds
+        bits = offset > 0
+        least = int((bits[first] != bits[second]).sum(axis=1).min())
+        spread = np.sqrt(np.einsum("bi,ij,bj->b", rotation, within, rotation)) + 1e-12
+        return min(least, 2), float(np.tanh(np.abs(offset) / spread / 2).mean())
+
+    thresholds = split_thresholds(outputs)
+    best, found = quality(np.eye(outputs.shape[1]), thresholds), None
+    if best[0] >= 2:
+        return found, thresholds
+    rng = generator(seed, "rotation")
+    for _ in range(_N_ROTATIONS):
+        rotation = np.linalg.qr(rng.standard_normal((outputs.shape[1],) * 2))[0].T
+        between = split_thresholds(means @ rotation.T)
+        score = quality(rotation, between)
+        if score > best:
+            best, found, thresholds = score, rotation.astype(np.float32), between
+    return found, thresholds
 
 
 class DeepHasherMixin(HasherMixin):
@@ -353,6 +403,8 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         The trained network.
     thresholds_ : ndarray of shape (n_bits,), dtype float32
         A bit is 1 where its output is above.
+    rotation_ : ndarray of shape (n_bits, n_bits), or None
+        Applied to the outputs before, where classes would be less than 2 bits apart without it.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     class_codes_ : ndarray of shape (n_classes, n_bits), dtype uint8
@@ -441,12 +493,19 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         return PairwiseLoss(margin, self.alpha, self.pairs == "all", self.balanced_pairs)
 
     def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
-        return outputs > self.thresholds_
+        return self._rotated(outputs) > self.thresholds_
+
+    def _rotated(self, outputs: np.ndarray) -> np.ndarray:
+        if self.rotation_ is None:
+            return outputs
+        # By column, so that a row's sums do not depend on how many rows there are.
+        return np.stack([(outputs * row).sum(axis=1) for row in self.rotation_], axis=1)
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
-        self.thresholds_ = split_thresholds(outputs)
         if y.ndim > 1:
+            self.rotation_, self.thresholds_ = None, split_thresholds(outputs)
             return
+        self.rotation_, self.thresholds_ = separating_rotation(outputs, y, self.seed_)
         classes, modal = modal_codes(self._to_bits(outputs), y)
         self.class_codes_, self.class_hex_ = modal, codes_to_hex(modal)
         self.class_distances_ = hamming_distances(modal)

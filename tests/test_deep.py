@@ -48,6 +48,14 @@ def test_class_codes_are_modal_codes(digits):
     np.testing.assert_array_equal(hasher.class_distances_, hamming_distances(hasher.class_codes_))
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_short_codes_of_classes_are_two_bits_apart(digits, seed):
+    X, y, Q, q = digits
+    hasher = DeepSupervisedHasher(8, random_state=seed).fit(X, y)
+    assert hasher.class_distances_[np.triu_indices(10, 1)].min() >= 2
+    assert mean_average_precision(hasher.transform(Q), q, hasher.transform(X), y) > 0.8
+
+
 def test_collision_of_classes_is_a_warning(digits):
     X, y, _, _ = digits
     with pytest.warns(UserWarning, match="classes share their most frequent code"):
