@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import EarlyStopping, LRScheduler
 from torch import Tensor, nn
 
 OPTIMIZERS = {
@@ -65,7 +65,13 @@ class UninterruptedNet(NeuralNet):
         if not self.initialized_:
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
-        self.fit_loop(X, y)
+        try:
+            self.fit_loop(X, y)
+        except KeyboardInterrupt:
+            # skorch's early stopping speaks by the same exception.
+            stops = [c for _, c in self.callbacks_ if isinstance(c, EarlyStopping)]
+            if not any(stop.misses_ == stop.patience for stop in stops):
+                raise
         self.notify("on_train_end", X=X, y=y)
         return self
 
