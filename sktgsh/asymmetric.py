@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -402,4 +402,4 @@ class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
     def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
         # |Q(q) - P(x)|^2 = 1 + m / 4 - 2 q.x + |x|^(2^(m + 1)).
         squared = 1 + self.m / 4 - 2 * inner + norm ** (2.0 ** (self.m + 1))
-        return clone(self._make_hasher()).collision_probability(np.sqrt(np.maximum(squared, 0)))
+        return self._make_hasher().collision_probability(np.sqrt(np.maximum(squared, 0)))
