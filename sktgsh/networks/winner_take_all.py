@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def keep_largest(values: Tensor, n_winners: int, dim: int) -> Tensor:
-    """Zero all but the `n_winners` largest values along a dimension.
+def largest(values: Tensor, n_winners: int, dim: int) -> Tensor:
+    """Mask of the `n_winners` largest values along a dimension.
 
-    Exactly so many survive: of equal values, the first. Gradients flow through the winners only.
+    Exactly so many are set: of equal values, the first.
     """
     if n_winners >= values.shape[dim]:
-        return values
-    # A stable sort keeps equal values in their order, which topk does not promise.
-    winners = torch.sort(values.detach(), dim=dim, descending=True, stable=True).indices
-    winners = winners.narrow(dim, 0, n_winners)
-    mask = torch.zeros_like(values, dtype=torch.bool).scatter_(dim, winners, True)
-    return values * mask
+        return torch.ones_like(values, dtype=torch.bool)
+    last = values.topk(n_winners, dim=dim).values.amin(dim=dim, keepdim=True)
+    ahead, tied = values > last, values == last
+    # topk breaks ties as it likes; a running count takes the first of them.
+    room = n_winners - ahead.sum(dim=dim, keepdim=True)
+    return ahead | (tied & (tied.cumsum(dim=dim) <= room))
+
+
+def keep_largest(values: Tensor, n_winners: int, dim: int) -> Tensor:
+    """Zero all but the `n_winners` largest values; gradients flow through the winners only."""
+    return values * largest(values.detach(), n_winners, dim)
 
 
 def n_lifetime_winners(batch: int, sparsity: float) -> int:
@@ -117,23 +124,69 @@ class ConvWinnerTakeAllLayer(nn.Module):
             images = F.relu(convolution(images))
         return images
 
-    def winners(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Value and position of each map's winner, (batch, n_filters); losers have value 0."""
+    def winners(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Image, map and position of each value that survives both constraints."""
         values, places = maps.flatten(2).max(dim=2)
-        values = keep_largest(values, n_lifetime_winners(len(maps), self.sparsity), dim=0)
-        return values, places
-
-    def sparse_code(self, images: Tensor) -> Tensor:
-        """Feature maps under both constraints."""
-        maps = self.encode(images)
-        values, places = self.winners(maps)
-        flat = torch.zeros_like(maps).flatten(2)
-        return flat.scatter(2, places[..., None], values[..., None]).view_as(maps)
+        kept = largest(values, n_lifetime_winners(len(maps), self.sparsity), dim=0)
+        image, number = kept.nonzero(as_tuple=True)
+        return image, number, places[kept]
 
     def decode(self, maps: Tensor) -> Tensor:
         """Reconstruction from feature maps."""
         return self.decoder(maps)
 
+    def sparse_code(self, images: Tensor) -> Tensor:
+        """Feature maps under both constraints."""
+        maps = self.encode(images)
+        image, number, place = self.winners(maps.detach())
+        flat = maps.flatten(2)
+        kept = torch.zeros_like(flat)
+        kept[image, number, place] = flat[image, number, place]
+        return kept.view_as(maps)
+
     def forward(self, images: Tensor) -> Tensor:
-        """Reconstruction of a batch from its sparse maps."""
-        return self.decode(self.sparse_code(images))
+        """Reconstruction of a batch from its sparse maps.
+
+        Equals ``decode(sparse_code(images))``. A map has one winner in an image at most, so the
+        last convolution's gradient and the decoder are computed at the winners only.
+        """
+        *lower, last = self.encoder
+        for convolution in lower:
+            images = F.relu(convolution(images))
+        with torch.no_grad():
+            image, number, place = self.winners(F.relu(last(images)))
+        seen = _take_windows(images, image, place, last.kernel_size[0])
+        values = (seen * last.weight[number]).sum(dim=(1, 2, 3)) + last.bias[number]
+        atoms = F.relu(values)[:, None, None, None] * self.decoder.weight[number]
+        shape = (len(images), atoms.shape[1], *images.shape[2:])
+        return _add_windows(atoms, image, place, shape) + self.decoder.bias[:, None, None]
+
+
+def _take_windows(images: Tensor, image: Tensor, pixel: Tensor, side: int) -> Tensor:
+    """Square windows centred at pixels, zero beyond the edge, (n, channels, side, side)."""
+    padded = F.pad(images, (side // 2,) * 4)
+    rows = _window_rows(image, pixel, side, images.shape[3], padded.shape)
+    taken = padded.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, rows.flatten())
+    return taken.view(*rows.shape, -1).permute(0, 3, 1, 2)
+
+
+def _add_windows(windows: Tensor, image: Tensor, pixel: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Images that are the sums of windows, each centred at its pixel of its image."""
+    n_images, n_channels, height, width = shape
+    side, margin = windows.shape[2], windows.shape[2] // 2
+    padded = (n_images, n_channels, height + 2 * margin, width + 2 * margin)
+    rows = _window_rows(image, pixel, side, width, padded)
+    canvas = windows.new_zeros(n_images * padded[2] * padded[3], n_channels)
+    canvas = canvas.index_add(0, rows.flatten(), windows.permute(0, 2, 3, 1).flatten(0, 2))
+    canvas = canvas.view(n_images, *padded[2:], n_channels).permute(0, 3, 1, 2)
+    return canvas[:, :, margin : margin + height, margin : margin + width]
+
+
+def _window_rows(
+    image: Tensor, pixel: Tensor, side: int, width: int, padded: Sequence[int]
+) -> Tensor:
+    """Where each pixel of each window lies among all pixels of the padded images."""
+    reach = torch.arange(side, device=pixel.device)
+    row = (pixel // width)[:, None, None] + reach[:, None]
+    column = (pixel % width)[:, None, None] + reach
+    return (image[:, None, None] * padded[2] + row) * padded[3] + column

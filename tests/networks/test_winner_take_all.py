@@ -61,6 +61,23 @@ def test_spatial_then_lifetime_sparsity():
     assert layer(images).shape == images.shape
 
 
+@pytest.mark.parametrize("n_filters", [(6,), (4, 6)])
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_work_at_the_winners_equals_work_everywhere(n_filters, n_channels):
+    torch.manual_seed(3)
+    layer = ConvWinnerTakeAllLayer(n_channels, n_filters, 3, 7, sparsity=0.3).double()
+    images = torch.rand(10, n_channels, 6, 9, dtype=torch.float64)
+    everywhere = layer.decode(layer.sparse_code(images))
+    at_winners = layer(images)
+    torch.testing.assert_close(at_winners, everywhere)
+    weights = list(layer.parameters())
+    for found, expected in zip(
+        torch.autograd.grad(at_winners.square().sum(), weights),
+        torch.autograd.grad(everywhere.square().sum(), weights),
+    ):
+        torch.testing.assert_close(found, expected)
+
+
 def test_tied_decoder_is_the_transpose():
     layer = WinnerTakeAllLayer(5, 6, sparsity=1.0, tied=True)
     features = torch.rand(3, 6)
