@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from .networks import DenseExpansion, FrozenEncoder, RandomConvolution, SparseExpansion
 
+# Types that samples may come in and stay in; batch by batch they become float32.
+SAMPLE_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
 # Hidden activity of one batch stays in the cache. The number is fixed, and the last batch is
 # filled up: every row then takes the same path through the same kernels, whatever comes beside it.
 BATCH_ROWS = 128

@@ -11,12 +11,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .base import HasherMixin
+from .encoding import SAMPLE_DTYPES
 from .recognition import TaskRecognition
 from .reconstruction import reconstruct_class
 from .tasks import INFER, check_known, check_task, iter_tasks, name_some, split_task_column
-
-# Samples stay as they come; batches are converted one by one.
-SAMPLE_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
 
 
 class LearnedTasksMixin(HasherMixin):

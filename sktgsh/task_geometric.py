@@ -18,8 +18,8 @@ from tqdm.auto import tqdm
 
 from .base import draft_of
 from .codebooks import CODEWORDS
-from .encoding import build_encoder
-from .learned_tasks import SAMPLE_DTYPES, LearnedTasksMixin
+from .encoding import SAMPLE_DTYPES, build_encoder
+from .learned_tasks import LearnedTasksMixin
 from .modulation import Modulation
 from .networks.device import resolve_device
 from .networks.losses import LOSSES

@@ -1,0 +1,239 @@
+"""Convolutional winner-take-all autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.image import extract_patches_2d
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from ..encoding import SAMPLE_DTYPES, dense_rows
+from ..networks.trainable import ToImages
+from ..networks.winner_take_all import ConvWinnerTakeAllLayer
+from .training import AutoencoderMixin
+
+
+class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
+    """Convolutional winner-take-all autoencoder.
+
+    In training, each feature map of each image keeps its largest activation only (spatial
+    sparsity), and of these winners each map keeps the largest over the mini-batch (lifetime
+    sparsity). `transform` is without constraints, max-pooled.
+
+    Parameters
+    ----------
+    image_shape : tuple (height, width) or (height, width, channels)
+        Shape of an image that is a row of X.
+    n_filters : sequence of int, default=(64, 64, 64)
+        Filters of each zero-padded convolution of the encoder; the last are the feature maps.
+    filter_size : int, default=5
+        Odd side of these filters, in pixels.
+    decoder_size : int, default=11
+        Odd side of the decoder's atoms, in pixels.
+    sparsity : float, default=0.2
+        Share of a batch in which a map's winner survives. The number of maps times this is the
+        number of atoms that an image is made of.
+    stacked_filters : sequence of int, default=()
+        Further layers, each trained on the max-pooled maps of the one before: number of maps.
+    pool : int, default=4
+        Features are maxima over cells of so many pixels (of the last layer's maps).
+    patch_size : int, optional
+        Train on random patches of this side in place of whole images, for large images.
+    n_patches : int, default=100_000
+        Number of such patches.
+    batch_size : int, default=100
+        Images over which maps compete.
+    max_epochs : int, default=10
+        Epochs for each layer.
+    lr : float, default=0.003
+        Largest step size of the one-cycle schedule of Adam.
+    callbacks : list of skorch callbacks, optional
+        Called during training.
+    device : str, default="auto"
+        A torch device; ``"auto"`` takes a GPU where there is one.
+    random_state : int, RandomState instance or None, default=None
+        Of initial weights, patches and the order of rows.
+    verbose : int, default=0
+        1 shows skorch's table of epochs.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_maps, decoder_size, decoder_size, n_channels), dtype float32
+        Atoms of the first layer's decoder, in the units of X.
+    reconstruction_err_ : float
+        Mean squared error of a value of the first 1,000 training images, from their sparse maps, in
+        the units of X squared.
+    n_dead_units_ : int
+        Maps that are 0 for the first 1,000 training images. A warning says so.
+    history_ : list of list of dict
+        Epochs of each layer, as skorch recorded them.
+
+    References
+    ----------
+    A. Makhzani and B. Frey, "Winner-take-all autoencoders", NIPS 2015, section 3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import ConvWinnerTakeAllAutoencoder
+    >>> X = load_digits().data[:300]
+    >>> autoencoder = ConvWinnerTakeAllAutoencoder(
+    ...     (8, 8), n_filters=(8,), decoder_size=5, max_epochs=5, random_state=0)
+    >>> autoencoder.fit(X).transform(X).shape
+    (300, 32)
+    """
+
+    _parameter_constraints: dict = {
+        **AutoencoderMixin._parameter_constraints,
+        "image_shape": ["array-like"],
+        "n_filters": ["array-like"],
+        "filter_size": [Interval(Integral, 1, None, closed="left")],
+        "decoder_size": [Interval(Integral, 1, None, closed="left")],
+        "stacked_filters": ["array-like"],
+        "pool": [Interval(Integral, 1, None, closed="left")],
+        "patch_size": [None, Interval(Integral, 1, None, closed="left")],
+        "n_patches": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        *,
+        n_filters: Sequence[int] = (64, 64, 64),
+        filter_size: int = 5,
+        decoder_size: int = 11,
+        sparsity: float = 0.2,
+        stacked_filters: Sequence[int] = (),
+        pool: int = 4,
+        patch_size: int | None = None,
+        n_patches: int = 100_000,
+        batch_size: int = 100,
+        max_epochs: int = 10,
+        lr: float = 3e-3,
+        callbacks: list | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.image_shape = image_shape
+        self.n_filters = n_filters
+        self.filter_size = filter_size
+        self.decoder_size = decoder_size
+        self.sparsity = sparsity
+        self.stacked_filters = stacked_filters
+        self.pool = pool
+        self.patch_size = patch_size
+        self.n_patches = n_patches
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
+        """Reconstructions under both constraints, as in training.
+
+        A map is made to be used by few images of a batch: from all maps at once, reconstructions
+        would be far too bright. An image's therefore depends on those it comes with.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, cut into batches of `batch_size`.
+
+        Returns
+        -------
+        images : ndarray of shape (n_samples, n_features), dtype float32
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
+        layer = self.layers_[0].to("cpu")
+        with torch.no_grad():
+            images = torch.cat([layer(part) for part in self._images(X).split(self.batch_size)])
+            images = images.permute(0, 2, 3, 1).flatten(1)
+        return images.numpy() / np.float32(self.scale_)
+
+    @property
+    def components_(self) -> np.ndarray:
+        """Atoms of the first layer's decoder, (n_maps, side, side, n_channels)."""
+        atoms = self.layers_[0].decoder.weight.detach().cpu().permute(0, 2, 3, 1)
+        return atoms.numpy() / np.float32(self.scale_)
+
+    def _check_shape(self, n_features: int) -> None:
+        if int(np.prod(self.image_shape)) != n_features:
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)} has {int(np.prod(self.image_shape))} "
+                f"values, but X has {n_features} features"
+            )
+        for name in ("filter_size", "decoder_size"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(f"{name}={getattr(self, name)}; expected an odd number of pixels")
+        if self.patch_size is not None and self.patch_size > min(self.image_shape[:2]):
+            raise ValueError(f"patch_size={self.patch_size} is larger than {self.image_shape}")
+
+    def _make_layers(self, n_features: int) -> nn.ModuleList:
+        n_channels = (*self.image_shape, 1)[2]
+        layers = [
+            ConvWinnerTakeAllLayer(
+                n_channels,
+                tuple(self.n_filters),
+                self.filter_size,
+                self.decoder_size,
+                self.sparsity,
+            )
+        ]
+        for n_maps in self.stacked_filters:
+            n_inputs = layers[-1].decoder.in_channels
+            layers.append(
+                ConvWinnerTakeAllLayer(
+                    n_inputs, (n_maps,), self.filter_size, self.decoder_size, self.sparsity
+                )
+            )
+        return nn.ModuleList(layers)
+
+    def _images(self, X: np.ndarray) -> Tensor:
+        scaled = torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
+        return ToImages(tuple(self.image_shape))(scaled)
+
+    def _enter(self, X: np.ndarray) -> Tensor:
+        images = self._images(X)
+        if self.patch_size is None:
+            return images
+        rng = np.random.RandomState(self.seed_)
+        side, each = self.patch_size, max(1, self.n_patches // len(X))
+        chosen = rng.permutation(len(X))[: self.n_patches]
+        patches = [
+            extract_patches_2d(image, (side, side), max_patches=each, random_state=rng)
+            for image in images[chosen].permute(0, 2, 3, 1).numpy()
+        ]
+        patches = np.concatenate(patches)
+        patches = patches.reshape(-1, side, side, images.shape[1]).astype(np.float32)
+        return torch.from_numpy(patches).permute(0, 3, 1, 2).contiguous()
+
+    def _joints(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        leave = nn.Sequential(nn.MaxPool2d(self.pool, ceil_mode=True), nn.Flatten())
+        return ToImages(tuple(self.image_shape)), nn.MaxPool2d(2, ceil_mode=True), leave
+
+    def _count_features(self) -> int:
+        height, width = self.image_shape[:2]
+        for _ in self.stacked_filters:
+            height, width = -(-height // 2), -(-width // 2)
+        cells = -(-height // self.pool) * -(-width // self.pool)
+        return int((self.stacked_filters or self.n_filters)[-1]) * cells
+
+    def _describe(self, X: np.ndarray) -> None:
+        few = X[:1000]
+        self.reconstruction_err_ = float(
+            np.mean((self.reconstruct(few) - few) ** 2, dtype=np.float64)
+        )
+        n_maps = (self.stacked_filters or self.n_filters)[-1]
+        self._report_dead(self.transform(few).max(axis=0).reshape(n_maps, -1).max(axis=1))

@@ -1,0 +1,165 @@
+"""Fully connected winner-take-all autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from ..encoding import dense_rows
+from ..networks.device import resolve_device
+from ..networks.winner_take_all import WinnerTakeAllLayer
+from .training import AutoencoderMixin
+
+
+class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
+    """Fully connected winner-take-all autoencoder.
+
+    In training, each hidden unit keeps its largest activations over the mini-batch, and only
+    these are reconstructed from; `transform` is without the constraint.
+
+    Parameters
+    ----------
+    n_components : int, default=512
+        Units of the last layer, which are the features.
+    sparsity : float, default=0.05
+        Share of a batch that each unit keeps in training.
+    hidden_layer_sizes : sequence of int, default=()
+        Layers before the last, for a stack: each is trained on the features of the one before.
+    tied_weights : bool, default=False
+        Whether decoders are the transposes of encoders.
+    batch_size : int, default=128
+        Rows over which units compete.
+    max_epochs : int, default=20
+        Epochs for each layer.
+    lr : float, default=0.001
+        Largest step size of the one-cycle schedule of Adam.
+    callbacks : list of skorch callbacks, optional
+        Called during training.
+    device : str, default="auto"
+        A torch device; ``"auto"`` takes a GPU where there is one.
+    random_state : int, RandomState instance or None, default=None
+        Of initial weights and the order of rows.
+    verbose : int, default=0
+        1 shows skorch's table of epochs.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_units, n_features), dtype float32
+        Atoms of the first layer's decoder, in the units of X.
+    reconstruction_err_ : float
+        Mean squared error of a value of the training rows, decoded from features without the
+        constraint, in the units of X squared.
+    n_dead_units_ : int
+        Features that are 0 for all training rows (for the first 10,000). A warning says so.
+    history_ : list of list of dict
+        Epochs of each layer, as skorch recorded them.
+
+    References
+    ----------
+    A. Makhzani and B. Frey, "Winner-take-all autoencoders", NIPS 2015, arXiv 1409.2752.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import WinnerTakeAllAutoencoder
+    >>> X = load_digits().data
+    >>> features = WinnerTakeAllAutoencoder(64, max_epochs=5, random_state=0).fit_transform(X)
+    >>> features.shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **AutoencoderMixin._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like"],
+        "tied_weights": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 512,
+        *,
+        sparsity: float = 0.05,
+        hidden_layer_sizes: Sequence[int] = (),
+        tied_weights: bool = False,
+        batch_size: int = 128,
+        max_epochs: int = 20,
+        lr: float = 1e-3,
+        callbacks: list | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.n_components = n_components
+        self.sparsity = sparsity
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.tied_weights = tied_weights
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """Decode features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Features.
+
+        Returns
+        -------
+        samples : ndarray of shape (n_samples, n_features), dtype float32
+        """
+        check_is_fitted(self)
+        features = np.asarray(X, dtype=np.float32)
+        if features.ndim != 2 or features.shape[1] != self.n_features_out_:
+            raise ValueError(
+                f"X has shape {features.shape}; expected (n_samples, {self.n_features_out_})"
+            )
+        with torch.no_grad():
+            values = torch.from_numpy(features).to(resolve_device(self.device))
+            for layer in reversed(self.layers_):
+                values = layer.to(values.device).decode(values)
+        return values.cpu().numpy() / np.float32(self.scale_)
+
+    @property
+    def components_(self) -> np.ndarray:
+        """Atoms of the first layer's decoder, (n_units, n_features)."""
+        layer = self.layers_[0]
+        weight = layer.encoder.weight if layer.decoder is None else layer.decoder.T
+        return weight.detach().cpu().numpy() / np.float32(self.scale_)
+
+    def _make_layers(self, n_features: int) -> nn.ModuleList:
+        sizes = [n_features, *self.hidden_layer_sizes, self.n_components]
+        return nn.ModuleList(
+            WinnerTakeAllLayer(n_inputs, n_units, self.sparsity, self.tied_weights)
+            for n_inputs, n_units in zip(sizes, sizes[1:])
+        )
+
+    def _enter(self, X: np.ndarray) -> Tensor:
+        return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
+
+    def _joints(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        return nn.Identity(), nn.Identity(), nn.Identity()
+
+    def _count_features(self) -> int:
+        return int(self.n_components)
+
+    def _describe(self, X: np.ndarray) -> None:
+        few = X[:10_000]
+        features = self.transform(few)
+        error = self.inverse_transform(features) - few
+        self.reconstruction_err_ = float(np.mean(error**2, dtype=np.float64))
+        self._report_dead(features.max(axis=0))

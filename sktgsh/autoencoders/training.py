@@ -1,0 +1,215 @@
+"""What the autoencoders share: scaling, training a stack of layers, encoding in full batches."""
+
+from __future__ import annotations
+
+import warnings
+from copy import deepcopy
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from ..base import draft_of
+from ..encoding import BATCH_ROWS, SAMPLE_DTYPES, dense_rows, iter_batches
+from ..networks.device import resolve_device
+from ..solvers.sgd import train
+
+
+class ReconstructionLoss(nn.Module):
+    """Squared error, summed over the values of a sample, averaged over the batch."""
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Loss of a batch."""
+        return (output - target).square().flatten(1).sum(dim=1).mean()
+
+
+class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Scale, train a stack of layers one after another, encode in full batches.
+
+    A subclass makes the layers, says how samples enter the first one and how features leave the
+    last.
+    """
+
+    _parameter_constraints: dict = {
+        "sparsity": [Interval(Real, 0, 1, closed="right")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "callbacks": [None, list],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AutoencoderMixin:
+        """Train the layers, each on the features of the one before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y, task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._train(X, fresh=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AutoencoderMixin:
+        """Go on training with more rows; the scale stays that of the first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y, task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._train(X, fresh=not hasattr(self, "layers_"))
+
+    def _train(self, X: Any, fresh: bool) -> AutoencoderMixin:
+        draft = draft_of(self, fresh=fresh)
+        X = validate_data(draft, X, dtype=SAMPLE_DTYPES, reset=fresh)
+        draft._check_shape(X.shape[1])
+        if fresh:
+            draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+            sample = dense_rows(X, slice(0, 10_000))
+            draft.scale_ = float(1 / (sample.std(dtype=np.float64) or 1.0))
+            # Initial weights come from torch's generator; its state outside is left as it was.
+            with torch.random.fork_rng():
+                torch.manual_seed(draft.seed_)
+                draft.layers_ = draft._make_layers(X.shape[1])
+            draft.history_ = [[] for _ in draft.layers_]
+        else:
+            draft.layers_ = deepcopy(self.layers_)
+            draft.history_ = [list(epochs) for epochs in self.history_]
+        values = draft._enter(X)
+        device = resolve_device(self.device)
+        for epochs, layer in zip(draft.history_, draft.layers_):
+            epochs += train(
+                layer,
+                ReconstructionLoss(),
+                values,
+                values,
+                max_epochs=self.max_epochs,
+                lr=self.lr,
+                lr_schedule="one_cycle",
+                batch_size=self.batch_size,
+                optimizer="adam",
+                callbacks=self.callbacks,
+                device=str(device),
+                seed=draft.seed_,
+                verbose=int(self.verbose),
+            )
+            layer.eval()
+            if layer is not draft.layers_[-1]:
+                values = draft._next_values(layer, values)
+        draft.n_features_out_ = draft._count_features()
+        draft._describe(X)
+        self.__dict__ = draft.__dict__
+        return self
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_out_
+
+    def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Features without the sparsity constraint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), dtype float32
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
+        features = np.empty((len(X), self.n_features_out_), np.float32)
+        module = self.as_module().to(resolve_device(self.device))
+        with torch.no_grad():
+            for rows, samples in iter_batches(X):
+                made = module(samples.to(resolve_device(self.device)))
+                features[rows] = made[: len(rows)].cpu().numpy()
+        return features
+
+    def fit_transform(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> np.ndarray:
+        """Fit, then transform the same rows."""
+        return self.fit(X, y).transform(X)
+
+    def as_module(self) -> nn.Module:
+        """The encoder as a torch module, (batch, n_features) to (batch, n_features_out).
+
+        For ``TaskGeometricHasher(encoder=...)``, which freezes a copy of it.
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        check_is_fitted(self)
+        return _Encoder(self).eval()
+
+    def _next_values(self, layer: nn.Module, values: Tensor) -> Tensor:
+        """What the next layer is trained on."""
+        between, device = self._joints()[1], next(layer.parameters()).device
+        with torch.no_grad():
+            parts = [
+                between(layer.encode(part.to(device))).cpu() for part in values.split(BATCH_ROWS)
+            ]
+        return torch.cat(parts)
+
+    def _check_shape(self, n_features: int) -> None:
+        """Raise ValueError if samples cannot enter the first layer."""
+
+    def _report_dead(self, activity: np.ndarray) -> None:
+        """Count units that no sample makes active, and say so."""
+        self.n_dead_units_ = int((activity == 0).sum())
+        if self.n_dead_units_:
+            warnings.warn(
+                f"{self.n_dead_units_} of {len(activity)} units are dead: no sample makes them "
+                "active. Lower lr, raise sparsity or batch_size, or train longer",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags
+
+
+class _Encoder(nn.Module):
+    """The encoder of a fitted autoencoder."""
+
+    def __init__(self, autoencoder: AutoencoderMixin):
+        super().__init__()
+        self.layers = autoencoder.layers_
+        self.scale = autoencoder.scale_
+        self.enter, self.between, self.leave = autoencoder._joints()
+
+    def forward(self, samples: Tensor) -> Tensor:
+        first, *others = self.layers
+        values = first.encode(self.enter(samples * self.scale))
+        for layer in others:
+            values = layer.encode(self.between(values))
+        return self.leave(values)
