@@ -42,11 +42,12 @@ def run(data: str | None) -> None:
     dense = WinnerTakeAllAutoencoder(2000 if mnist else 256, max_epochs=15, random_state=0)
     conv = ConvWinnerTakeAllAutoencoder(
         images.shape,
-        n_filters=(64, 64, 128) if mnist else (32, 32),
-        filter_size=5 if mnist else 3,
+        n_filters=(128,) if mnist else (32,),
+        filter_size=11 if mnist else 5,
         decoder_size=11 if mnist else 5,
-        pool=5 if mnist else 2,
-        max_epochs=2 if mnist else 10,
+        sparsity=0.1,
+        pool=4 if mnist else 2,
+        max_epochs=6 if mnist else 20,
         random_state=0,
     )
     rows, few = [], np.random.RandomState(0).permutation(len(X))[:N_FEW]

@@ -22,6 +22,10 @@ BATCH_ROWS = 128
 # Rows that shift, scale, feature statistics and principal axes are estimated from.
 STATISTICS_ROWS = 10_000
 N_AXES = 32
+N_FILTERS = 64
+# Features that a hidden unit sums, by measurement: of raw values, more of them; of features that
+# an extractor made, few.
+N_INPUTS_RAW, N_INPUTS_EXTRACTED = 7, 3
 
 
 def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
@@ -47,14 +51,14 @@ def iter_batches(X: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.nd
         yield positions, torch.from_numpy(samples)
 
 
-def default_convolution(image_shape: tuple[int, ...], seed: int) -> RandomConvolution:
-    """Filters of a quarter of the image's side, pooled to a coarse grid."""
+def default_convolution(
+    image_shape: tuple[int, ...], images: np.ndarray, seed: int
+) -> RandomConvolution:
+    """Patches of a quarter of the images' side as filters, pooled to a coarse grid."""
     side = min(image_shape[:2])
     filter_size = int(np.clip(round(side / 4), 3, 9))
-    pool = int(np.clip(side // 5, 3, 6))
-    return RandomConvolution(
-        image_shape, n_filters=192, filter_size=filter_size, pool=pool, seed=seed
-    )
+    pool = int(np.clip(side // 7, 3, 6))
+    return RandomConvolution(image_shape, N_FILTERS, filter_size, pool, images=images, seed=seed)
 
 
 def _power_of_two(value: float) -> float:
@@ -69,7 +73,7 @@ def build_encoder(
     *,
     n_bits: int,
     units_per_bit: int,
-    n_inputs: int,
+    n_inputs: int | None,
     image_shape: tuple[int, ...] | None,
     nested: bool,
     seed: int,
@@ -101,7 +105,7 @@ def build_encoder(
     # The published network (not nested) takes standardised inputs.
     scale = 1 / (_power_of_two(deviation) if nested else max(deviation, 1e-30))
     shift = 0.0 if encoder == "fly" else float(sample.mean(dtype=np.float64))
-    extractor = _make_extractor(encoder, image_shape, seed)
+    extractor = _make_extractor(encoder, image_shape, sample, seed)
     mean = inverse_std = None
     features = (sample - np.float32(shift)) * np.float32(scale)
     if extractor is not None:
@@ -114,6 +118,8 @@ def build_encoder(
         features = (features - mean.astype(np.float32)) * inverse_std
     axes, axes_mean = _principal_axes(features, seed)
     n_features = features.shape[1]
+    if n_inputs is None:
+        n_inputs = N_INPUTS_RAW if extractor is None else N_INPUTS_EXTRACTED
     # With every feature as an input all units would be equal.
     n_inputs = max(1, min(n_inputs, n_features // 2))
     if encoder == "gaussian":
@@ -141,13 +147,13 @@ def build_encoder(
 
 
 def _make_extractor(
-    encoder: str | nn.Module, image_shape: tuple[int, ...] | None, seed: int
+    encoder: str | nn.Module, image_shape: tuple[int, ...] | None, images: np.ndarray, seed: int
 ) -> nn.Module | None:
     if isinstance(encoder, nn.Module):
         shaped = [nn.Unflatten(1, image_shape)] if image_shape is not None else []
         # A copy: freezing and moving it must not reach the user's own.
         return nn.Sequential(*shaped, deepcopy(encoder)).eval()
-    return default_convolution(image_shape, seed) if encoder == "conv" else None
+    return default_convolution(image_shape, images, seed) if encoder == "conv" else None
 
 
 @torch.no_grad()

@@ -47,16 +47,17 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
 
         - ``"fly"``: each unit sums `n_inputs` random features; lateral inhibition.
         - ``"gaussian"``: each unit is a dense Gaussian projection.
-        - ``"conv"``: random convolutions, pooled and standardised, then a sparse signed expansion.
-          For images; needs `image_shape`.
+        - ``"conv"``: convolutions with random patches of the first task's images, pooled and
+          standardised, then a sparse signed expansion. For images; needs `image_shape`.
         - a module that maps (batch, n_features), or (batch, \\*image_shape) where that is given, to
           features: a pretrained backbone, say. It is frozen; its features are standardised and
           expanded as those of ``"conv"``.
     n_hidden : int, optional
         Number of hidden units, rounded down to a multiple of `n_bits`. By default 256 a bit: then
         longer codes are better codes, and a short code is the prefix of a long one.
-    n_inputs : int, default=7
-        Features that a sparse hidden unit sums.
+    n_inputs : int, optional
+        Features that a sparse hidden unit sums. By default 7 of the samples' own values, 3 of the
+        features that an extractor makes.
     image_shape : tuple of int, optional
         (height, width) or (height, width, channels) of an image that is a row of X.
     head : {"block", "dense", "readout"}, default="block"
@@ -153,7 +154,7 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         "n_bits": [Interval(Integral, 1, None, closed="left")],
         "encoder": [StrOptions({"fly", "gaussian", "conv"}), torch.nn.Module],
         "n_hidden": [None, Interval(Integral, 1, None, closed="left")],
-        "n_inputs": [Interval(Integral, 1, None, closed="left")],
+        "n_inputs": [None, Interval(Integral, 1, None, closed="left")],
         "image_shape": [None, "array-like"],
         "head": [StrOptions({"block", "dense", "readout"})],
         "codebook": [StrOptions({"shared", "per_task"})],
@@ -183,7 +184,7 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         *,
         encoder: str | torch.nn.Module = "fly",
         n_hidden: int | None = None,
-        n_inputs: int = 7,
+        n_inputs: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         head: str = "block",
         codebook: str = "shared",

@@ -19,11 +19,34 @@ def _pooling(size: int, cells: int) -> np.ndarray:
     return inside / inside.sum(axis=1, keepdims=True)
 
 
+def _patches(
+    images: np.ndarray, n_patches: int, size: int, rng: np.random.Generator
+) -> np.ndarray | None:
+    """Random patches without their means, (n_patches, channels, size, size).
+
+    Drawn in proportion to their contrast: most patches of many images are background. None where
+    no patch has any.
+    """
+    n_images, height, width, _ = images.shape
+    n_candidates = 50 * n_patches
+    image = rng.integers(n_images, size=n_candidates)
+    row = rng.integers(height - size + 1, size=n_candidates)
+    column = rng.integers(width - size + 1, size=n_candidates)
+    windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
+    found = windows[image, row, column].astype(np.float64)
+    found -= found.mean(axis=(1, 2, 3), keepdims=True)
+    contrast = np.linalg.norm(found.reshape(n_candidates, -1), axis=1)
+    if not contrast.sum() > 0:
+        return None
+    return found[rng.choice(n_candidates, size=n_patches, p=contrast / contrast.sum())]
+
+
 class RandomConvolution(nn.Module):
     """Random filters, absolute value, average pooling.
 
-    Filters are drawn from a normal distribution, then given zero mean and unit norm, so that they
-    respond to local contrast and not to brightness.
+    Filters are random patches of images (Coates, Lee & Ng, AISTATS 2011, section 3), or drawn from
+    a normal distribution where there are no images. They are given zero mean and unit norm, so
+    that they respond to local contrast and not to brightness.
 
     Parameters
     ----------
@@ -35,6 +58,10 @@ class RandomConvolution(nn.Module):
         Height and width of a filter, in pixels.
     pool : int
         Responses are averaged over a grid of `pool` times `pool` cells.
+    stride : int, default=1
+        Pixels from one response to the next.
+    images : ndarray of shape (n_images, n_values), optional
+        Where patches are taken from.
     seed : int
         Of the filters.
     """
@@ -50,25 +77,30 @@ class RandomConvolution(nn.Module):
         filter_size: int,
         pool: int,
         *,
+        stride: int = 1,
+        images: np.ndarray | None = None,
         seed: int,
     ):
         super().__init__()
         height, width, *channels = image_shape
         self.shape = (height, width, *(channels or [1]))
-        drawn = generator(seed, "filters").standard_normal(
-            (n_filters, self.shape[2], filter_size, filter_size)
-        )
+        rng, drawn = generator(seed, "filters"), None
+        if images is not None:
+            drawn = _patches(images.reshape(-1, *self.shape), n_filters, filter_size, rng)
+        if drawn is None:
+            drawn = rng.standard_normal((n_filters, self.shape[2], filter_size, filter_size))
         drawn -= drawn.mean(axis=(1, 2, 3), keepdims=True)
         drawn /= np.linalg.norm(drawn.reshape(n_filters, -1), axis=1)[:, None, None, None]
-        out_height, out_width = height - filter_size + 1, width - filter_size + 1
-        cells = np.einsum("ih,jw->ijhw", _pooling(out_height, pool), _pooling(out_width, pool))
+        self.stride = stride
+        self.n_responses = tuple((side - filter_size) // stride + 1 for side in (height, width))
         filters = torch.from_numpy(drawn.astype(np.float32))
         self.register_buffer("filters", filters.contiguous(memory_format=torch.channels_last))
-        self.register_buffer(
-            "pooling", torch.from_numpy(cells.reshape(pool * pool, -1).astype(np.float32))
-        )
-        responses = n_filters * out_height * out_width
-        self.images_at_once = max(1, min(16, self._CACHE_FLOATS // responses))
+        for name, size in zip(("pool_rows", "pool_columns"), self.n_responses):
+            self.register_buffer(name, torch.from_numpy(_pooling(size, pool).astype(np.float32)))
+        responses = n_filters * int(np.prod(self.n_responses))
+        # A power of two divides a full batch: all images take the same path.
+        at_once = min(64, max(1, self._CACHE_FLOATS // responses))
+        self.images_at_once = 1 << (at_once.bit_length() - 1)
         self.n_features = n_filters * pool * pool
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -81,6 +113,8 @@ class RandomConvolution(nn.Module):
         # in memory, which is the layout that the convolution is fastest in.
         images = samples.reshape(-1, *self.shape).permute(0, 3, 1, 2)
         images = images.contiguous(memory_format=torch.channels_last)
-        responses = F.conv2d(images, self.filters).permute(0, 2, 3, 1)
-        responses = responses.reshape(len(samples), -1, len(self.filters)).abs_()
-        return torch.matmul(self.pooling, responses).flatten(1)
+        responses = F.conv2d(images, self.filters, stride=self.stride).permute(0, 2, 3, 1).abs_()
+        # First over rows, then over columns: a third of the work of both at once.
+        pooled = torch.matmul(self.pool_rows, responses.reshape(*responses.shape[:2], -1))
+        pooled = pooled.view(-1, self.n_responses[1], len(self.filters))
+        return torch.matmul(self.pool_columns, pooled).view(len(samples), -1)

@@ -53,6 +53,31 @@ def test_random_convolution_is_convolution_and_average_pooling(shape):
     np.testing.assert_allclose(filters.norm(dim=1).numpy(), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (12, 10, 3)])
+def test_filters_are_patches_of_the_images(shape):
+    # Images whose only contrast is a bright square: most patches are background.
+    images = np.zeros((6, *shape), np.float32)
+    images[:, 2:4, 3:6] = np.random.RandomState(0).uniform(size=(6, 2, 3, *shape[2:]))
+    module = RandomConvolution(shape, 10, 3, 2, images=images.reshape(6, -1), seed=0)
+    filters = module.filters.permute(0, 2, 3, 1).flatten(1).numpy()
+    windows = np.lib.stride_tricks.sliding_window_view(
+        images.reshape(6, *module.shape), (3, 3), axis=(1, 2)
+    )
+    patches = np.moveaxis(windows, 3, -1).reshape(-1, filters.shape[1])
+    patches = patches - patches.mean(axis=1, keepdims=True)
+    patches = patches[np.linalg.norm(patches, axis=1) > 0]
+    patches /= np.linalg.norm(patches, axis=1, keepdims=True)
+    np.testing.assert_allclose((filters @ patches.T).max(axis=1), 1, atol=1e-5)
+
+
+def test_images_without_contrast_give_random_filters():
+    blank = np.ones((4, 64), np.float32)
+    module = RandomConvolution((8, 8), 10, 3, 2, images=blank, seed=0)
+    filters = module.filters.flatten(1).numpy()
+    np.testing.assert_allclose(np.linalg.norm(filters, axis=1), 1, atol=1e-5)
+    assert np.linalg.matrix_rank(filters) == 8
+
+
 def test_draws_are_sets_and_uniform():
     drawn = sample_without_replacement(10, 4, 5000, generator(0, "test"))
     assert all(len(set(row)) == 4 for row in drawn[:200].tolist())
