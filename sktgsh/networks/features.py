@@ -42,7 +42,11 @@ def _patches(
 
 
 class RandomConvolution(nn.Module):
-    """Random filters, absolute value, average pooling.
+    """Random filters, absolute value, divisive normalisation, average pooling, square root.
+
+    At each pixel the responses are divided by one plus their mean over the filters, which takes
+    the image's local contrast out of them (Jarrett et al., ICCV 2009, section 2). One is meant
+    for images of about unit variance.
 
     Filters are random patches of images (Coates, Lee & Ng, AISTATS 2011, section 3), or drawn from
     a normal distribution where there are no images. They are given zero mean and unit norm, so
@@ -114,7 +118,8 @@ class RandomConvolution(nn.Module):
         images = samples.reshape(-1, *self.shape).permute(0, 3, 1, 2)
         images = images.contiguous(memory_format=torch.channels_last)
         responses = F.conv2d(images, self.filters, stride=self.stride).permute(0, 2, 3, 1).abs_()
+        responses /= 1 + responses.mean(dim=3, keepdim=True)
         # First over rows, then over columns: a third of the work of both at once.
         pooled = torch.matmul(self.pool_rows, responses.reshape(*responses.shape[:2], -1))
         pooled = pooled.view(-1, self.n_responses[1], len(self.filters))
-        return torch.matmul(self.pool_columns, pooled).view(len(samples), -1)
+        return torch.matmul(self.pool_columns, pooled).sqrt_().view(len(samples), -1)

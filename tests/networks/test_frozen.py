@@ -41,12 +41,14 @@ def test_first_bits_do_not_depend_on_the_number_of_bits(features, make):
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 24, 3), (64, 64)])
-def test_random_convolution_is_convolution_and_average_pooling(shape):
-    module = RandomConvolution(shape, 12, 5, 3, seed=0)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_random_convolution_is_convolution_normalisation_and_pooling(shape, stride):
+    module = RandomConvolution(shape, 12, 3, 3, stride=stride, seed=0)
     images = torch.rand(5, int(np.prod(shape)), generator=torch.Generator().manual_seed(0))
     channels_first = images.reshape(5, *module.shape).permute(0, 3, 1, 2)
-    responses = F.conv2d(channels_first, module.filters).abs()
-    expected = F.adaptive_avg_pool2d(responses, 3).permute(0, 2, 3, 1).flatten(1)
+    responses = F.conv2d(channels_first, module.filters, stride=stride).abs()
+    responses = responses / (1 + responses.mean(dim=1, keepdim=True))
+    expected = F.adaptive_avg_pool2d(responses, 3).sqrt().permute(0, 2, 3, 1).flatten(1)
     np.testing.assert_allclose(module(images).numpy(), expected.numpy(), atol=1e-4)
     filters = module.filters.flatten(1)
     np.testing.assert_allclose(filters.sum(dim=1).numpy(), 0, atol=1e-5)
