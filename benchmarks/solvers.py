@@ -22,7 +22,7 @@ def settings(images: Images) -> dict[str, Callable[[int], Any]]:
     conv = dict(encoder="conv", image_shape=images.shape)
     # A context, 32 biases and a strength are learned: at most 7,840, 8,192 and 16,384 numbers.
     fly, small, large = 32 * 243, 32 * 254, 32 * 510
-    polish = dict(solver="ridge+sgd", max_epochs=5, lr=0.02)
+    polish = dict(solver="ridge+sgd", max_epochs=5, lr=0.04)
     return {
         "fly, ridge": lambda s: TaskGeometricHasher(n_hidden=fly, random_state=s),
         "fly, sgd": lambda s: TaskGeometricHasher(

@@ -94,7 +94,7 @@ def run(data: str | None) -> None:
             add(
                 f"conv, {solver}, structure {share}",
                 TaskGeometricHasher(
-                    structure_bits=share, solver=solver, max_epochs=3, lr=0.02, **conv
+                    structure_bits=share, solver=solver, max_epochs=3, lr=0.04, **conv
                 ),
             )
     for share in (0.0, 0.5):

@@ -13,7 +13,11 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.svm import LinearSVC
 
-from sktgsh import TaskGeometricHasher, WinnerTakeAllAutoencoder
+from sktgsh import (
+    ConvWinnerTakeAllAutoencoder,
+    TaskGeometricHasher,
+    WinnerTakeAllAutoencoder,
+)
 
 X, y = load_digits(return_X_y=True)
 X, Q, y, q = train_test_split(X, y, test_size=0.5, random_state=0)
@@ -37,11 +41,32 @@ for column, pair in enumerate(zip(Q, again)):
         ax.axis("off")
 
 # %%
+# The convolutional one makes an image from a few atoms that it places: its atoms are strokes of 5 x 5
+# pixels, and each map of an image holds one of them at most.
+conv = ConvWinnerTakeAllAutoencoder(
+    (8, 8),
+    n_filters=(32,),
+    filter_size=5,
+    decoder_size=5,
+    pool=2,
+    max_epochs=20,
+    random_state=0,
+).fit(X)
+figure, axes = plt.subplots(4, 12, figsize=(9, 3.4), layout="constrained")
+pictures = [*conv.components_[:24, :, :, 0], *Q[:12], *conv.reconstruct(Q)[:12]]
+for ax, picture in zip(axes.ravel(), pictures):
+    side = int(picture.size**0.5)
+    ax.imshow(picture.reshape(side, side), cmap="gray" if side == 5 else "gray_r")
+    ax.axis("off")
+figure.suptitle("24 atoms, 12 inputs, and their reconstructions")
+
+# %%
 # A linear classifier on 100 labelled rows, and a hash over the frozen features.
 few = slice(0, 100)
 for name, rows, queries in (
     ("pixels", X / 16, Q / 16),
-    ("features", autoencoder.transform(X) / 16, autoencoder.transform(Q) / 16),
+    ("dense features", autoencoder.transform(X) / 16, autoencoder.transform(Q) / 16),
+    ("convolutional features", conv.transform(X) / 16, conv.transform(Q) / 16),
 ):
     accuracy = (
         LinearSVC(C=1.0, random_state=0, max_iter=5000).fit(rows[few], y[few]).score(queries, q)
