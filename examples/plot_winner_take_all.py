@@ -11,6 +11,8 @@ classifier better, and serve as the frozen encoder of a hasher.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
 from sklearn.svm import LinearSVC
 
 from sktgsh import (
@@ -41,22 +43,24 @@ for column, pair in enumerate(zip(Q, again)):
         ax.axis("off")
 
 # %%
-# The convolutional one makes an image from a few atoms that it places: its atoms are strokes of 5 x 5
-# pixels, and each map of an image holds one of them at most.
+# The convolutional one places a few atoms, strokes of 7 x 7 pixels: each map of an image holds one
+# of them at most.
 conv = ConvWinnerTakeAllAutoencoder(
     (8, 8),
-    n_filters=(32,),
     filter_size=5,
-    decoder_size=5,
+    decoder_size=7,
+    sparsity=0.2,
     pool=2,
-    max_epochs=20,
+    max_epochs=60,
     random_state=0,
 ).fit(X)
 figure, axes = plt.subplots(4, 12, figsize=(9, 3.4), layout="constrained")
 pictures = [*conv.components_[:24, :, :, 0], *Q[:12], *conv.reconstruct(Q)[:12]]
 for ax, picture in zip(axes.ravel(), pictures):
-    side = int(picture.size**0.5)
-    ax.imshow(picture.reshape(side, side), cmap="gray" if side == 5 else "gray_r")
+    if picture.ndim == 1:
+        ax.imshow(picture.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+    else:
+        ax.imshow(picture, cmap="gray")
     ax.axis("off")
 figure.suptitle("24 atoms, 12 inputs, and their reconstructions")
 
@@ -64,13 +68,12 @@ figure.suptitle("24 atoms, 12 inputs, and their reconstructions")
 # A linear classifier on 100 labelled rows, and a hash over the frozen features.
 few = slice(0, 100)
 for name, rows, queries in (
-    ("pixels", X / 16, Q / 16),
-    ("dense features", autoencoder.transform(X) / 16, autoencoder.transform(Q) / 16),
-    ("convolutional features", conv.transform(X) / 16, conv.transform(Q) / 16),
+    ("pixels", X, Q),
+    ("dense features", autoencoder.transform(X), autoencoder.transform(Q)),
+    ("convolutional features", conv.transform(X), conv.transform(Q)),
 ):
-    accuracy = (
-        LinearSVC(C=1.0, random_state=0, max_iter=5000).fit(rows[few], y[few]).score(queries, q)
-    )
+    model = make_pipeline(MaxAbsScaler(), LinearSVC(random_state=0, max_iter=5000))
+    accuracy = model.fit(rows[few], y[few]).score(queries, q)
     print(f"linear SVM on {name}, 100 labels: {accuracy:.3f}")
 hasher = TaskGeometricHasher(encoder=autoencoder.as_module(), random_state=0).fit(X, y)
 print("mean average precision of 32 bits:", round(hasher.score(Q, q), 3))

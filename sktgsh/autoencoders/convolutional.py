@@ -31,13 +31,13 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     ----------
     image_shape : tuple (height, width) or (height, width, channels)
         Shape of an image that is a row of X.
-    n_filters : sequence of int, default=(64, 64, 64)
+    n_filters : sequence of int, default=(64,)
         Filters of each zero-padded convolution of the encoder; the last are the feature maps.
-    filter_size : int, default=5
+    filter_size : int, default=11
         Odd side of these filters, in pixels.
     decoder_size : int, default=11
         Odd side of the decoder's atoms, in pixels.
-    sparsity : float, default=0.2
+    sparsity : float, default=0.1
         Share of a batch in which a map's winner survives. The number of maps times this is the
         number of atoms that an image is made of.
     stacked_filters : sequence of int, default=()
@@ -106,10 +106,10 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         self,
         image_shape: tuple[int, ...],
         *,
-        n_filters: Sequence[int] = (64, 64, 64),
-        filter_size: int = 5,
+        n_filters: Sequence[int] = (64,),
+        filter_size: int = 11,
         decoder_size: int = 11,
-        sparsity: float = 0.2,
+        sparsity: float = 0.1,
         stacked_filters: Sequence[int] = (),
         pool: int = 4,
         patch_size: int | None = None,

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from ..base import draft_of
-from ..encoding import BATCH_ROWS, SAMPLE_DTYPES, dense_rows, iter_batches
+from ..encoding import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows, iter_batches
 from ..networks.device import resolve_device
 from ..solvers.sgd import train
 
@@ -88,7 +88,7 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         draft._check_shape(X.shape[1])
         if fresh:
             draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-            sample = dense_rows(X, slice(0, 10_000))
+            sample = dense_rows(X, slice(0, STATISTICS_ROWS))
             draft.scale_ = float(1 / (sample.std(dtype=np.float64) or 1.0))
             # Initial weights come from torch's generator; its state outside is left as it was.
             with torch.random.fork_rng():
@@ -101,6 +101,8 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         values = draft._enter(X)
         device = resolve_device(self.device)
         for epochs, layer in zip(draft.history_, draft.layers_):
+            if fresh:
+                layer.start_at(values[:STATISTICS_ROWS])
             epochs += train(
                 layer,
                 ReconstructionLoss(),

@@ -54,11 +54,22 @@ class WinnerTakeAllLayer(nn.Module):
         super().__init__()
         self.sparsity = sparsity
         self.encoder = nn.Linear(n_inputs, n_units)
-        # Small decoder: reconstructions start near the mean, and no unit starts far ahead.
+        # Small weights: reconstructions start near the mean, and no unit starts far ahead.
         nn.init.normal_(self.encoder.weight, std=0.01)
         nn.init.zeros_(self.encoder.bias)
         self.decoder = None if tied else nn.Parameter(torch.randn(n_inputs, n_units) * 0.01)
         self.bias = nn.Parameter(torch.zeros(n_inputs))
+
+    @torch.no_grad()
+    def start_at(self, samples: Tensor) -> None:
+        """Set the biases to the samples' mean: as many samples make a unit active as do not.
+
+        Samples far from the origin would leave units silent for all of them, and no gradient would
+        ever reach these.
+        """
+        mean = samples.mean(dim=0)
+        self.bias.copy_(mean)
+        self.encoder.bias.copy_(-self.encoder.weight @ mean)
 
     def encode(self, samples: Tensor) -> Tensor:
         """Features without the constraint."""
@@ -117,6 +128,11 @@ class ConvWinnerTakeAllLayer(nn.Module):
             widths[-1], n_channels, decoder_size, padding=decoder_size // 2
         )
         nn.init.normal_(self.decoder.weight, std=0.01)
+
+    @torch.no_grad()
+    def start_at(self, images: Tensor) -> None:
+        """Set the decoder's bias to the images' mean."""
+        self.decoder.bias.copy_(images.mean(dim=(0, 2, 3)))
 
     def encode(self, images: Tensor) -> Tensor:
         """Feature maps without the constraint."""

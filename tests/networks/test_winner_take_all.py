@@ -40,6 +40,16 @@ def test_gradients_flow_through_winners_only():
     assert (features.grad[won] != 0).all()
 
 
+def test_no_unit_starts_silent_on_samples_far_from_the_origin():
+    torch.manual_seed(4)
+    layer = WinnerTakeAllLayer(20, 300, sparsity=0.05, tied=False)
+    samples = 100 + torch.randn(200, 20)
+    assert (layer.encode(samples).amax(dim=0) == 0).float().mean() > 0.3
+    layer.start_at(samples)
+    active = (layer.encode(samples) > 0).float().mean(dim=0)
+    assert active.min() > 0.3 and active.max() < 0.7
+
+
 def test_at_least_one_winner():
     assert n_lifetime_winners(10, 0.01) == 1 and n_lifetime_winners(100, 0.05) == 5
 
