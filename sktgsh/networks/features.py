@@ -68,6 +68,19 @@ class RandomConvolution(nn.Module):
         Where patches are taken from.
     seed : int
         Of the filters.
+
+    Raises
+    ------
+    ValueError
+        If a filter is larger than the images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import RandomConvolution
+    >>> module = RandomConvolution((28, 28), n_filters=64, filter_size=7, pool=4, seed=0)
+    >>> module(torch.rand(10, 784)).shape
+    torch.Size([10, 1024])
     """
 
     # Images whose responses fill about a core's second-level cache; measured 4 times as fast as
@@ -88,6 +101,11 @@ class RandomConvolution(nn.Module):
         super().__init__()
         height, width, *channels = image_shape
         self.shape = (height, width, *(channels or [1]))
+        if filter_size > min(height, width):
+            raise ValueError(
+                f"filter_size={filter_size} is larger than image_shape={tuple(image_shape)}: "
+                "images need at least as many pixels each way as a filter"
+            )
         rng, drawn = generator(seed, "filters"), None
         if images is not None:
             drawn = _patches(images.reshape(-1, *self.shape), n_filters, filter_size, rng)

@@ -72,6 +72,11 @@ def test_filters_are_patches_of_the_images(shape):
     np.testing.assert_allclose((filters @ patches.T).max(axis=1), 1, atol=1e-5)
 
 
+def test_filters_must_fit_into_the_images():
+    with pytest.raises(ValueError, match=r"filter_size=5 is larger than image_shape=\(4, 9\)"):
+        RandomConvolution((4, 9), 10, 5, 2, seed=0)
+
+
 def test_images_without_contrast_give_random_filters():
     blank = np.ones((4, 64), np.float32)
     module = RandomConvolution((8, 8), 10, 3, 2, images=blank, seed=0)
