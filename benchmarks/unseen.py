@@ -102,6 +102,7 @@ def run(data: str | None) -> None:
             f"fly, ridge, structure {share}",
             TaskGeometricHasher(structure_bits=share, random_state=0),
         )
+    unit = images.X / images.X.std(), images.Q / images.X.std()
     for seed in SEEDS:
         large = dict(n_hidden=16320, structure_bits=0.5, random_state=seed)
         add(
@@ -116,6 +117,7 @@ def run(data: str | None) -> None:
                 ),
                 **large,
             ),
+            *unit,
         )
     add(
         "GeometricHasher, 5 epochs",

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from .networks import DenseExpansion, FrozenEncoder, RandomConvolution, SparseExpansion
+from .networks.features import power_of_two
 
 # Types that samples may come in and stay in; batch by batch they become float32.
 SAMPLE_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
@@ -61,11 +62,6 @@ def default_convolution(
     return RandomConvolution(image_shape, N_FILTERS, filter_size, pool, images=images, seed=seed)
 
 
-def _power_of_two(value: float) -> float:
-    """The nearest power of two: scaling by it is exact, so codes do not hang on the last digit."""
-    return float(2.0 ** np.round(np.log2(value))) if np.isfinite(value) and value > 0 else 1.0
-
-
 def build_encoder(
     encoder: str | nn.Module,
     X: Any,
@@ -101,13 +97,16 @@ def build_encoder(
     if len(rows) > STATISTICS_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_ROWS, replace=False))
     sample = dense_rows(X, rows)
-    deviation = float(sample.std(dtype=np.float64))
-    # The published network (not nested) takes standardised inputs.
-    scale = 1 / (_power_of_two(deviation) if nested else max(deviation, 1e-30))
-    shift = 0.0 if encoder == "fly" else float(sample.mean(dtype=np.float64))
-    extractor = _make_extractor(encoder, image_shape, sample, seed)
+    # A module gets samples as they come: it was made for them.
+    shift, scale = 0.0, 1.0
+    if not isinstance(encoder, nn.Module):
+        deviation = float(sample.std(dtype=np.float64))
+        # The published network (not nested) takes standardised inputs.
+        scale = 1 / (power_of_two(deviation) if nested else max(deviation, 1e-30))
+        shift = 0.0 if encoder == "fly" else float(sample.mean(dtype=np.float64))
     mean = inverse_std = None
     features = (sample - np.float32(shift)) * np.float32(scale)
+    extractor = _make_extractor(encoder, image_shape, features, seed)
     if extractor is not None:
         features = _extract(extractor.to(device), features, device)
         mean = features.mean(axis=0, dtype=np.float64)

@@ -49,9 +49,9 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         - ``"gaussian"``: each unit is a dense Gaussian projection.
         - ``"conv"``: convolutions with random patches of the first task's images, pooled and
           standardised, then a sparse signed expansion. For images; needs `image_shape`.
-        - a module that maps (batch, n_features), or (batch, \\*image_shape) where that is given, to
-          features: a pretrained backbone, say. It is frozen; its features are standardised and
-          expanded as those of ``"conv"``.
+        - a module that maps samples as they come, (batch, n_features), or
+          (batch, \\*image_shape) where that is given, to features: a pretrained backbone, say. It
+          is frozen; its features are standardised and expanded as those of ``"conv"``.
     n_hidden : int, optional
         Number of hidden units, rounded down to a multiple of `n_bits`. By default 256 a bit: then
         longer codes are better codes, and a short code is the prefix of a long one.

@@ -382,6 +382,20 @@ def test_a_network_of_the_users_is_frozen(digit_tasks):
     assert all(p.requires_grad for p in backbone.parameters())  # the user's own stays as it was
 
 
+class IsDark(torch.nn.Module):
+    """Made for samples in their own units: anything shifted or scaled would have no dark pixel."""
+
+    def forward(self, samples):
+        return (samples > 1000).float()
+
+
+def test_a_users_module_gets_samples_as_they_come(digit_tasks):
+    (X, y, task), _ = digit_tasks
+    samples = 1000 + X[task == 0] - X.max() / 2
+    hasher = small(encoder=IsDark()).fit(samples, y[task == 0])
+    assert hasher.score(samples, y[task == 0]) > 0.8
+
+
 # -- bad input -----------------------------------------------------------------------------------
 
 

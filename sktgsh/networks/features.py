@@ -10,6 +10,11 @@ from torch.nn import functional as F
 from .random import generator
 
 
+def power_of_two(value: float) -> float:
+    """The nearest power of two: scaling by it is exact, so codes do not hang on the last digit."""
+    return float(2.0 ** np.round(np.log2(value))) if np.isfinite(value) and value > 0 else 1.0
+
+
 def _pooling(size: int, cells: int) -> np.ndarray:
     """Averages of `cells` equal stretches of `size` positions, as a (cells, size) matrix."""
     starts = np.arange(cells) * size // cells
@@ -44,9 +49,9 @@ def _patches(
 class RandomConvolution(nn.Module):
     """Random filters, absolute value, divisive normalisation, average pooling, square root.
 
-    At each pixel the responses are divided by one plus their mean over the filters, which takes
-    the image's local contrast out of them (Jarrett et al., ICCV 2009, section 2). One is meant
-    for images of about unit variance.
+    At each pixel the responses are divided by their mean over the filters plus the images'
+    standard deviation (as a power of two; 1 where no images are given), which takes the local
+    contrast out of them (Jarrett et al., ICCV 2009, section 2).
 
     Filters are random patches of images (Coates, Lee & Ng, AISTATS 2011, section 3), or drawn from
     a normal distribution where there are no images. They are given zero mean and unit norm, so
@@ -65,7 +70,7 @@ class RandomConvolution(nn.Module):
     stride : int, default=1
         Pixels from one response to the next.
     images : ndarray of shape (n_images, n_values), optional
-        Where patches are taken from.
+        Where patches and the standard deviation are taken from.
     seed : int
         Of the filters.
 
@@ -106,14 +111,15 @@ class RandomConvolution(nn.Module):
                 f"filter_size={filter_size} is larger than image_shape={tuple(image_shape)}: "
                 "images need at least as many pixels each way as a filter"
             )
-        rng, drawn = generator(seed, "filters"), None
+        rng, drawn, deviation = generator(seed, "filters"), None, 1.0
         if images is not None:
+            deviation = power_of_two(images.std(dtype=np.float64))
             drawn = _patches(images.reshape(-1, *self.shape), n_filters, filter_size, rng)
         if drawn is None:
             drawn = rng.standard_normal((n_filters, self.shape[2], filter_size, filter_size))
         drawn -= drawn.mean(axis=(1, 2, 3), keepdims=True)
         drawn /= np.linalg.norm(drawn.reshape(n_filters, -1), axis=1)[:, None, None, None]
-        self.stride = stride
+        self.stride, self.deviation = stride, deviation
         self.n_responses = tuple((side - filter_size) // stride + 1 for side in (height, width))
         filters = torch.from_numpy(drawn.astype(np.float32))
         self.register_buffer("filters", filters.contiguous(memory_format=torch.channels_last))
@@ -136,7 +142,7 @@ class RandomConvolution(nn.Module):
         images = samples.reshape(-1, *self.shape).permute(0, 3, 1, 2)
         images = images.contiguous(memory_format=torch.channels_last)
         responses = F.conv2d(images, self.filters, stride=self.stride).permute(0, 2, 3, 1).abs_()
-        responses /= 1 + responses.mean(dim=3, keepdim=True)
+        responses /= self.deviation + responses.mean(dim=3, keepdim=True)
         # First over rows, then over columns: a third of the work of both at once.
         pooled = torch.matmul(self.pool_rows, responses.reshape(*responses.shape[:2], -1))
         pooled = pooled.view(-1, self.n_responses[1], len(self.filters))
