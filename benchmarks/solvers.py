@@ -40,6 +40,9 @@ def settings(images: Images) -> dict[str, Callable[[int], Any]]:
         "conv 16k, ridge+sgd": lambda s: TaskGeometricHasher(
             n_hidden=large, random_state=s, **conv, **polish
         ),
+        "conv 16k, ridge+sgd, 10 epochs": lambda s: TaskGeometricHasher(
+            n_hidden=large, random_state=s, **conv, **polish | {"max_epochs": 10}
+        ),
         "signed projections": lambda s: SignedRandomProjectionHasher(N_BITS, random_state=s),
     }
 
