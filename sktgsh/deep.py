@@ -129,6 +129,14 @@ def separating_rotation(
     return found, thresholds
 
 
+def project_rows(outputs: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Each row along each direction, (n_rows, n_directions).
+
+    By direction, so that a row's sums do not depend on how many rows there are.
+    """
+    return np.stack([(outputs * direction).sum(axis=1) for direction in directions], axis=1)
+
+
 class DeepHasherMixin(HasherMixin):
     """Scale the samples, train a network with skorch, read its outputs.
 
@@ -493,13 +501,9 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         return PairwiseLoss(margin, self.alpha, self.pairs == "all", self.balanced_pairs)
 
     def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
-        return self._rotated(outputs) > self.thresholds_
-
-    def _rotated(self, outputs: np.ndarray) -> np.ndarray:
-        if self.rotation_ is None:
-            return outputs
-        # By column, so that a row's sums do not depend on how many rows there are.
-        return np.stack([(outputs * row).sum(axis=1) for row in self.rotation_], axis=1)
+        if self.rotation_ is not None:
+            outputs = project_rows(outputs, self.rotation_)
+        return outputs > self.thresholds_
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
         if y.ndim > 1:

@@ -53,13 +53,15 @@ def iter_batches(X: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.nd
 
 
 def default_convolution(
-    image_shape: tuple[int, ...], images: np.ndarray, seed: int
+    image_shape: tuple[int, ...], images: np.ndarray | None, seed: int, stride: int = 1
 ) -> RandomConvolution:
-    """Patches of a quarter of the images' side as filters, pooled to a coarse grid."""
+    """Filters of a quarter of the images' side, patches where there are images; a coarse grid."""
     side = min(image_shape[:2])
     filter_size = int(np.clip(round(side / 4), 3, 9))
     pool = int(np.clip(side // 7, 3, 6))
-    return RandomConvolution(image_shape, N_FILTERS, filter_size, pool, images=images, seed=seed)
+    return RandomConvolution(
+        image_shape, N_FILTERS, filter_size, pool, stride=stride, images=images, seed=seed
+    )
 
 
 def build_encoder(

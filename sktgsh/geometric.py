@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
-from .deep import DeepHasherMixin
+from .deep import DeepHasherMixin, project_rows
 from .networks import PairwiseLoss
 from .networks.random import generator
 
@@ -140,8 +140,7 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
         return PairwiseLoss(1.0 if self.margin is None else self.margin, 0.0, balanced=True)
 
     def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
-        # By column, so that a row's sums do not depend on how many rows there are.
-        return np.stack([(outputs * row).sum(axis=1) >= 0 for row in self.projection_], axis=1)
+        return project_rows(outputs, self.projection_) >= 0
 
 
 class UnitNorm(nn.Module):

@@ -70,7 +70,6 @@ class LearnedTasksMixin(HasherMixin):
         -------
         representation : ndarray of shape (n_samples, n_hidden), dtype float32
         """
-        check_is_fitted(self)
         X, labels = self._check_new_rows(X, task)
         values = np.empty((X.shape[0], self.n_hidden_), np.float32)
         for label, positions in iter_tasks(labels):
@@ -93,7 +92,6 @@ class LearnedTasksMixin(HasherMixin):
         y : ndarray of shape (n_samples,)
             Class labels.
         """
-        check_is_fitted(self)
         X, labels = self._check_new_rows(X, task)
         found = np.empty(X.shape[0], dtype=self.classes_.dtype)
         for label, positions in iter_tasks(labels):

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from ..encoding import SAMPLE_DTYPES, dense_rows
+from ..encoding import SAMPLE_DTYPES
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer
 from .training import AutoencoderMixin
@@ -181,28 +181,15 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
             raise ValueError(f"patch_size={self.patch_size} is larger than {self.image_shape}")
 
     def _make_layers(self, n_features: int) -> nn.ModuleList:
-        n_channels = (*self.image_shape, 1)[2]
-        layers = [
-            ConvWinnerTakeAllLayer(
-                n_channels,
-                tuple(self.n_filters),
-                self.filter_size,
-                self.decoder_size,
-                self.sparsity,
-            )
-        ]
-        for n_maps in self.stacked_filters:
-            n_inputs = layers[-1].decoder.in_channels
-            layers.append(
-                ConvWinnerTakeAllLayer(
-                    n_inputs, (n_maps,), self.filter_size, self.decoder_size, self.sparsity
-                )
-            )
-        return nn.ModuleList(layers)
+        layers, n_inputs = nn.ModuleList(), (*self.image_shape, 1)[2]
+        sizes = self.filter_size, self.decoder_size
+        for n_filters in (tuple(self.n_filters), *((n_maps,) for n_maps in self.stacked_filters)):
+            layers.append(ConvWinnerTakeAllLayer(n_inputs, n_filters, *sizes, self.sparsity))
+            n_inputs = n_filters[-1]
+        return layers
 
     def _images(self, X: np.ndarray) -> Tensor:
-        scaled = torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
-        return ToImages(tuple(self.image_shape))(scaled)
+        return ToImages(tuple(self.image_shape))(super()._enter(X))
 
     def _enter(self, X: np.ndarray) -> Tensor:
         images = self._images(X)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import nn
 
-from ..encoding import dense_rows
+from ..encoding import STATISTICS_ROWS
 from ..networks.device import resolve_device
 from ..networks.winner_take_all import WinnerTakeAllLayer
 from .training import AutoencoderMixin
@@ -148,9 +148,6 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
             for n_inputs, n_units in zip(sizes, sizes[1:])
         )
 
-    def _enter(self, X: np.ndarray) -> Tensor:
-        return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
-
     def _joints(self) -> tuple[nn.Module, nn.Module, nn.Module]:
         return nn.Identity(), nn.Identity(), nn.Identity()
 
@@ -158,7 +155,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         return int(self.n_components)
 
     def _describe(self, X: np.ndarray) -> None:
-        few = X[:10_000]
+        few = X[:STATISTICS_ROWS]
         features = self.transform(few)
         error = self.inverse_transform(features) - few
         self.reconstruction_err_ = float(np.mean(error**2, dtype=np.float64))

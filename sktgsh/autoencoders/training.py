@@ -147,10 +147,11 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
         features = np.empty((len(X), self.n_features_out_), np.float32)
-        module = self.as_module().to(resolve_device(self.device))
+        device = resolve_device(self.device)
+        module = self.as_module().to(device)
         with torch.no_grad():
             for rows, samples in iter_batches(X):
-                made = module(samples.to(resolve_device(self.device)))
+                made = module(samples.to(device))
                 features[rows] = made[: len(rows)].cpu().numpy()
         return features
 
@@ -169,6 +170,10 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self)
         return _Encoder(self).eval()
+
+    def _enter(self, X: np.ndarray) -> Tensor:
+        """What the first layer is trained on."""
+        return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
 
     def _next_values(self, layer: nn.Module, values: Tensor) -> Tensor:
         """What the next layer is trained on."""
@@ -196,7 +201,6 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
-        tags.non_deterministic = False
         return tags
 
 
