@@ -31,9 +31,9 @@ def best_params(features: np.ndarray, y: np.ndarray) -> dict:
         "scale": [MaxAbsScaler(), "passthrough"],
         "svm__C": np.logspace(-4, 1, 11),
     }
-    held_out = ShuffleSplit(1, train_size=5000, test_size=3000, random_state=0)
-    if len(y) < 8000:
-        held_out = ShuffleSplit(1, test_size=0.3, random_state=0)
+    n_held_out = min(3000, len(y) // 3)
+    n_fitted = min(5000, len(y) - n_held_out)
+    held_out = ShuffleSplit(1, train_size=n_fitted, test_size=n_held_out, random_state=0)
     return GridSearchCV(linear_svm(), grid, cv=held_out, refit=False).fit(features, y).best_params_
 
 

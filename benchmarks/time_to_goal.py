@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sktgsh import DeepSupervisedHasher, TaskGeometricHasher
-from sktgsh.networks import RandomConvolution
+from sktgsh.encoding import default_convolution
 
 from ._common import Images, load_images, report, seconds
 from ._reference import train_reference
@@ -42,10 +42,7 @@ def run(data: str | None) -> None:
     conv = TaskGeometricHasher(
         n_hidden=32 * 254, encoder="conv", image_shape=images.shape, random_state=0
     )
-    side = images.shape[0]
-    coarse = RandomConvolution(
-        images.shape, 64, side // 4, max(3, side // 7), stride=2, images=images.X[:10_000], seed=0
-    )
+    coarse = default_convolution(images.shape, images.X[:10_000], seed=0, stride=2)
     fast = TaskGeometricHasher(n_hidden=32 * 254, encoder=coarse, random_state=0)
     rows = [
         ours(images, "TaskGeometricHasher, conv of stride 2, ridge", fast),

@@ -16,9 +16,9 @@ from sktgsh import (
     TaskGeometricHasher,
 )
 from sktgsh.base import HasherMixin
+from sktgsh.encoding import default_convolution
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
-from sktgsh.networks import RandomConvolution
 
 from ._common import Images, load_images, report
 
@@ -78,7 +78,7 @@ def run(data: str | None) -> None:
     images = load_images(data)
     train = np.flatnonzero(images.y < SEEN)
     conv = dict(encoder="conv", image_shape=images.shape, random_state=0)
-    rows, side = [], images.shape[0]
+    rows = []
 
     def add(name: str, hasher: Any, X: np.ndarray = images.X, Q: np.ndarray = images.Q) -> None:
         rows.append(dict(method=name, **figures(hasher, images, X, Q, train)))
@@ -111,12 +111,7 @@ def run(data: str | None) -> None:
         )
         add(
             f"the same, filters from a normal distribution, seed {seed}",
-            TaskGeometricHasher(
-                encoder=RandomConvolution(
-                    images.shape, 64, side // 4, max(3, side // 7), seed=seed
-                ),
-                **large,
-            ),
+            TaskGeometricHasher(encoder=default_convolution(images.shape, None, seed), **large),
             *unit,
         )
     add(
