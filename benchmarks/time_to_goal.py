@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sktgsh import DeepSupervisedHasher, TaskGeometricHasher
-from sktgsh.encoding import default_convolution
+from sktgsh.task_geometric.encoder import default_convolution
 
 from ._common import Images, load_images, report, seconds
 from ._reference import train_reference

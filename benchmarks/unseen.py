@@ -16,9 +16,9 @@ from sktgsh import (
     TaskGeometricHasher,
 )
 from sktgsh.base import HasherMixin
-from sktgsh.encoding import default_convolution
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
+from sktgsh.task_geometric.encoder import default_convolution
 
 from ._common import Images, load_images, report
 

@@ -1,18 +1,18 @@
 """Hashing that learns: short binary codes whose meaning of "similar" belongs to a task."""
 
-from .asymmetric import L2ALSH, SignALSH, SimpleLSH
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
-from .deep import DeepSupervisedHasher
-from .geometric import GeometricHasher
-from .projections import (
+from .deep import DeepSupervisedHasher, GeometricHasher
+from .lsh import (
+    L2ALSH,
     DenseFlyHasher,
     FlyHasher,
     PStableHasher,
+    SignALSH,
     SignedRandomProjectionHasher,
+    SimpleLSH,
     SparseProjectionHasher,
 )
-from .task_geometric import TaskGeometricHasher
-from .task_geometric_cv import TaskGeometricHasherCV
+from .task_geometric import TaskGeometricHasher, TaskGeometricHasherCV
 
 __version__ = "0.1.0"
 

@@ -14,10 +14,10 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from ..encoding import SAMPLE_DTYPES
+from ..batches import SAMPLE_DTYPES
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer
-from .training import AutoencoderMixin
+from .base import AutoencoderMixin
 
 
 class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):

@@ -13,10 +13,10 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..encoding import STATISTICS_ROWS
+from ..batches import STATISTICS_ROWS
 from ..networks.device import resolve_device
 from ..networks.winner_take_all import WinnerTakeAllLayer
-from .training import AutoencoderMixin
+from .base import AutoencoderMixin
 
 
 class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):

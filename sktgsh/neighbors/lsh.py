@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import draft_of
 from ..codes import unpack_codes
-from ..projections import SignedRandomProjectionHasher
+from ..lsh import SignedRandomProjectionHasher
 from .tables import Table, bucket_keys
 
 METRICS = ("cosine", "euclidean", "inner_product", "hamming")

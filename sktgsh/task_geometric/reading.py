@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .base import HasherMixin
-from .encoding import SAMPLE_DTYPES
+from ..base import HasherMixin
+from ..batches import SAMPLE_DTYPES
+from ..tasks import INFER, check_known, check_task, iter_tasks, name_some, split_task_column
 from .recognition import TaskRecognition
 from .reconstruction import reconstruct_class
-from .tasks import INFER, check_known, check_task, iter_tasks, name_some, split_task_column
 
 
 class LearnedTasksMixin(HasherMixin):

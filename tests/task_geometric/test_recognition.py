@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from sktgsh.recognition import TaskDensity, TaskRecognition
+from sktgsh.task_geometric.recognition import TaskDensity, TaskRecognition
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .base import HasherMixin, draft_of
-from .projections import PStableHasher, SignedRandomProjectionHasher
+from ..base import HasherMixin, draft_of
+from .pstable import PStableHasher
+from .signed import SignedRandomProjectionHasher
 
 
 class AsymmetricHasherMixin(HasherMixin):

@@ -11,9 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
-from .deep import DeepHasherMixin, project_rows
-from .networks import PairwiseLoss
-from .networks.random import generator
+from ..networks import PairwiseLoss
+from ..networks.random import generator
+from .base import DeepHasherMixin
+from .thresholds import project_rows
 
 
 class GeometricHasher(DeepHasherMixin, BaseEstimator):

@@ -7,8 +7,8 @@ from collections.abc import Hashable
 import numpy as np
 from scipy.special import softmax
 
+from .learner import TaskLearner
 from .modulation import Modulation
-from .solvers.learner import TaskLearner
 
 N_CANDIDATES = 4096
 

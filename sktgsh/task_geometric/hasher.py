@@ -16,16 +16,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
-from .base import draft_of
-from .codebooks import CODEWORDS
-from .encoding import SAMPLE_DTYPES, build_encoder
-from .learned_tasks import LearnedTasksMixin
+from ..base import draft_of
+from ..batches import SAMPLE_DTYPES
+from ..networks.device import resolve_device
+from ..networks.losses import LOSSES
+from ..tasks import INFER, check_known, check_same_kind, check_task, iter_tasks
+from ..training import OPTIMIZERS
+from .codebook import CODEWORDS
+from .encoder import build_encoder
+from .learner import BitLayout, Rows, TaskLearner
 from .modulation import Modulation
-from .networks.device import resolve_device
-from .networks.losses import LOSSES
-from .solvers.learner import BitLayout, Rows, TaskLearner
-from .solvers.sgd import OPTIMIZERS
-from .tasks import INFER, check_known, check_same_kind, check_task, iter_tasks
+from .reading import LearnedTasksMixin
 
 UNITS_PER_BIT = 256
 

@@ -17,9 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from ..base import draft_of
-from ..encoding import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows, iter_batches
+from ..batches import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows, iter_batches
 from ..networks.device import resolve_device
-from ..solvers.sgd import train
+from ..training import train
 
 
 class ReconstructionLoss(nn.Module):

@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..codebooks import extend_codebook, learn_codebook
-from ..encoding import dense_rows, iter_batches
-from ..modulation import Modulation, normalised
+from ..batches import dense_rows, iter_batches
 from ..networks import (
     CodewordLoss,
     FrozenEncoder,
@@ -23,9 +21,11 @@ from ..networks import (
     head_projection,
 )
 from ..networks.random import generator
-from ..recognition import TaskDensity
+from ..training import to_numpy, train
+from .codebook import extend_codebook, learn_codebook
+from .modulation import Modulation, normalised
+from .recognition import TaskDensity
 from .ridge import CentredProblem, RidgeStatistics
-from .sgd import to_numpy, train
 
 # Columns of one product for the Gram matrices; sums over more rows are in float64.
 GRAM_ROWS = 1024
@@ -135,7 +135,7 @@ class TaskLearner:
     def iter_features(
         self, X: Any, positions: np.ndarray | None = None, extracted: bool = False
     ) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """Yield (rows, features) of full batches; see :func:`~sktgsh.encoding.iter_batches`."""
+        """Yield (rows, features) of full batches; see :func:`~sktgsh.batches.iter_batches`."""
         for rows, samples in iter_batches(X, positions):
             samples = samples.to(self.device)
             yield rows, samples if extracted else self.encoder.features(samples)
@@ -375,7 +375,7 @@ class TaskLearner:
         loss : str
             See :class:`~sktgsh.networks.CodewordLoss`.
         training : mapping
-            Further arguments of :func:`~sktgsh.solvers.sgd.train`.
+            Further arguments of :func:`~sktgsh.training.train`.
         """
         layout, head = self.layout, self._head(start)
         if rows.extracted:

@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 from scipy.linalg import hadamard
 
-from .networks.random import generator
+from ..networks.random import generator
 
 CODEWORDS = ("learned", "hadamard", "random")
 # Up to this many classes all dichotomies are tried; beyond, this many random ones.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sktgsh.codebooks import extend_codebook, learn_codebook
+from sktgsh.task_geometric.codebook import extend_codebook, learn_codebook
 
 
 def empty(n_bits):

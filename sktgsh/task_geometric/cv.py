@@ -14,8 +14,8 @@ from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .base import HasherMixin, score_codes
-from .task_geometric import TaskGeometricHasher
+from ..base import HasherMixin, score_codes
+from .hasher import TaskGeometricHasher
 
 
 class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from sktgsh.solvers import RidgeStatistics
+from sktgsh.task_geometric.ridge import RidgeStatistics
 
 N_BITS, UNITS, N_ROWS = 3, 5, 60
 

@@ -158,7 +158,7 @@ class CentredProblem:
         )
 
     def explained(self, bits: Sequence[int], alpha: float) -> np.ndarray:
-        """What :func:`sktgsh.codebooks.learn_codebook` takes, (n_bits, n_classes, n_classes)."""
+        """What :func:`.learn_codebook` takes, (n_bits, n_classes, n_classes)."""
         return np.stack(
             [
                 self.class_sums[:, bit] @ self.solve_bit(bit, self.class_sums[:, bit].T, alpha)

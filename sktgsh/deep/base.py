@@ -1,0 +1,275 @@
+"""What hashers share whose whole network is trained."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from copy import deepcopy
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch.callbacks import Callback, EarlyStopping
+from torch import Tensor, nn
+
+from ..base import HasherMixin, draft_of
+from ..batches import dense_rows, iter_batches
+from ..metrics import mean_average_precision
+from ..networks import convnet, mlp, resnet
+from ..networks.device import resolve_device
+from ..networks.random import generator
+from ..training import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
+from .thresholds import split_thresholds
+
+MODULES = ("auto", "mlp", "convnet", "resnet")
+# Rows that thresholds and the codes of classes are estimated from.
+_DESCRIBED_ROWS = 10_000
+
+
+class CodeScoring(Callback):
+    """Record the mean average precision of held-out rows after each epoch, as ``valid_map``."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray):
+        self.X, self.y = X, y
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Score the codes of the held-out rows."""
+        outputs = _network_outputs(net.module_, self.X, torch.device(net.device))
+        codes = outputs > split_thresholds(outputs)
+        net.history.record("valid_map", mean_average_precision(codes, self.y))
+
+
+def _network_outputs(module: nn.Module, X: Any, device: torch.device) -> np.ndarray:
+    """Outputs of a network in evaluation mode, (n_rows, n_outputs), streamed in full batches."""
+    was_training = module.training
+    module.eval()
+    parts = []
+    with torch.no_grad():
+        for rows, samples in iter_batches(X):
+            parts.append(module(samples.to(device))[: len(rows)].cpu().numpy())
+    module.train(was_training)
+    return np.concatenate(parts)
+
+
+class DeepHasherMixin(HasherMixin):
+    """Scale the samples, train a network with skorch, read its outputs.
+
+    A subclass says how many outputs there are, with which loss they are trained, and how they
+    become bits.
+    """
+
+    _parameter_constraints: dict = {
+        "n_bits": [Interval(Integral, 1, None, closed="left")],
+        "module": [StrOptions(set(MODULES)), nn.Module],
+        "image_shape": [None, "array-like"],
+        "margin": [None, Interval(Real, 0, None, closed="neither")],
+        "balanced_batches": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [None, StrOptions({"one_cycle"})],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "callbacks": [None, list],
+        "packed": ["boolean"],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike, *, task: Any = None) -> DeepHasherMixin:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or label indicators: rows that share one are similar.
+        task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X or y are malformed or there is one class only. The estimator then stays as it was.
+        """
+        draft = draft_of(self)
+        draft._fit(X, y)
+        self.__dict__ = draft.__dict__
+        return self
+
+    def _fit(self, X: Any, y: Any) -> None:
+        X, y = validate_data(
+            self, X, y, multi_output=True, dtype=[np.float32, np.float64, np.uint8]
+        )
+        check_classification_targets(y)
+        y, targets = self._encode(y)
+        self._check_shape(X.shape[1])
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._scale(X)
+        self.n_bits_ = int(self.n_bits)
+        self.seed_ = seed
+        self.module_ = self._make_module(X.shape[1], seed)
+        rows, callbacks = np.arange(len(X)), []
+        if self.early_stopping:
+            rows, callbacks = self._hold_out(X, y, seed)
+        samples = torch.from_numpy(self._scaled(dense_rows(X, rows)))
+        history = train(
+            self.module_,
+            self._make_loss(),
+            samples,
+            targets[torch.from_numpy(rows)],
+            max_epochs=self.max_epochs,
+            lr=self.lr,
+            lr_schedule=self.lr_schedule,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            callbacks=[*callbacks, *(self.callbacks or [])],
+            device=str(resolve_device(self.device)),
+            seed=seed,
+            verbose=int(self.verbose),
+            iterator=BalancedBatches if self.balanced_batches else ShuffledBatches,
+        )
+        self.module_.eval()
+        self.history_ = history
+        few = np.arange(len(X))
+        if len(few) > _DESCRIBED_ROWS:
+            few = generator(seed, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
+        self._describe(self._outputs(X[few]), y[few])
+
+    def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y.ravel()
+        if y.ndim == 2:
+            if self.balanced_batches:
+                raise ValueError("balanced_batches needs one label for each row; y is an indicator")
+            self.classes_ = np.arange(y.shape[1])
+            return y, torch.from_numpy(y.astype(np.float32))
+        self.classes_, index = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class only, {self.classes_[0]!r} (n_samples={len(y)}); at least 2 are "
+                "needed to learn what tells them apart"
+            )
+        return y, torch.from_numpy(index)
+
+    def _check_shape(self, n_features: int) -> None:
+        needed = self.module in ("convnet", "resnet")
+        if self.image_shape is None and needed:
+            raise ValueError(
+                f"module={self.module!r} needs image_shape=(height, width[, channels])"
+            )
+        if self.image_shape is not None and int(np.prod(self.image_shape)) != n_features:
+            raise ValueError(
+                f"image_shape={self.image_shape} has {int(np.prod(self.image_shape))} values, but "
+                f"X has {n_features} features"
+            )
+
+    def _scale(self, X: np.ndarray) -> None:
+        """One offset and scale for all pixels; one for each column of a table."""
+        axis = 0 if self.image_shape is None else None
+        self.mean_ = np.float32(X.mean(axis=axis, dtype=np.float64))
+        deviation = np.asarray(X.std(axis=axis, dtype=np.float64))
+        self.scale_ = np.float32(1 / np.where(deviation > 1e-12, deviation, 1.0))
+
+    def _scaled(self, samples: np.ndarray) -> np.ndarray:
+        return (samples - self.mean_) * self.scale_
+
+    def _make_module(self, n_features: int, seed: int) -> nn.Module:
+        if isinstance(self.module, nn.Module):
+            return deepcopy(self.module)
+        shape = None if self.image_shape is None else tuple(self.image_shape)
+        kind = self.module
+        if kind == "auto":
+            kind = "mlp" if shape is None else "resnet"
+        # Initial weights come from torch's generator; its state outside is left as it was.
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            if kind == "mlp":
+                return mlp(n_features, self._n_outputs())
+            return {"convnet": convnet, "resnet": resnet}[kind](shape, self._n_outputs())
+
+    def _hold_out(self, X: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, list]:
+        rows, held_out = train_test_split(
+            np.arange(len(X)), test_size=self.validation_fraction, random_state=seed % 2**32
+        )
+        scoring = CodeScoring(self._scaled(dense_rows(X, held_out)), y[held_out])
+        stopping = EarlyStopping(
+            "valid_map", patience=self.patience, lower_is_better=False, load_best=True
+        )
+        return np.sort(rows), [scoring, stopping]
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64, np.uint8], reset=False)
+        device = resolve_device(self.device)
+        return _network_outputs(_Scaled(self).to(device), X, device)
+
+    def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Codes of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        task : ignored
+            Codes are the same in all tasks.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_bits), dtype uint8
+            Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
+        """
+        bits = self._to_bits(self._outputs(X))
+        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+
+    @abstractmethod
+    def _n_outputs(self) -> int: ...
+
+    @abstractmethod
+    def _make_loss(self) -> nn.Module: ...
+
+    @abstractmethod
+    def _to_bits(self, outputs: np.ndarray) -> np.ndarray: ...
+
+    def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
+        """Set what is known of the codes once the network is trained."""
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+class _Scaled(nn.Module):
+    """The trained network behind the scaling of its samples."""
+
+    def __init__(self, hasher: DeepHasherMixin):
+        super().__init__()
+        self.network = hasher.module_
+        self.register_buffer("mean", torch.from_numpy(np.asarray(hasher.mean_)))
+        self.register_buffer("scale", torch.from_numpy(np.asarray(hasher.scale_)))
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.network((samples - self.mean) * self.scale)

@@ -1,0 +1,190 @@
+"""Protocols: one-shot, transfer, across tasks, the manifold's identifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _num_samples
+
+from ..codes import hamming_distances, unpack_codes
+from ..metrics import mean_average_precision
+from ..tasks import check_task, iter_tasks
+
+
+def unpacked(hasher: Any, X: Any, task: Any) -> np.ndarray:
+    codes = np.asarray(hasher.transform(X) if task is None else hasher.transform(X, task=task))
+    return unpack_codes(codes, hasher.n_bits_) if getattr(hasher, "packed", False) else codes
+
+
+def one_shot_accuracy(
+    hasher: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    task: Any = None,
+    n_repeats: int = 20,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
+    """Classify by the nearest code of one example a class.
+
+    Parameters
+    ----------
+    hasher : estimator
+        Fitted; or None, for codes that are given as X.
+    X : array-like of shape (n_samples, n_features)
+        Rows of classes that the hasher was not trained on.
+    y : array-like of shape (n_samples,)
+        Their labels.
+    task : int, str or array-like of shape (n_samples,), optional
+        Given to `transform`.
+    n_repeats : int, default=20
+        Random choices of the examples.
+    random_state : int, RandomState instance or None, default=None
+        Of these choices.
+
+    Returns
+    -------
+    accuracy : float
+        Mean over the repeats and the other rows. Among classes at the same distance, each counts
+        by its share.
+
+    Examples
+    --------
+    >>> from sktgsh.evaluation import one_shot_accuracy
+    >>> one_shot_accuracy(None, [[0, 0], [0, 0], [1, 1], [1, 1]], [0, 0, 1, 1])
+    1.0
+    """
+    codes = np.asarray(X) if hasher is None else unpacked(hasher, X, task)
+    classes, index = np.unique(y, return_inverse=True)
+    rng, found = check_random_state(random_state), []
+    for _ in range(n_repeats):
+        support = np.array([rng.choice(np.flatnonzero(index == c)) for c in range(len(classes))])
+        others = np.setdiff1d(np.arange(len(codes)), support)
+        if not len(others):
+            raise ValueError("every class has a single row; at least one needs another to classify")
+        distances = hamming_distances(codes[others], codes[support])
+        nearest = distances == distances.min(axis=1, keepdims=True)
+        share = nearest[np.arange(len(others)), index[others]] / nearest.sum(axis=1)
+        found.append(share.mean())
+    return float(np.mean(found))
+
+
+def transfer_accuracy(
+    hasher: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    task: Any = None,
+    n_labelled: int = 10,
+    n_repeats: int = 5,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
+    """Accuracy of a linear model on the codes of new classes, from few labelled rows of each.
+
+    Parameters
+    ----------
+    hasher, X, y, task, n_repeats, random_state
+        As in :func:`one_shot_accuracy`.
+    n_labelled : int, default=10
+        Labelled rows of each class.
+
+    Returns
+    -------
+    accuracy : float
+        Mean over the repeats, on the other rows.
+    """
+    codes, y = unpacked(hasher, X, task), np.asarray(y)
+    rng, found = check_random_state(random_state), []
+    for _ in range(n_repeats):
+        order = rng.permutation(len(y))
+        labelled = np.concatenate([order[y[order] == label][:n_labelled] for label in np.unique(y)])
+        others = np.setdiff1d(order, labelled)
+        if not len(others):
+            raise ValueError(f"n_labelled={n_labelled} leaves no row to classify")
+        model = LogisticRegression(max_iter=500).fit(codes[labelled], y[labelled])
+        found.append(model.score(codes[others], y[others]))
+    return float(np.mean(found))
+
+
+def cross_task_retrieval(
+    hasher: Any, X: ArrayLike, y: ArrayLike, *, task: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean average precision of queries in one task against the database of another.
+
+    High away from the diagonal with a shared codebook; at chance with one for each task.
+
+    Parameters
+    ----------
+    hasher : estimator
+        Fitted on the tasks.
+    X, y : array-like
+        Rows and labels.
+    task : array-like of shape (n_samples,)
+        Task of each row.
+
+    Returns
+    -------
+    tasks : ndarray of shape (n_tasks,)
+        Task labels.
+    scores : ndarray of shape (n_tasks, n_tasks)
+        Row: task of the queries; column: task of the database. On the diagonal, each row against
+        the others.
+    """
+    y, labels = np.asarray(y), check_task(task, _num_samples(X))
+    codes = unpacked(hasher, X, labels)
+    groups = list(iter_tasks(labels))
+    scores = np.empty((len(groups), len(groups)))
+    for i, (_, queries) in enumerate(groups):
+        for j, (_, database) in enumerate(groups):
+            other = () if i == j else (codes[database], y[database])
+            scores[i, j] = mean_average_precision(codes[queries], y[queries], *other)
+    return np.array([label for label, _ in groups]), scores
+
+
+def identifier_recovery(
+    representation: ArrayLike,
+    gamma: ArrayLike,
+    manifold: ArrayLike,
+    *,
+    max_rows: int = 4000,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
+    """Can the identifier gamma of a manifold be read off the representation of its samples?
+
+    A kernel regression is fitted on some manifolds and scored on others, in five folds.
+
+    Parameters
+    ----------
+    representation : array-like of shape (n_samples, n_components)
+        Representations, of norm about 1.
+    gamma : array-like of shape (n_samples, dim_gamma)
+        Identifier of each row's manifold.
+    manifold : array-like of shape (n_samples,)
+        Label of each row's manifold; those of a test fold are not trained on.
+    max_rows : int, default=4000
+        Rows that are looked at, chosen at random.
+    random_state : int, RandomState instance or None, default=None
+        Of the choice.
+
+    Returns
+    -------
+    r2 : float
+        Mean coefficient of determination on manifolds never seen.
+
+    References
+    ----------
+    N. Dikkala, G. Kaplun and R. Panigrahy, arXiv 2103.06875, section 3 (recoverability).
+    """
+    r, gamma, manifold = map(np.asarray, (representation, gamma, manifold))
+    rows = check_random_state(random_state).permutation(len(r))[:max_rows]
+    model = KernelRidge(kernel="rbf", gamma=1.0, alpha=0.1)
+    folds = GroupKFold(5)
+    return float(
+        cross_val_score(model, r[rows], gamma[rows], groups=manifold[rows], cv=folds).mean()
+    )

@@ -1,0 +1,132 @@
+"""Everything that a supervised hash must be asked, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
+
+from ..metrics import mean_average_precision
+from .protocols import one_shot_accuracy, transfer_accuracy, unpacked
+from .trivial import ClassifierHasher
+
+
+@dataclass(frozen=True)
+class RetrievalReport:
+    """What :func:`retrieval_report` measured.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One for each hasher: ``hasher``, ``bits``, ``seen_map``, ``unseen_map``, ``one_shot``,
+        ``transfer``.
+    """
+
+    rows: list[dict[str, Any]]
+
+    def __str__(self) -> str:
+        columns = list(self.rows[0])
+        text = [
+            [f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()]
+            for row in self.rows
+        ]
+        widths = [max(map(len, column)) for column in zip(columns, *text)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            for line in [columns, *text]
+        ]
+        return "\n".join(lines)
+
+
+def retrieval_report(
+    hashers: Mapping[str, Any],
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    unseen_classes: ArrayLike,
+    test_size: float = 0.25,
+    max_queries: int = 1000,
+    random_state: int | None = 0,
+) -> RetrievalReport:
+    """Train hashers on some classes, and look at those and at the others.
+
+    The trivial solution, :class:`ClassifierHasher`, is measured beside them.
+
+    Parameters
+    ----------
+    hashers : mapping from name to estimator
+        Unfitted; each is cloned.
+    X : array-like of shape (n_samples, n_features)
+        Samples.
+    y : array-like of shape (n_samples,)
+        Class labels.
+    unseen_classes : array-like
+        Classes that are held out from training.
+    test_size : float, default=0.25
+        Share of the rows that are queries; the others are database, and of seen classes training.
+    max_queries : int, default=1000
+        At most so many queries are used, of seen and of unseen classes.
+    random_state : int or None, default=0
+        Of the split and the protocols.
+
+    Returns
+    -------
+    report : RetrievalReport
+        Prints as a table.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
+    >>> from sktgsh.evaluation import retrieval_report
+    >>> X, y = load_digits(return_X_y=True)
+    >>> report = retrieval_report(
+    ...     {"ours": TaskGeometricHasher(structure_bits=0.5, random_state=0),
+    ...      "random": SignedRandomProjectionHasher(random_state=0)}, X, y, unseen_classes=range(5))
+    >>> [row["hasher"] for row in report.rows]
+    ['ours', 'random', 'trivial']
+    """
+    X, y = np.asarray(X), np.asarray(y)
+    unseen = np.isin(y, np.asarray(list(unseen_classes)))
+    if not unseen.any() or unseen.all():
+        raise ValueError("unseen_classes must hold some of the classes in y, and not all of them")
+    database, queries = train_test_split(
+        np.arange(len(y)), test_size=test_size, stratify=y, random_state=random_state
+    )
+    rows = []
+    for name, hasher in {**hashers, "trivial": ClassifierHasher()}.items():
+        train = database[~unseen[database]]
+        fitted = clone(hasher).fit(X[train], y[train])
+        codes = {
+            part: unpacked(fitted, X[part_rows], None)
+            for part, part_rows in (("database", database), ("queries", queries))
+        }
+
+        def retrieval(wanted: np.ndarray, codes: dict = codes) -> float:
+            chosen = np.flatnonzero(wanted[queries])[:max_queries]
+            kept = wanted[database]
+            return mean_average_precision(
+                codes["queries"][chosen],
+                y[queries][chosen],
+                codes["database"][kept],
+                y[database][kept],
+            )
+
+        new = queries[unseen[queries]][:max_queries]
+        protocol = dict(random_state=random_state)
+        rows.append(
+            dict(
+                hasher=name,
+                bits=codes["queries"].shape[1],
+                seen_map=retrieval(~unseen),
+                unseen_map=retrieval(unseen),
+                one_shot=one_shot_accuracy(fitted, X[new], y[new], **protocol),
+                transfer=transfer_accuracy(fitted, X[new], y[new], **protocol),
+            )
+        )
+    return RetrievalReport(rows)

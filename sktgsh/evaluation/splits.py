@@ -1,0 +1,80 @@
+"""Splits that hold classes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+
+class ClassHoldOut:
+    """Cross-validator that holds classes out: test rows are of classes never trained on.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of splits. Classes are dealt out so that each is held out once, where
+        ``n_splits * n_held_out`` is the number of classes; else at random.
+    n_held_out : int, optional
+        Classes that a split holds out; by default the number of classes by `n_splits`, at least 2:
+        with a single class there would be nothing to tell apart.
+    random_state : int, RandomState instance or None, default=None
+        Of the order of classes.
+
+    Examples
+    --------
+    >>> from sktgsh.evaluation import ClassHoldOut
+    >>> y = [0, 0, 1, 1, 2, 2, 3, 3]
+    >>> for train, test in ClassHoldOut(n_splits=2, random_state=0).split(y, y):
+    ...     print(train, test)
+    [0 1 2 3] [4 5 6 7]
+    [4 5 6 7] [0 1 2 3]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        n_held_out: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_splits = n_splits
+        self.n_held_out = n_held_out
+        self.random_state = random_state
+
+    def split(
+        self, X: Any, y: ArrayLike, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (train, test) rows.
+
+        Parameters
+        ----------
+        X : ignored
+        y : array-like of shape (n_samples,)
+            Class labels.
+        groups : ignored
+
+        Raises
+        ------
+        ValueError
+            If fewer than two classes would be left to train on or to test with.
+        """
+        y = np.asarray(y)
+        classes = check_random_state(self.random_state).permutation(np.unique(y))
+        n_held_out = self.n_held_out or max(2, len(classes) // self.n_splits)
+        if n_held_out < 2 or len(classes) - n_held_out < 2:
+            raise ValueError(
+                f"n_held_out={n_held_out} of {len(classes)} classes; at least 2 must be held out, "
+                "and at least 2 left"
+            )
+        for split in range(self.n_splits):
+            held_out = np.take(classes, split * n_held_out + np.arange(n_held_out), mode="wrap")
+            test = np.isin(y, held_out)
+            yield np.flatnonzero(~test), np.flatnonzero(test)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Number of splits."""
+        return self.n_splits

@@ -1,0 +1,84 @@
+"""The trivial solution: a classifier's answer, encoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..base import HasherMixin
+from ..task_geometric.codebook import extend_codebook
+
+
+class ClassifierHasher(HasherMixin, BaseEstimator):
+    """The trivial solution: the code of a row is a random codeword of its predicted class.
+
+    Its mean average precision on the training classes is high, and it knows nothing else. A hasher
+    that does not beat it on classes never seen has learned a classifier.
+
+    Parameters
+    ----------
+    classifier : estimator, optional
+        By default a logistic regression on standardised features.
+    n_bits : int, default=32
+        Length of a code.
+    packed : bool, default=False
+        Give eight bits in a byte.
+    random_state : int, default=0
+        Of the codewords.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh.evaluation import ClassifierHasher
+    >>> X, y = load_digits(return_X_y=True)
+    >>> ClassifierHasher(n_bits=16).fit_transform(X, y).shape
+    (1797, 16)
+    """
+
+    def __init__(
+        self,
+        classifier: Any = None,
+        n_bits: int = 32,
+        *,
+        packed: bool = False,
+        random_state: int = 0,
+    ):
+        self.classifier = classifier
+        self.n_bits = n_bits
+        self.packed = packed
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike, *, task: Any = None) -> ClassifierHasher:
+        """Fit the classifier, and draw a codeword for each class."""
+        X, y = validate_data(self, X, y)
+        classifier = self.classifier
+        if classifier is None:
+            classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+        self.classifier_ = clone(classifier).fit(X, y)
+        self.classes_ = np.unique(y)
+        empty = np.empty((0, self.n_bits), np.int8)
+        labels = self.classes_.tolist()
+        self.codewords_ = extend_codebook(empty, [], labels, "random", self.random_state) > 0
+        self.n_bits_ = int(self.n_bits)
+        return self
+
+    def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Codewords of the predicted classes, (n_samples, n_bits)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False)
+        index = np.searchsorted(self.classes_, self.classifier_.predict(X))
+        bits = self.codewords_[index]
+        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

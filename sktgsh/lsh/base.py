@@ -1,0 +1,136 @@
+"""What the locality sensitive families share: fixed random projections, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..base import HasherMixin
+from ..batches import BATCH_ROWS, iter_batches
+from ..networks.random import sample_without_replacement
+
+
+class RandomProjectionMixin(HasherMixin):
+    """A hasher whose bits are read from fixed random linear projections of the samples.
+
+    A subclass draws `components_` in `_make_random_matrix` and turns projections into bits in
+    `_to_bits`. Rows stream through in batches of fixed size, so that a row's code does not depend
+    on what comes beside it; sparse rows are never made dense.
+    """
+
+    _parameter_constraints: dict = {
+        "n_bits": [Interval(Integral, 1, None, closed="left")],
+        "packed": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> RandomProjectionMixin:
+        """Draw the projections; only the number of features is taken from the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y, task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        self : object
+        """
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float32, np.float64])
+        rng = check_random_state(self.random_state)
+        self.n_bits_ = self._count_bits()
+        self._draw(X, rng)
+        return self
+
+    def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Codes of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        task : ignored
+            Codes are the same in all tasks.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_bits), dtype uint8
+            Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
+        """
+        X = self._check_samples(X)
+        width = -(-self.n_bits_ // 8) if self.packed else self.n_bits_
+        codes = np.empty((X.shape[0], width), np.uint8)
+        for rows, values in self._iter_projections(X):
+            bits = self._to_bits(values)
+            codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+        return codes
+
+    def _count_bits(self) -> int:
+        return int(self.n_bits)
+
+    def _draw(self, X: Any, rng: np.random.RandomState) -> None:
+        self.components_ = self._make_random_matrix(X.shape[1], rng)
+
+    def _check_samples(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=False
+        )
+
+    def _iter_projections(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield (rows, values of shape (n_rows, n_components)) in float32."""
+        components = self.components_
+        if sparse.issparse(X):
+            for start in range(0, X.shape[0], BATCH_ROWS):
+                rows = slice(start, min(start + BATCH_ROWS, X.shape[0]))
+                values = X[rows].astype(np.float32) @ components.T
+                yield rows, values.toarray() if sparse.issparse(values) else values
+            return
+        for positions, samples in iter_batches(X):
+            values = (components @ samples.numpy().T).T
+            yield slice(positions[0], positions[-1] + 1), values[: len(positions)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        tags.requires_fit = True
+        return tags
+
+
+def sign_collision(angle: ArrayLike) -> np.ndarray:
+    angle = np.asarray(angle, dtype=float)
+    if np.any((angle < 0) | (angle > np.pi)):
+        raise ValueError(f"angle={angle!r}; expected radians between 0 and pi")
+    return 1 - angle / np.pi
+
+
+def gaussian_matrix(n_rows: int, n_features: int, rng: np.random.RandomState) -> np.ndarray:
+    """Standard normal rows, drawn row by row: the first rows do not depend on their number."""
+    return rng.standard_normal((n_rows, n_features)).astype(np.float32)
+
+
+def sparse_matrix(
+    n_rows: int, n_features: int, n_inputs: int, rng: np.random.RandomState, *, signed: bool
+) -> sparse.csr_array:
+    """Rows with `n_inputs` random entries of 1, or of random sign."""
+    generator = np.random.Generator(np.random.PCG64(rng.randint(2**31 - 1)))
+    n_inputs = min(n_inputs, n_features)
+    columns = sample_without_replacement(n_features, n_inputs, n_rows, generator)
+    values = np.ones(columns.shape, np.float32)
+    if signed:
+        values = generator.choice(np.float32([-1, 1]), size=columns.shape)
+    offsets = np.arange(0, columns.size + 1, n_inputs)
+    return sparse.csr_array((values.ravel(), columns.ravel(), offsets), (n_rows, n_features))
