@@ -1,47 +1,20 @@
-"""Loaders of public data sets: from a folder of the user's, or downloaded once and kept."""
+"""Public data sets that are downloaded once and kept."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from urllib.request import urlopen
 from zipfile import ZipFile
 
 import numpy as np
 from scipy import sparse
-from sklearn.datasets import fetch_openml, get_data_home
+from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
-DATA_VARIABLE = "SKTGSH_DATA"
+from .folder import check_choice, load_arrays
+
 MOVIELENS_ARCHIVE = "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
-
-
-def _load(
-    file_name: str, data_home: str | os.PathLike | None, download: Callable | None
-) -> dict[str, np.ndarray]:
-    """Arrays of an npz file: from a folder, or made by `download` and kept there."""
-    folder = Path(data_home or os.environ.get(DATA_VARIABLE) or get_data_home()).expanduser()
-    path = folder / file_name
-    if not path.exists():
-        if download is None:
-            raise FileNotFoundError(
-                f"{file_name} is not in {folder}; put it there, name its folder with data_home or "
-                f"the environment variable {DATA_VARIABLE}, or allow download=True"
-            )
-        try:
-            arrays = download()
-        except Exception as error:
-            raise OSError(
-                f"{file_name} is not in {folder}, and the download failed ({error}). Without a "
-                "network: put the file there, or name its folder with data_home or the "
-                f"environment variable {DATA_VARIABLE}"
-            ) from error
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **arrays)
-    with np.load(path) as stored:
-        return dict(stored)
 
 
 def _download_mnist() -> dict[str, np.ndarray]:
@@ -84,9 +57,8 @@ def fetch_mnist(
     OSError
         If the download fails.
     """
-    if subset not in ("train", "test"):
-        raise ValueError(f"subset={subset!r}; expected 'train' or 'test'")
-    arrays = _load("mnist.npz", data_home, _download_mnist if download else None)
+    check_choice("subset", subset, ("train", "test"))
+    arrays = load_arrays("mnist.npz", data_home, _download_mnist if download else None)
     X, y = arrays[f"x_{subset}"], arrays[f"y_{subset}"]
     return (X, y) if return_X_y else Bunch(data=X, target=y, image_shape=(28, 28))
 
@@ -128,7 +100,7 @@ def fetch_movielens(
     ----------
     F. M. Harper and J. A. Konstan, "The MovieLens datasets: history and context", ACM TiiS 2015.
     """
-    arrays = _load("movielens_1m.npz", data_home, _download_movielens if download else None)
+    arrays = load_arrays("movielens_1m.npz", data_home, _download_movielens if download else None)
     rows, columns = (np.unique(arrays[key], return_inverse=True)[1] for key in ("user", "item"))
     values = arrays["rating"].astype(np.float32)
     return sparse.csr_array((values, (rows, columns)), shape=(rows.max() + 1, columns.max() + 1))

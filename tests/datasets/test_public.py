@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sktgsh.datasets import fetch_mnist, fetch_movielens, public
+from sktgsh.datasets import fetch_mnist, fetch_movielens, folder, public
 
 
 def test_reads_from_the_folder_that_is_named(tmp_path, monkeypatch):
@@ -11,7 +11,7 @@ def test_reads_from_the_folder_that_is_named(tmp_path, monkeypatch):
     np.savez(tmp_path / "mnist.npz", **arrays)
     X, y = fetch_mnist(tmp_path, subset="test", return_X_y=True)
     assert len(X) == len(y) == 3
-    monkeypatch.setenv(public.DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(folder.DATA_VARIABLE, str(tmp_path))
     assert len(fetch_mnist().data) == 6
     with pytest.raises(ValueError, match="subset='all'"):
         fetch_mnist(subset="all")
@@ -20,7 +20,7 @@ def test_reads_from_the_folder_that_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("fetch", [fetch_mnist, fetch_movielens])
 def test_says_what_to_do_where_there_is_no_file_and_no_network(fetch, tmp_path, monkeypatch):
     with pytest.raises(
-        FileNotFoundError, match="data_home or the environment variable SKTGSH_DATA"
+        FileNotFoundError, match="data_home or the environment variable SKTGSH_DATA. Or allow"
     ):
         fetch(tmp_path, download=False)
 
