@@ -10,6 +10,9 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .threads import threads_for
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -144,10 +147,23 @@ def train(
         device=device,
         verbose=verbose,
     )
-    net.fit_uninterrupted(samples, targets)
+    with threads_for(_operations(net, samples[:batch_size])):
+        net.fit_uninterrupted(samples, targets)
     return [
         {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history
     ]
+
+
+def _operations(net: NeuralNet, batch: Tensor) -> int:
+    """Floating-point operations of one forward pass of a batch."""
+    module = net.initialize().module_
+    was_training = module.training
+    # In evaluation mode: statistics of batches, and draws of dropout, stay as they are.
+    module.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(batch.to(net.device))
+    module.train(was_training)
+    return counter.get_total_flops()
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

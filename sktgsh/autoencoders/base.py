@@ -17,8 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from ..base import draft_of
-from ..batches import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows, iter_batches
+from ..batches import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows
 from ..networks.device import resolve_device
+from ..threads import map_batches
 from ..training import train
 
 
@@ -149,10 +150,11 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         features = np.empty((len(X), self.n_features_out_), np.float32)
         device = resolve_device(self.device)
         module = self.as_module().to(device)
-        with torch.no_grad():
-            for rows, samples in iter_batches(X):
-                made = module(samples.to(device))
-                features[rows] = made[: len(rows)].cpu().numpy()
+
+        def encode(rows: np.ndarray, samples: Tensor) -> None:
+            features[rows] = module(samples)[: len(rows)].cpu().numpy()
+
+        map_batches(encode, X, device=device)
         return features
 
     def fit_transform(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> np.ndarray:

@@ -20,11 +20,12 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
 from ..base import HasherMixin, draft_of
-from ..batches import dense_rows, iter_batches
+from ..batches import dense_rows
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
 from ..networks.random import generator
+from ..threads import map_batches
 from ..training import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
 from .thresholds import split_thresholds
 
@@ -50,10 +51,11 @@ def _network_outputs(module: nn.Module, X: Any, device: torch.device) -> np.ndar
     """Outputs of a network in evaluation mode, (n_rows, n_outputs), streamed in full batches."""
     was_training = module.training
     module.eval()
-    parts = []
-    with torch.no_grad():
-        for rows, samples in iter_batches(X):
-            parts.append(module(samples.to(device))[: len(rows)].cpu().numpy())
+
+    def read(rows: np.ndarray, samples: Tensor) -> np.ndarray:
+        return module(samples)[: len(rows)].cpu().numpy()
+
+    parts = map_batches(read, X, device=device)
     module.train(was_training)
     return np.concatenate(parts)
 
@@ -218,7 +220,7 @@ class DeepHasherMixin(HasherMixin):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64, np.uint8], reset=False)
         device = resolve_device(self.device)
-        return _network_outputs(_Scaled(self).to(device), X, device)
+        return _network_outputs(_Scaled(self).to(device).eval(), X, device)
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Codes of the rows.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import _fit_context
@@ -15,8 +16,9 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
-from ..batches import BATCH_ROWS, iter_batches
+from ..batches import BATCH_ROWS
 from ..networks.random import sample_without_replacement
+from ..threads import map_batches
 
 
 class RandomProjectionMixin(HasherMixin):
@@ -70,12 +72,11 @@ class RandomProjectionMixin(HasherMixin):
             Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
         """
         X = self._check_samples(X)
-        width = -(-self.n_bits_ // 8) if self.packed else self.n_bits_
-        codes = np.empty((X.shape[0], width), np.uint8)
-        for rows, values in self._iter_projections(X):
-            bits = self._to_bits(values)
-            codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
-        return codes
+        if not self.packed:
+            return self._read(X, self._to_bits, self.n_bits_)
+        return self._read(
+            X, lambda values: np.packbits(self._to_bits(values), axis=1), -(-self.n_bits_ // 8)
+        )
 
     def _count_bits(self) -> int:
         return int(self.n_bits)
@@ -89,18 +90,32 @@ class RandomProjectionMixin(HasherMixin):
             self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=False
         )
 
-    def _iter_projections(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield (rows, values of shape (n_rows, n_components)) in float32."""
-        components = self.components_
+    def _read(
+        self, X: Any, read: Callable[[np.ndarray], np.ndarray], width: int, dtype: type = np.uint8
+    ) -> np.ndarray:
+        """What is read from the projections of each row, (n_samples, width)."""
+        found = np.empty((X.shape[0], width), dtype)
+
+        def store(start: int, samples: Any) -> None:
+            rows = slice(start, min(start + BATCH_ROWS, len(found)))
+            found[rows] = read(self._project(samples))[: rows.stop - start]
+
         if sparse.issparse(X):
             for start in range(0, X.shape[0], BATCH_ROWS):
-                rows = slice(start, min(start + BATCH_ROWS, X.shape[0]))
-                values = X[rows].astype(np.float32) @ components.T
-                yield rows, values.toarray() if sparse.issparse(values) else values
-            return
-        for positions, samples in iter_batches(X):
-            values = (components @ samples.numpy().T).T
-            yield slice(positions[0], positions[-1] + 1), values[: len(positions)]
+                store(start, X[start : start + BATCH_ROWS])
+        else:
+            map_batches(lambda positions, samples: store(positions[0], samples.numpy()), X)
+        return found
+
+    def _project(self, samples: Any) -> np.ndarray:
+        """Values of shape (n_rows, n_components) in float32, of dense or sparse rows."""
+        if sparse.issparse(samples):
+            values = samples.astype(np.float32) @ self.components_.T
+            return values.toarray() if sparse.issparse(values) else values
+        if sparse.issparse(self.components_):
+            return (self.components_ @ samples.T).T
+        # torch's product, since NumPy's has one number of threads for the whole process.
+        return (torch.from_numpy(self.components_) @ torch.from_numpy(samples).T).T.numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,11 +28,10 @@ class _FlyExpansionMixin(RandomProjectionMixin):
         n_inputs = max(1, n_features // 10) if self.n_inputs is None else self.n_inputs
         return sparse_matrix(self.n_bits, n_features, n_inputs, rng, signed=False)
 
-    def _iter_projections(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+    def _project(self, samples: Any) -> np.ndarray:
         n_inputs = np.diff(self.components_.indptr)[0]
-        for rows, values in super()._iter_projections(X):
-            mean = np.asarray(X[rows].mean(axis=1)).reshape(-1, 1)
-            yield rows, values - (n_inputs * mean).astype(np.float32)
+        mean = np.asarray(samples.mean(axis=1, dtype=np.float64)).reshape(-1, 1)
+        return super()._project(samples) - (n_inputs * mean).astype(np.float32)
 
 
 class FlyHasher(_FlyExpansionMixin, BaseEstimator):
@@ -200,10 +198,7 @@ class DenseFlyHasher(_FlyExpansionMixin, BaseEstimator):
         if not 1 <= n_keys <= self.n_bits_:
             raise ValueError(f"n_keys={n_keys}; expected 1 to n_bits={self.n_bits_}")
         starts = np.arange(n_keys) * self.n_bits_ // n_keys
-        keys = np.empty((X.shape[0], n_keys), np.uint8)
-        for rows, values in self._iter_projections(X):
-            keys[rows] = np.add.reduceat(values, starts, axis=1) >= 0
-        return keys
+        return self._read(X, lambda values: np.add.reduceat(values, starts, axis=1) >= 0, n_keys)
 
     def collision_probability(self, angle: ArrayLike) -> np.ndarray:
         """Probability that a bit of two samples is equal; ``1 - angle / pi``.

@@ -97,10 +97,7 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
         values : ndarray of shape (n_samples, n_bits), dtype int64
         """
         X = self._check_samples(X)
-        values = np.empty((X.shape[0], self.n_bits_), np.int64)
-        for rows, projections in self._iter_projections(X):
-            values[rows] = self._intervals(projections)
-        return values
+        return self._read(X, self._intervals, self.n_bits_, np.int64)
 
     def collision_probability(self, distance: ArrayLike) -> np.ndarray:
         """Probability that a hash value of two samples is equal.

@@ -1,0 +1,176 @@
+"""Threads: small work runs on one, large work on all, and what was set is set again.
+
+A parallel region waits for its slowest thread. Where it is short, or where another process holds a
+core, that wait is most of the time: small products are therefore computed on the calling thread,
+and many of them at once where there are many.
+
+Three settings are involved. OpenMP's number of threads belongs to the calling thread, and so does
+MKL's inside torch. OpenBLAS, which NumPy and SciPy use, has one number for the process, and
+threadpoolctl lets one thread at a time change it. ``torch.set_num_threads`` changes what later
+threads start with: it is not used.
+
+A process that was forked has lost the threads of its parent's OpenMP, and waits for them without
+end. On one thread there is nothing to wait for: the one that a forked process starts with computes
+alone, as workers of torch's DataLoader do. Threads that it starts itself are free.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+from .batches import BATCH_ROWS, iter_batches
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+# Floating-point operations between two waits for all threads, below which one thread does better:
+# on an idle machine two are up to 1.5 times as fast there, beside a busy process up to 100 times as
+# slow.
+LARGE = 1e9
+# Batches that a thread takes at once: handing one over costs some ten microseconds.
+_BATCHES_AT_ONCE = 8
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@cache
+def _mkl_setter() -> Callable[[int], int]:
+    """MKL's own setter for the calling thread, where torch has MKL; it returns what was set."""
+    try:
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        return library.MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):
+        return lambda n_threads: 0
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on the calling thread alone; other threads are free to do the same.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.threads import one_thread
+    >>> before = torch.get_num_threads()
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    >>> torch.get_num_threads() == before
+    True
+    """
+    torch.get_num_threads()  # a new thread takes torch's number at its first call, not later
+    mkl_before = _mkl_setter()(1)
+    try:
+        with _libraries().limit(limits=1):
+            yield
+    finally:
+        _mkl_setter()(mkl_before)
+
+
+def _stay_on_one_thread() -> None:
+    """Limit what belongs to the calling thread, for as long as it lives."""
+    torch.get_num_threads()
+    _libraries().limit(limits=1, user_api="openmp")
+    _mkl_setter()(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_stay_on_one_thread)
+
+
+def threads_for(operations: float) -> AbstractContextManager:
+    """One thread for small work; for large work, whatever the caller has set.
+
+    Parameters
+    ----------
+    operations : float
+        Floating-point operations of one step: what is done between two waits for all threads.
+    """
+    return one_thread() if operations < LARGE else nullcontext()
+
+
+def parallel_map(
+    function: Callable[[Item], Result], items: Sequence[Item], n_workers: int | None = None
+) -> list[Result]:
+    """``[function(item) for item in items]``, several at a time, each on one thread.
+
+    Parameters
+    ----------
+    function : callable
+        May be called by several threads at once.
+    items : sequence
+    n_workers : int, optional
+        By default as many as the caller may use: torch's number, which ``OMP_NUM_THREADS`` sets.
+
+    Examples
+    --------
+    >>> from sktgsh.threads import parallel_map
+    >>> parallel_map(abs, [-1, 2, -3])
+    [1, 2, 3]
+    """
+    n_workers = min(len(items), torch.get_num_threads() if n_workers is None else n_workers)
+    with one_thread():
+        if n_workers <= 1:
+            return [function(item) for item in items]
+        workers = ThreadPoolExecutor(n_workers, "sktgsh", initializer=_stay_on_one_thread)
+        try:
+            return list(workers.map(function, items))
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+
+def map_batches(
+    function: Callable[[np.ndarray, Tensor], Result],
+    X: Any,
+    rows: np.ndarray | None = None,
+    device: torch.device | None = None,
+) -> list[Result]:
+    """``function(positions, samples)`` of each batch, as :func:`.iter_batches` cuts them.
+
+    On the CPU, threads take turns at the batches, each alone at its own: a batch is too small to be
+    shared. On another device, batches are moved there one after another.
+
+    Parameters
+    ----------
+    function : callable
+        Takes samples of BATCH_ROWS rows, those beyond ``len(positions)`` filling. Is called by
+        several threads, without gradients.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    rows : ndarray of int, optional
+        Rows of X; by default all.
+    device : torch.device, optional
+        Where samples are moved; by default they stay on the CPU.
+
+    Returns
+    -------
+    results : list
+        In the order of the batches.
+    """
+    on_cpu = device is None or device.type == "cpu"
+    n_rows, step = X.shape[0] if rows is None else len(rows), BATCH_ROWS * _BATCHES_AT_ONCE
+
+    @torch.no_grad()  # of this thread
+    def work(start: int) -> list[Result]:
+        span = slice(start, start + step)
+        part = iter_batches(X[span]) if rows is None else iter_batches(X, rows[span])
+        return [
+            function(start + positions, samples if on_cpu else samples.to(device))
+            for positions, samples in part
+        ]
+
+    parts = parallel_map(work, range(0, n_rows, step), None if on_cpu else 1)
+    return [made for part in parts for made in part]

@@ -1,0 +1,155 @@
+"""Small work on one thread, large on all; what was set stays set; threads, fork and spawn agree."""
+
+import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from sktgsh import (
+    DeepSupervisedHasher,
+    FlyHasher,
+    SignedRandomProjectionHasher,
+    WinnerTakeAllAutoencoder,
+)
+from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
+from sktgsh.threads import LARGE, one_thread, parallel_map, threads_for
+
+
+def settings():
+    return torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info()]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 32)).astype(np.float32)
+    return X, (X[:, 0] > 0).astype(int)
+
+
+@pytest.fixture
+def two_threads():
+    """The tests may run under OMP_NUM_THREADS=1, where there would be nothing to tell apart."""
+    with threadpool_limits(2):
+        yield
+
+
+def test_one_thread_is_one_and_is_undone(two_threads):
+    before = settings()
+    with one_thread():
+        n_torch, pools = settings()
+        assert n_torch == 1
+        assert set(pools) == {1}
+        with one_thread():
+            pass
+        assert settings() == (n_torch, pools)
+    assert settings() == before
+
+
+def test_undone_after_an_error(two_threads):
+    before = settings()
+    with pytest.raises(KeyError), one_thread():
+        raise KeyError
+    assert settings() == before
+
+
+def test_large_work_keeps_what_was_set(two_threads):
+    with threads_for(LARGE):
+        assert torch.get_num_threads() == 2
+    with threads_for(LARGE / 2):
+        assert torch.get_num_threads() == 1
+
+
+def test_threads_come_and_go_in_any_order(two_threads):
+    """The first to enter leaves while the second is inside: nothing stays limited."""
+    before = settings()
+    first_out, second_in = threading.Event(), threading.Event()
+
+    def second():
+        with one_thread():
+            second_in.set()
+            assert first_out.wait(10)
+            return torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        with one_thread():
+            running = pool.submit(second)
+            assert second_in.wait(10)
+        assert settings() == before
+        first_out.set()
+        assert running.result() == 1
+    assert settings() == before
+
+
+def test_parallel_map_keeps_order_and_errors(two_threads):
+    def limited(item):
+        if item == 77:
+            raise ValueError("item 77")
+        return item, torch.get_num_threads()
+
+    before = settings()
+    assert parallel_map(limited, range(50), 4) == [(item, 1) for item in range(50)]
+    with pytest.raises(ValueError, match="item 77"):
+        parallel_map(limited, range(100), 4)
+    assert settings() == before
+    assert parallel_map(limited, []) == []
+
+
+def estimators(rows):
+    X, y = rows
+    return [
+        SignedRandomProjectionHasher(n_bits=16, random_state=0).fit(X),
+        FlyHasher(n_bits=64, random_state=0).fit(X),
+        DeepSupervisedHasher(n_bits=8, max_epochs=1, random_state=0).fit(X, y),
+        WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0).fit(X),
+    ]
+
+
+def test_results_are_those_of_one_thread(rows, two_threads):
+    """From 8 threads at once, to the bit."""
+    X, _ = rows
+    fitted = estimators(rows)
+    with threadpool_limits(1):
+        expected = [estimator.transform(X) for estimator in fitted]
+    codes = expected[0]
+    indices = [HammingNeighbors().fit(codes), LSHNeighbors(n_bits=8, n_tables=2).fit(X[:500])]
+    queries = [codes[:100], X[:100]]
+    searched = [index.kneighbors(q, 3) for index, q in zip(indices, queries)]
+
+    def job(number):
+        estimator = fitted[number % 4]
+        found = indices[number % 2].kneighbors(queries[number % 2], 3)
+        return estimator.transform(X), found
+
+    before = settings()
+    with ThreadPoolExecutor(8) as pool:
+        for number, (made, found) in enumerate(pool.map(job, range(16))):
+            np.testing.assert_array_equal(made, expected[number % 4])
+            np.testing.assert_array_equal(found, searched[number % 2])
+    assert settings() == before
+
+
+def _work(X, y):
+    """What a child does: large products of torch's and SciPy's among it."""
+    product = torch.ones(600, 600) @ torch.ones(600, 600)
+    assert (product == 600).all()
+    fitted = estimators((X, y))
+    codes = fitted[0].transform(X)
+    neighbors = HammingNeighbors().fit(codes).kneighbors(codes[:50])
+    return [estimator.transform(X) for estimator in fitted], neighbors
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_child_processes_give_the_same(rows, method, two_threads):
+    """The parent's threads are there when it forks: without care the child waits for ever."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} on this system")
+    expected = _work(*rows)
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        made, neighbors = pool.apply_async(_work, rows).get(timeout=120)
+    for one, other in zip(made, expected[0]):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(neighbors, expected[1])
