@@ -1,4 +1,4 @@
-"""Search: HammingNeighbors against raw faiss, and LSHNeighbors on pixels."""
+"""Search: HammingNeighbors against raw faiss."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import sys
 
 import faiss
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
-from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
+from sktgsh.neighbors import HammingNeighbors
 
-from ._common import load_images, report, seconds
+from ._common import report, seconds
 
 N_CODES, N_QUERIES = 1_000_000, 1000
 
@@ -101,32 +100,5 @@ def hamming() -> None:
     )
 
 
-def tables(data: str | None) -> None:
-    images = load_images(data)
-    X, Q = images.X.astype(np.float32), images.Q[:500].astype(np.float32)
-    exact_time, (expected, _) = seconds(
-        lambda: NearestNeighbors(n_neighbors=10, metric="cosine").fit(X).kneighbors(Q)
-    )
-    rows = [dict(index="scikit-learn, exact", recall=1.0, share_of_rows=1.0, ratio=1.0)]
-    for target in (0.8, 0.9, 0.95):
-        index = LSHNeighbors.tune(X, target_recall=target, random_state=0)
-        index.fit(X)
-        time, (found, _) = seconds(lambda: index.kneighbors(Q, 10))
-        rows.append(
-            dict(
-                index=f"LSHNeighbors, target {target}",
-                K=index.n_bits,
-                L=index.n_tables,
-                recall=float((found <= expected[:, -1:] + 1e-5).mean()),
-                share_of_rows=index.candidate_share_,
-                expected_recall=index.tuned.expected_recall,
-                expected_share=index.tuned.expected_share,
-                ratio=exact_time / time,
-            )
-        )
-    report(f"search_lsh_{images.name}", rows)
-
-
 def run(data: str | None) -> None:
     hamming()
-    tables(data)
