@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
-import faiss
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..codes import unpack_codes
 from ..tasks import check_known, check_task
+from ..threads import parallel_map
 from .points import best_of_each, check_directions, most_queries, nearest_of_each
 from .tables import bits_to_words, bucket_keys, probe_steps
 
 # Rows that are hashed at once: their hash values are never all in memory.
 _HASH_ROWS = 4096
-# Rows in the buckets of the queries that are looked up at once.
-_BLOCK_LOAD = 1 << 21
+# Rows in the buckets of the queries that one thread looks up at once.
+_BLOCK_LOAD = 1 << 18
 # Bits of a code by which candidates are sifted.
 _SKETCH_BITS = 256
 
@@ -173,16 +171,7 @@ class HashSearchMixin:
             block = self._block(*given, own=X is None, asked=asked)
             return len(block.rows), function(block)
 
-        parts = self._iter_hits(queries, self._labels_of(X, asked))
-        n_jobs = effective_n_jobs(self.n_jobs)
-        if n_jobs == 1:
-            done = [run(part) for part in parts]
-        else:
-            # Each thread takes one core: faiss's own number of threads counts for the caller's.
-            with ThreadPoolExecutor(
-                n_jobs, initializer=faiss.omp_set_num_threads, initargs=(1,)
-            ) as threads:
-                done = list(threads.map(run, parts))
+        done = parallel_map(run, list(self._iter_hits(queries, self._labels_of(X, asked))))
         total = sum(count for count, _ in done)
         self.candidate_share_ = total / max(1, queries.shape[0] * self.n_samples_fit_)
         return [result for _, result in done]

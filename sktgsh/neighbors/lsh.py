@@ -54,8 +54,6 @@ class LSHNeighbors(NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
         Rank by the metric only this many candidates of a query, those whose codes (the first 256
         bits) differ least from the query's, and those that tie with the last. None ranks all.
         A search by radius always ranks all.
-    n_jobs : int or None, default=None
-        Threads that look queries up; as in scikit-learn.
     random_state : int, RandomState instance or None, default=None
         Given to the hasher, if not None.
 
@@ -74,7 +72,8 @@ class LSHNeighbors(NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
     -----
     Rows in float32 are ranked in float32, by differences and not by expanded squares; the nearest
     of rows in float64 are measured once more in float64. Sparse rows stay sparse. Tables take 6
-    bytes for each row and table, keys at most 12 more.
+    bytes for each row and table, keys at most 12 more. Threads are those that torch and
+    ``OMP_NUM_THREADS`` allow.
 
     References
     ----------
@@ -102,7 +101,6 @@ class LSHNeighbors(NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
         "n_probes": [Interval(Integral, 0, None, closed="left")],
         "max_bucket_size": [None, Interval(Integral, 1, None, closed="left")],
         "max_candidates": [None, Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
 
@@ -118,7 +116,6 @@ class LSHNeighbors(NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
         n_probes: int = 0,
         max_bucket_size: int | None = None,
         max_candidates: int | None = None,
-        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.hasher = hasher
@@ -130,7 +127,6 @@ class LSHNeighbors(NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
         self.n_probes = n_probes
         self.max_bucket_size = max_bucket_size
         self.max_candidates = max_candidates
-        self.n_jobs = n_jobs
         self.random_state = random_state
 
     # -- building --------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import copy
+import functools
 import pickle
 
 import numpy as np
@@ -17,6 +18,7 @@ from sktgsh import (
 )
 from sktgsh.codes import hamming_distances
 from sktgsh.neighbors import LSHNeighbors
+from sktgsh.threads import parallel_map
 
 
 @pytest.fixture(scope="module")
@@ -221,8 +223,10 @@ def test_answers_depend_neither_on_batch_nor_threads(digits, monkeypatch):
     index = LSHNeighbors(n_bits=6, n_tables=6, max_candidates=30, random_state=0).fit(X)
     distances, rows = index.kneighbors(X[:300])
     monkeypatch.setattr("sktgsh.neighbors.hash_search._BLOCK_LOAD", 5000)
+    side_by_side = functools.partial(parallel_map, n_workers=3)
+    monkeypatch.setattr("sktgsh.neighbors.hash_search.parallel_map", side_by_side)
     for found in (
-        index.set_params(n_jobs=3).kneighbors(X[:300]),
+        index.kneighbors(X[:300]),
         [
             np.concatenate(part)
             for part in zip(*(index.kneighbors(X[i : i + 7]) for i in range(0, 300, 7)))
