@@ -183,7 +183,8 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     def _make_layers(self, n_features: int) -> nn.ModuleList:
         layers, n_inputs = nn.ModuleList(), (*self.image_shape, 1)[2]
         sizes = self.filter_size, self.decoder_size
-        for n_filters in (tuple(self.n_filters), *((n_maps,) for n_maps in self.stacked_filters)):
+        filters = [tuple(map(int, self.n_filters)), *((int(n),) for n in self.stacked_filters)]
+        for n_filters in filters:
             layers.append(ConvWinnerTakeAllLayer(n_inputs, n_filters, *sizes, self.sparsity))
             n_inputs = n_filters[-1]
         return layers
@@ -215,12 +216,16 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         for _ in self.stacked_filters:
             height, width = -(-height // 2), -(-width // 2)
         cells = -(-height // self.pool) * -(-width // self.pool)
-        return int((self.stacked_filters or self.n_filters)[-1]) * cells
+        return self._n_maps() * cells
+
+    def _n_maps(self) -> int:
+        """Feature maps of the last layer."""
+        return int([*self.n_filters, *self.stacked_filters][-1])
 
     def _describe(self, X: np.ndarray) -> None:
         few = X[:1000]
         self.reconstruction_err_ = float(
             np.mean((self.reconstruct(few) - few) ** 2, dtype=np.float64)
         )
-        n_maps = (self.stacked_filters or self.n_filters)[-1]
-        self._report_dead(self.transform(few).max(axis=0).reshape(n_maps, -1).max(axis=1))
+        activity = self.transform(few).max(axis=0)
+        self._report_dead(activity.reshape(self._n_maps(), -1).max(axis=1))
