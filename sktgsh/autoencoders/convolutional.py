@@ -158,7 +158,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
-            images = torch.cat([layer(part) for part in self._images(X).split(self.batch_size)])
+            images = torch.cat([layer(part) for part in self._images(X).split(int(self.batch_size))])
             images = images.permute(0, 2, 3, 1).flatten(1)
         return images.numpy() / np.float32(self.scale_)
 
@@ -182,7 +182,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
 
     def _make_layers(self, n_features: int) -> nn.ModuleList:
         layers, n_inputs = nn.ModuleList(), (*self.image_shape, 1)[2]
-        sizes = self.filter_size, self.decoder_size
+        sizes = int(self.filter_size), int(self.decoder_size)
         filters = [tuple(map(int, self.n_filters)), *((int(n),) for n in self.stacked_filters)]
         for n_filters in filters:
             layers.append(ConvWinnerTakeAllLayer(n_inputs, n_filters, *sizes, self.sparsity))
@@ -208,7 +208,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         return torch.from_numpy(patches).permute(0, 3, 1, 2).contiguous()
 
     def _joints(self) -> tuple[nn.Module, nn.Module, nn.Module]:
-        leave = nn.Sequential(nn.MaxPool2d(self.pool, ceil_mode=True), nn.Flatten())
+        leave = nn.Sequential(nn.MaxPool2d(int(self.pool), ceil_mode=True), nn.Flatten())
         return ToImages(tuple(self.image_shape)), nn.MaxPool2d(2, ceil_mode=True), leave
 
     def _count_features(self) -> int:
