@@ -215,7 +215,8 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         height, width = self.image_shape[:2]
         for _ in self.stacked_filters:
             height, width = -(-height // 2), -(-width // 2)
-        cells = -(-height // self.pool) * -(-width // self.pool)
+        pool = int(self.pool)
+        cells = -(-int(height) // pool) * -(-int(width) // pool)
         return self._n_maps() * cells
 
     def _n_maps(self) -> int:
