@@ -158,7 +158,8 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
-            images = torch.cat([layer(part) for part in self._images(X).split(int(self.batch_size))])
+            batches = self._images(X).split(int(self.batch_size))
+            images = torch.cat([layer(batch) for batch in batches])
             images = images.permute(0, 2, 3, 1).flatten(1)
         return images.numpy() / np.float32(self.scale_)
 
