@@ -10,8 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 
 INFER = "infer"
+# Whole numbers above it have no place of their own among float64.
+_LARGEST_FLOAT = 2**53
+_LARGEST = 2**63 - 1
+_KINDS = {"U": "str", "T": "str", "i": "int", "u": "int", "f": "float", "b": "bool"}
 
 
 def _kind(label: Any) -> str:
@@ -21,22 +26,65 @@ def _kind(label: Any) -> str:
         return "bool"
     if isinstance(label, (int, np.integer)):
         return "int"
+    if isinstance(label, (float, np.floating)):
+        return "float"
     return type(label).__name__
 
 
 def _check_kind(labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind in "iuU":
-        return labels
-    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.rint(labels)).all():
-        return labels.astype(np.int64)  # a task column inside a float array
-    kinds = sorted({_kind(label) for label in labels.ravel().tolist()})
+    """Labels as int64 or str, whatever array they came in."""
+    kind = labels.dtype.kind
+    if kind == "O":
+        listed = labels.tolist()
+        _check_nothing_missing(np.array([_is_missing(label) for label in listed], bool), listed)
+        kinds = sorted({_kind(label) for label in listed})
+    else:
+        kinds = [_KINDS.get(kind, str(labels.dtype))]
     if kinds == ["str"]:
-        return labels.astype(str)
-    if kinds == ["int"]:
-        return labels.astype(np.int64)
-    raise ValueError(
-        f"task has labels of type {' and '.join(kinds)}; give integers only, or strings only"
-    )
+        return labels if kind == "U" else np.array(labels.tolist(), dtype=str)
+    if kinds == ["int"] or not len(labels):
+        return _whole_numbers(labels, _LARGEST)
+    if kinds == ["float"]:
+        labels = labels.astype(np.float64)
+        _check_nothing_missing(np.isnan(labels), labels)
+        return _whole_numbers(labels, _LARGEST_FLOAT)
+    hint = "give integers only, or strings only"
+    if kind in "mM":
+        hint = "name moments by strings, as in task.astype(str)"
+    raise ValueError(f"task has labels of type {' and '.join(kinds)}; {hint}")
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether it is None, nan or what data frames put in place of a value."""
+    if isinstance(label, (float, np.floating)):
+        return bool(np.isnan(label))
+    return label is None or type(label).__name__ in ("NAType", "NaTType")
+
+
+def _check_nothing_missing(missing: np.ndarray, labels: Any) -> None:
+    if missing.any():
+        first = int(missing.argmax())
+        raise ValueError(
+            f"task has no label ({labels[first]}) for {missing.sum()} of {len(labels)} rows, row "
+            f"{first} the first of them; give every row a task, or leave these rows out"
+        )
+
+
+def _whole_numbers(labels: np.ndarray, limit: int) -> np.ndarray:
+    """As int64; a task column inside a float array holds whole numbers, or it is an error."""
+    for label in (labels.min(), labels.max()) if len(labels) else ():
+        if not abs(label) <= limit:
+            raise ValueError(
+                f"task has the label {label}; whole numbers go to {limit} here. Give longer ones "
+                "as strings"
+            )
+    whole = labels.astype(np.int64)
+    if (whole != labels).any():
+        raise ValueError(
+            f"task has labels of type float, {labels[whole != labels][0]} among them; give "
+            "integers or strings"
+        )
+    return whole
 
 
 def check_task(task: Any, n_samples: int) -> np.ndarray:
@@ -52,20 +100,21 @@ def check_task(task: Any, n_samples: int) -> np.ndarray:
     Returns
     -------
     labels : ndarray of shape (n_samples,)
-        Integers or strings.
+        Integers (int64) or strings.
 
     Raises
     ------
     ValueError
-        If the number of labels is not the number of rows, or labels are neither all integers nor
-        all strings.
+        If the number of labels is not the number of rows, one is missing, or they are neither all
+        integers nor all strings.
     """
     if task is None:
         return np.zeros(n_samples, dtype=np.int64)
-    if np.ndim(task) == 0:
-        return np.repeat(_check_kind(np.asarray([task], dtype=object)), n_samples)
-    is_array = hasattr(task, "dtype")
-    labels = np.asarray(task if is_array else np.asarray(task, dtype=object))
+    if np.ma.is_masked(task):
+        raise ValueError("task has masked labels; give every row a task, or leave these rows out")
+    labels = np.asarray(task) if hasattr(task, "dtype") else np.asarray(task, dtype=object)
+    if labels.ndim == 0:
+        return np.repeat(_check_kind(labels.reshape(1)), n_samples)
     if labels.ndim != 1:
         raise ValueError(f"task has shape {labels.shape}; give one label per row, or a single one")
     if len(labels) != n_samples:
@@ -135,14 +184,9 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
         If X has no such column.
     """
     if hasattr(X, "columns"):
-        columns = list(X.columns)
-        if isinstance(task_column, str) and task_column not in columns:
-            raise ValueError(
-                f"task_column={task_column!r} is not a column of X; "
-                f"the columns are {name_some(columns)}"
-            )
-        name = task_column if isinstance(task_column, str) else columns[task_column]
-        return X.drop(columns=[name]), X[name].to_numpy()
+        position = _column_position(list(X.columns), task_column)
+        kept = np.delete(np.arange(len(X.columns)), position).tolist()
+        return _safe_indexing(X, kept, axis=1), _safe_indexing(X, position, axis=1)
     if isinstance(task_column, str):
         raise ValueError(
             f"task_column={task_column!r} is a name, but X is a {type(X).__name__} without column "
@@ -155,3 +199,19 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
     labels = X[:, [task_column]]
     labels = labels.toarray() if hasattr(labels, "toarray") else labels
     return X[:, kept], labels.ravel()
+
+
+def _column_position(columns: list, task_column: int | str) -> int:
+    """Where the column stands in a data frame."""
+    if isinstance(task_column, str):
+        if task_column not in columns:
+            raise ValueError(
+                f"task_column={task_column!r} is not a column of X; "
+                f"the columns are {name_some(columns)}"
+            )
+        return columns.index(task_column)
+    if not -len(columns) <= task_column < len(columns):
+        raise ValueError(
+            f"task_column={task_column} is not a column of X with {len(columns)} columns"
+        )
+    return range(len(columns))[task_column]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,6 +21,15 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
+
+
+def cut(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut into batches. A last one of a single row joins the one before: nothing is normalised over
+    one row, and no pair can be made of it."""
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 class ShuffledBatches:
@@ -41,23 +51,23 @@ class ShuffledBatches:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        return -(-len(self.X) // self.batch_size)
+        return len(cut(torch.arange(len(self.X)), self.batch_size))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.X), generator=self.generator)
-        for rows in order.split(self.batch_size):
+        for rows in cut(self._order(), self.batch_size):
             yield self.X[rows], self.y[rows]
+
+    def _order(self) -> Tensor:
+        return torch.randperm(len(self.X), generator=self.generator)
 
 
 class BalancedBatches(ShuffledBatches):
     """Batches that hold about as many rows of each class; rare classes are drawn again."""
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _order(self) -> Tensor:
         _, index, counts = torch.unique(self.y, return_inverse=True, return_counts=True)
         weight = (1.0 / counts)[index]
-        order = torch.multinomial(weight, len(self.X), replacement=True, generator=self.generator)
-        for rows in order.split(self.batch_size):
-            yield self.X[rows], self.y[rows]
+        return torch.multinomial(weight, len(self.X), replacement=True, generator=self.generator)
 
 
 class UninterruptedNet(NeuralNet):
@@ -75,8 +85,24 @@ class UninterruptedNet(NeuralNet):
             stops = [c for _, c in self.callbacks_ if isinstance(c, EarlyStopping)]
             if not any(stop.misses_ == stop.patience for stop in stops):
                 raise
+        except (KeyError, SkorchException) as error:
+            self._explain_monitors(error)
+            raise
         self.notify("on_train_end", X=X, y=y)
         return self
+
+    def _explain_monitors(self, error: Exception) -> None:
+        """Raise ValueError if a callback waits for a value that nothing records."""
+        recorded = set(self.history[-1]) if self.history else set()
+        for _, callback in self.callbacks_:
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(monitor, str) and monitor not in recorded:
+                kind = type(callback).__name__
+                raise ValueError(
+                    f"callbacks has {kind}(monitor={monitor!r}), which is not recorded here: no "
+                    "rows are held out by skorch. Use monitor='train_loss', or early_stopping=True "
+                    "where the hasher has it and monitor='valid_map' (lower_is_better=False)"
+                ) from error
 
 
 def train(
@@ -119,10 +145,17 @@ def train(
     -------
     history : list of dict
         One entry an epoch: losses, durations, and whatever callbacks record.
+
+    Raises
+    ------
+    ValueError
+        If a callback waits for what is not recorded, or training ends with parameters that are not
+        finite.
     """
+    max_epochs, batch_size = int(max_epochs), int(batch_size)  # torch takes no others
     all_callbacks = list(callbacks or [])
     if lr_schedule == "one_cycle":
-        steps = max_epochs * -(-len(samples) // batch_size)
+        steps = max_epochs * len(cut(torch.arange(len(samples)), batch_size))
         # A cycle is warm-up and decay; under a handful of steps there is no room for either.
         if steps > 4:
             all_callbacks.append(
@@ -149,6 +182,11 @@ def train(
     )
     with threads_for(_operations(net, samples[:batch_size])):
         net.fit_uninterrupted(samples, targets)
+    if not all(torch.isfinite(values).all() for values in module.state_dict().values()):
+        raise ValueError(
+            f"training diverged: not all of the network's values are finite after "
+            f"{len(net.history)} epochs with lr={lr}; lower lr, or scale X"
+        )
     return [
         {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history
     ]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..base import draft_of
 from ..batches import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows
 from ..networks.device import resolve_device
+from ..networks.random import OwnDraws
 from ..threads import map_batches
 from ..training import train
 
@@ -63,6 +64,12 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If X is malformed, training diverges, or a callback waits for what is not recorded. The
+            estimator then stays as it was.
         """
         return self._train(X, fresh=True)
 
@@ -87,20 +94,17 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         draft = draft_of(self, fresh=fresh)
         X = validate_data(draft, X, dtype=SAMPLE_DTYPES, reset=fresh)
         draft._check_shape(X.shape[1])
+        device = resolve_device(self.device)
         if fresh:
             draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-            sample = dense_rows(X, slice(0, STATISTICS_ROWS))
-            draft.scale_ = float(1 / (sample.std(dtype=np.float64) or 1.0))
-            # Initial weights come from torch's generator; its state outside is left as it was.
-            with torch.random.fork_rng():
-                torch.manual_seed(draft.seed_)
+            draft._scale(X[:STATISTICS_ROWS])
+            with OwnDraws(draft.seed_):
                 draft.layers_ = draft._make_layers(X.shape[1])
             draft.history_ = [[] for _ in draft.layers_]
         else:
             draft.layers_ = deepcopy(self.layers_)
             draft.history_ = [list(epochs) for epochs in self.history_]
         values = draft._enter(X)
-        device = resolve_device(self.device)
         for epochs, layer in zip(draft.history_, draft.layers_):
             if fresh:
                 layer.start_at(values[:STATISTICS_ROWS])
@@ -173,6 +177,16 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         return _Encoder(self).eval()
 
+    def _scale(self, sample: np.ndarray) -> None:
+        mean, deviation = (float(np.abs(f(sample, dtype=np.float64))) for f in (np.mean, np.std))
+        # Half of float32's 24 digits must be left for what tells samples apart.
+        if 0 < deviation < 2**-12 * mean and not np.can_cast(sample.dtype, np.float32):
+            raise ValueError(
+                f"X lies so far from 0 (mean {mean:.3g}, standard deviation {deviation:.3g}) that "
+                "float32 would blur its samples; subtract the mean from X first"
+            )
+        self.scale_ = 1 / (deviation or 1.0)
+
     def _enter(self, X: np.ndarray) -> Tensor:
         """What the first layer is trained on."""
         return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
@@ -197,7 +211,7 @@ class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"{self.n_dead_units_} of {len(activity)} units are dead: no sample makes them "
                 "active. Lower lr, raise sparsity or batch_size, or train longer",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=6,  # through sklearn's check of parameters, to whoever called fit
             )
 
     def __sklearn_tags__(self) -> Any:

@@ -158,7 +158,8 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
-            images = torch.cat([layer(part) for part in self._images(X).split(self.batch_size)])
+            batches = self._images(X).split(int(self.batch_size))
+            images = torch.cat([layer(batch) for batch in batches])
             images = images.permute(0, 2, 3, 1).flatten(1)
         return images.numpy() / np.float32(self.scale_)
 
@@ -182,8 +183,9 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
 
     def _make_layers(self, n_features: int) -> nn.ModuleList:
         layers, n_inputs = nn.ModuleList(), (*self.image_shape, 1)[2]
-        sizes = self.filter_size, self.decoder_size
-        for n_filters in (tuple(self.n_filters), *((n_maps,) for n_maps in self.stacked_filters)):
+        sizes = int(self.filter_size), int(self.decoder_size)
+        filters = [tuple(map(int, self.n_filters)), *((int(n),) for n in self.stacked_filters)]
+        for n_filters in filters:
             layers.append(ConvWinnerTakeAllLayer(n_inputs, n_filters, *sizes, self.sparsity))
             n_inputs = n_filters[-1]
         return layers
@@ -207,20 +209,25 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         return torch.from_numpy(patches).permute(0, 3, 1, 2).contiguous()
 
     def _joints(self) -> tuple[nn.Module, nn.Module, nn.Module]:
-        leave = nn.Sequential(nn.MaxPool2d(self.pool, ceil_mode=True), nn.Flatten())
+        leave = nn.Sequential(nn.MaxPool2d(int(self.pool), ceil_mode=True), nn.Flatten())
         return ToImages(tuple(self.image_shape)), nn.MaxPool2d(2, ceil_mode=True), leave
 
     def _count_features(self) -> int:
         height, width = self.image_shape[:2]
         for _ in self.stacked_filters:
             height, width = -(-height // 2), -(-width // 2)
-        cells = -(-height // self.pool) * -(-width // self.pool)
-        return int((self.stacked_filters or self.n_filters)[-1]) * cells
+        pool = int(self.pool)
+        cells = -(-int(height) // pool) * -(-int(width) // pool)
+        return self._n_maps() * cells
+
+    def _n_maps(self) -> int:
+        """Feature maps of the last layer."""
+        return int([*self.n_filters, *self.stacked_filters][-1])
 
     def _describe(self, X: np.ndarray) -> None:
         few = X[:1000]
         self.reconstruction_err_ = float(
             np.mean((self.reconstruct(few) - few) ** 2, dtype=np.float64)
         )
-        n_maps = (self.stacked_filters or self.n_filters)[-1]
-        self._report_dead(self.transform(few).max(axis=0).reshape(n_maps, -1).max(axis=1))
+        activity = self.transform(few).max(axis=0)
+        self._report_dead(activity.reshape(self._n_maps(), -1).max(axis=1))

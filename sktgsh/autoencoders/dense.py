@@ -142,7 +142,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         return weight.detach().cpu().numpy() / np.float32(self.scale_)
 
     def _make_layers(self, n_features: int) -> nn.ModuleList:
-        sizes = [n_features, *self.hidden_layer_sizes, self.n_components]
+        sizes = [int(n) for n in (n_features, *self.hidden_layer_sizes, self.n_components)]
         return nn.ModuleList(
             WinnerTakeAllLayer(n_inputs, n_units, self.sparsity, self.tied_weights)
             for n_inputs, n_units in zip(sizes, sizes[1:])

@@ -20,11 +20,11 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
 from ..base import HasherMixin, draft_of
-from ..batches import dense_rows
+from ..batches import SAMPLE_DTYPES, dense_rows
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
-from ..networks.random import generator
+from ..networks.random import OwnDraws, generator
 from ..threads import map_batches
 from ..training import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
 from .thresholds import split_thresholds
@@ -108,7 +108,9 @@ class DeepHasherMixin(HasherMixin):
         Raises
         ------
         ValueError
-            If X or y are malformed or there is one class only. The estimator then stays as it was.
+            If X or y are malformed or there is one class only; if `early_stopping` holds out no two
+            rows of one class, a callback waits for what is not recorded, or training diverges. The
+            estimator then stays as it was.
         """
         draft = draft_of(self)
         draft._fit(X, y)
@@ -116,12 +118,11 @@ class DeepHasherMixin(HasherMixin):
         return self
 
     def _fit(self, X: Any, y: Any) -> None:
-        X, y = validate_data(
-            self, X, y, multi_output=True, dtype=[np.float32, np.float64, np.uint8]
-        )
+        X, y = validate_data(self, X, y, multi_output=True, dtype=SAMPLE_DTYPES)
         check_classification_targets(y)
         y, targets = self._encode(y)
         self._check_shape(X.shape[1])
+        device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._scale(X)
         self.n_bits_ = int(self.n_bits)
@@ -130,7 +131,7 @@ class DeepHasherMixin(HasherMixin):
         rows, callbacks = np.arange(len(X)), []
         if self.early_stopping:
             rows, callbacks = self._hold_out(X, y, seed)
-        samples = torch.from_numpy(self._scaled(dense_rows(X, rows)))
+        samples = torch.from_numpy(dense_rows(self._scaled(X), rows))
         history = train(
             self.module_,
             self._make_loss(),
@@ -142,7 +143,7 @@ class DeepHasherMixin(HasherMixin):
             batch_size=self.batch_size,
             optimizer=self.optimizer,
             callbacks=[*callbacks, *(self.callbacks or [])],
-            device=str(resolve_device(self.device)),
+            device=str(device),
             seed=seed,
             verbose=int(self.verbose),
             iterator=BalancedBatches if self.balanced_batches else ShuffledBatches,
@@ -185,12 +186,14 @@ class DeepHasherMixin(HasherMixin):
     def _scale(self, X: np.ndarray) -> None:
         """One offset and scale for all pixels; one for each column of a table."""
         axis = 0 if self.image_shape is None else None
-        self.mean_ = np.float32(X.mean(axis=axis, dtype=np.float64))
+        self.mean_ = X.mean(axis=axis, dtype=np.float64)
         deviation = np.asarray(X.std(axis=axis, dtype=np.float64))
-        self.scale_ = np.float32(1 / np.where(deviation > 1e-12, deviation, 1.0))
+        # What is left of a constant by rounding is no deviation.
+        alive = deviation > 16 * np.finfo(float).eps * np.abs(self.mean_)
+        self.scale_ = 1 / np.where(alive, deviation, 1.0)
 
-    def _scaled(self, samples: np.ndarray) -> np.ndarray:
-        return (samples - self.mean_) * self.scale_
+    def _scaled(self, X: np.ndarray) -> ScaledRows:
+        return ScaledRows(X, self.mean_, self.scale_)
 
     def _make_module(self, n_features: int, seed: int) -> nn.Module:
         if isinstance(self.module, nn.Module):
@@ -199,28 +202,44 @@ class DeepHasherMixin(HasherMixin):
         kind = self.module
         if kind == "auto":
             kind = "mlp" if shape is None else "resnet"
-        # Initial weights come from torch's generator; its state outside is left as it was.
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with OwnDraws(seed):
             if kind == "mlp":
                 return mlp(n_features, self._n_outputs())
             return {"convnet": convnet, "resnet": resnet}[kind](shape, self._n_outputs())
 
     def _hold_out(self, X: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, list]:
         rows, held_out = train_test_split(
-            np.arange(len(X)), test_size=self.validation_fraction, random_state=seed % 2**32
+            np.arange(len(X)),
+            test_size=self.validation_fraction,
+            random_state=seed % 2**32,
+            stratify=self._strata(y),
         )
-        scoring = CodeScoring(self._scaled(dense_rows(X, held_out)), y[held_out])
+        if np.isnan(mean_average_precision(np.zeros((len(held_out), 1), np.uint8), y[held_out])):
+            raise ValueError(
+                f"early_stopping has nothing to score: no two of the {len(held_out)} rows that "
+                f"validation_fraction={self.validation_fraction} holds out share a class; raise "
+                "it, or give more rows"
+            )
+        scoring = CodeScoring(dense_rows(self._scaled(X), held_out), y[held_out])
         stopping = EarlyStopping(
-            "valid_map", patience=self.patience, lower_is_better=False, load_best=True
+            "valid_map", patience=int(self.patience), lower_is_better=False, load_best=True
         )
         return np.sort(rows), [scoring, stopping]
 
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        """Classes to hold out alike, where each has two rows and both parts have room for all."""
+        if y.ndim > 1:
+            return None
+        counts = np.unique(y, return_counts=True)[1]
+        part = len(y) * min(self.validation_fraction, 1 - self.validation_fraction)
+        return y if counts.min() > 1 and part >= len(counts) else None
+
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.float64, np.uint8], reset=False)
+        X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
         device = resolve_device(self.device)
-        return _network_outputs(_Scaled(self).to(device).eval(), X, device)
+        network = self.module_.to(device).eval()
+        return _network_outputs(network, self._scaled(X), device)
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Codes of the rows.
@@ -264,14 +283,19 @@ class DeepHasherMixin(HasherMixin):
         return tags
 
 
-class _Scaled(nn.Module):
-    """The trained network behind the scaling of its samples."""
+class ScaledRows:
+    """Samples less an offset, times a scale, in double precision before they become float32.
 
-    def __init__(self, hasher: DeepHasherMixin):
-        super().__init__()
-        self.network = hasher.module_
-        self.register_buffer("mean", torch.from_numpy(np.asarray(hasher.mean_)))
-        self.register_buffer("scale", torch.from_numpy(np.asarray(hasher.scale_)))
+    Values of 64 bits may differ by less than float32 can hold beside what they have in common.
 
-    def forward(self, samples: Tensor) -> Tensor:
-        return self.network((samples - self.mean) * self.scale)
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    shift, scale : float or ndarray of shape (n_features,)
+    """
+
+    def __init__(self, X: np.ndarray, shift: float | np.ndarray, scale: float | np.ndarray):
+        self.X, self.shift, self.scale, self.shape = X, shift, scale, X.shape
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        return np.subtract(self.X[rows], self.shift, dtype=np.float64) * self.scale

@@ -44,7 +44,8 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     early_stopping : bool, default=False
         Hold rows out, stop when their mean average precision no longer grows, and keep the best.
     validation_fraction : float, default=0.1
-        Share of the rows that are held out for that.
+        Share of the rows that are held out for that; of each class, where every class has two rows
+        and there is room for all of them.
     patience : int, default=5
         Epochs without growth before stopping.
     max_epochs : int, default=20
@@ -58,7 +59,8 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or class, default="adam"
         Optimizer.
     callbacks : list of skorch callbacks, optional
-        Called during training.
+        Called during training. They find ``train_loss`` in the history, and ``valid_map`` with
+        `early_stopping`; there is no ``valid_loss``.
     packed : bool, default=False
         Give eight bits in a byte.
     device : str, default="auto"
@@ -182,5 +184,5 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
             warnings.warn(
                 f"classes share their most frequent code: {pairs}. Use more bits or more epochs",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=5,  # through sklearn's check of parameters, to whoever called fit
             )

@@ -6,7 +6,35 @@ import torch
 
 
 def resolve_device(device: str) -> torch.device:
-    """``"auto"`` is a GPU where there is one, the CPU elsewhere."""
+    """``"auto"`` is a GPU where there is one, the CPU elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device, or this machine has none.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is no device of torch; expected 'auto', 'cpu', 'cuda', 'cuda:1' or "
+            "the like"
+        ) from error
+    available = _count(resolved.type)
+    if available <= (resolved.index or 0):
+        raise ValueError(
+            f"device={device!r}, but this machine has {available} of that kind; use 'auto' or 'cpu'"
+        )
+    return resolved
+
+
+def _count(kind: str) -> int:
+    """How many devices of a kind there are."""
+    if kind in ("cpu", "meta"):
+        return 1
+    try:
+        return torch.get_device_module(kind).device_count()
+    except (RuntimeError, AttributeError):
+        return 0

@@ -6,9 +6,17 @@ of a network of 64 bits are therefore the network of 16 bits, as long as a bit o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from zlib import crc32
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+# What fills the layers of torch; nn.init passes a generator on, if it is given one.
+_DRAWS = frozenset([Tensor.uniform_, Tensor.normal_, torch.rand, torch.randn])
 
 
 def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
@@ -30,3 +38,29 @@ def sample_without_replacement(
         repeated = (chosen[:, :taken] == draw[:, None]).any(axis=1)
         chosen[:, taken] = np.where(repeated, top, draw)
     return chosen
+
+
+class OwnDraws(TorchFunctionMode):
+    """Let what torch draws inside the ``with`` come from a generator of its own.
+
+    torch's layers draw their initial weights from a generator that the whole process shares:
+    networks made in two threads would mix up their draws.
+
+    Parameters
+    ----------
+    seed : int
+        The draws are those that follow ``torch.manual_seed(seed)``.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """Call the function, with the generator where it draws."""
+        given = dict(kwargs or {})
+        if (function in _DRAWS or "generator" in given) and given.get("generator") is None:
+            given["generator"] = self.generator
+        return function(*args, **given)

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, indexable
+from sklearn.utils import Bunch, _safe_indexing, column_or_1d, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 
 from ..base import HasherMixin, score_codes
+from ..tasks import check_task
 from .hasher import TaskGeometricHasher
 
 
@@ -114,16 +115,22 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         ------
         ValueError
             As in :meth:`TaskGeometricHasher.fit`; if `n_bits` holds anything but positive integers,
-            or the estimator has a fixed `n_hidden`.
+            the estimator has a fixed `n_hidden`, or no fold has rows that can be scored. This is
+            found before anything is fitted.
         """
         lengths = self._check_lengths()
         X, y, sample_weight = indexable(X, y, sample_weight)
         longest = self._hasher(lengths[-1])
+        if task is not None:
+            task = check_task(task, _num_samples(X))
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
-        splitter = check_cv(self.cv, y, classifier=True)
+        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
+        self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
         scores = [
             self._score_fold(clone(longest), lengths, X, y, task, sample_weight, *fold)
-            for fold in splitter.split(X, y)
+            for fold in folds
         ]
         scores = np.array(scores).T
         means = np.nanmean(scores, axis=1)
@@ -135,7 +142,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         self.cv_results_ = Bunch(
             n_bits=np.array(lengths),
             mean_test_score=means,
-            std_test_score=scores.std(axis=1),
+            std_test_score=np.nanstd(scores, axis=1),
             split_test_scores=scores,
         )
         return self
@@ -183,6 +190,26 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
             hasher.set_params(random_state=self.random_state)
         return hasher.set_params(n_bits=n_bits, packed=self.packed)
 
+    def _check_folds(
+        self, folds: list, y: ArrayLike, labels: np.ndarray, sample_weight: np.ndarray | None
+    ) -> None:
+        """Raise ValueError if in no fold a row has another of its class and task to be found."""
+        groups = np.stack(
+            [np.unique(values, return_inverse=True)[1] for values in (column_or_1d(y), labels)]
+        )
+        for _, test in folds:
+            _, group, sizes = np.unique(
+                groups[:, test], axis=1, return_inverse=True, return_counts=True
+            )
+            weight = 1 if sample_weight is None else sample_weight[test]
+            if (weight * (sizes[group.ravel()] - 1)).any():
+                return
+        raise ValueError(
+            f"y has no two rows of one class and one task in the test rows of any of the "
+            f"{len(folds)} folds, so that no code length can be scored; use fewer folds "
+            f"(cv={self.cv!r}), or more rows of each class"
+        )
+
     def _score_fold(
         self,
         hasher: TaskGeometricHasher,
@@ -195,22 +222,18 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         test: np.ndarray,
     ) -> list[float]:
         def rows(values: Any, chosen: np.ndarray) -> Any:
-            # One label for all rows, or none, is the same for some of them.
-            return (
-                values if values is None or np.ndim(values) == 0 else _safe_indexing(values, chosen)
-            )
+            return None if values is None else _safe_indexing(values, chosen)
 
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         hasher.set_params(packed=False, open_tasks=0).fit(
             _safe_indexing(X, train),
             rows(y, train),
             task=rows(task, train),
-            sample_weight=rows(weight, train),
+            sample_weight=rows(sample_weight, train),
         )
         X_test, task_test = _safe_indexing(X, test), rows(task, test)
         codes = np.asarray(hasher.transform(X_test, task=task_test))
         labels = hasher._task_labels(X_test, task_test)
-        y_test, weight_test = rows(y, test), rows(weight, test)
+        y_test, weight_test = rows(y, test), rows(sample_weight, test)
         return [score_codes(codes[:, :n], y_test, labels, weight_test) for n in lengths]
 
     def __sklearn_is_fitted__(self) -> bool:

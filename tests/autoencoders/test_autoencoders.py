@@ -164,3 +164,27 @@ def test_bad_shapes_are_named(digits, params, message):
 def test_features_of_another_width(dense):
     with pytest.raises(ValueError, match=r"expected \(n_samples, 256\)"):
         dense.inverse_transform(np.zeros((2, 3)))
+
+
+def test_sizes_of_any_integer(digits):
+    X = digits[0][:65]  # and a last batch of a single row
+    sizes = dict(max_epochs=np.int64(1), batch_size=np.int32(32), random_state=0)
+    dense = WinnerTakeAllAutoencoder(np.int64(16), hidden_layer_sizes=np.array([24]), **sizes)
+    assert dense.fit(X).transform(X).shape == (65, 16)
+    conv = ConvWinnerTakeAllAutoencoder(
+        np.array([8, 8]),
+        n_filters=np.array([4]),
+        stacked_filters=np.array([6]),
+        filter_size=np.int64(3),
+        decoder_size=np.int16(5),
+        pool=np.uint8(2),
+        patch_size=np.int64(6),
+        n_patches=np.int64(100),
+        **sizes,
+    )
+    assert conv.fit(X).transform(X).shape == (65, 6 * 4)
+
+
+def test_an_offset_that_float32_cannot_hold(digits):
+    with pytest.raises(ValueError, match="X lies so far from 0 .*subtract the mean"):
+        WinnerTakeAllAutoencoder(16).fit(digits[0] + 1.7e9)

@@ -1,15 +1,21 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping
+from skorch.dataset import Dataset
 
-from sktgsh import DeepSupervisedHasher, GeometricHasher
+from sktgsh import DeepSupervisedHasher, GeometricHasher, WinnerTakeAllAutoencoder
 from sktgsh.codes import codes_to_hex, hamming_distances
 from sktgsh.datasets import make_manifolds
+from sktgsh.deep.base import CodeScoring
 from sktgsh.evaluation import one_shot_accuracy
 from sktgsh.metrics import geometric_sensitivity, mean_average_precision
+from sktgsh.training import BalancedBatches, ShuffledBatches
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +180,105 @@ def test_split_of_rows_is_reproducible(digits):
     part, _ = train_test_split(X, train_size=300, random_state=0)
     one, other = (GeometricHasher(16, max_epochs=2, random_state=5).fit(X, y) for _ in range(2))
     np.testing.assert_array_equal(one.transform(part), other.transform(part))
+
+
+# -- ordinary input that went wrong ----------------------------------------------------------------
+
+
+def small(**params):
+    return DeepSupervisedHasher(
+        **{"n_bits": 8, "max_epochs": 2, "batch_size": 32, "random_state": 0, **params}
+    )
+
+
+@pytest.mark.parametrize("shuffle", [ShuffledBatches, BalancedBatches])
+def test_no_batch_has_a_single_row(shuffle):
+    for n_rows, sizes in [(64, [32, 32]), (65, [32, 33]), (66, [32, 32, 2]), (1, [1])]:
+        X, y = torch.arange(n_rows)[:, None].float(), torch.arange(n_rows) % 2
+        batches = shuffle(Dataset(X, y), 32, seed=0)
+        assert [len(samples) for samples, _ in batches] == sizes and len(batches) == len(sizes)
+
+
+def test_rows_that_leave_one_over(digits):
+    X, y, _, _ = digits
+    hasher = small(max_epochs=8).fit(X[:97], y[:97])
+    assert hasher.score(X[:97], y[:97]) > 0.5
+
+
+def test_fits_in_threads_are_equal(digits):
+    X, y, _, _ = digits
+    X, y = X[:64], y[:64] % 2
+    models = [
+        small(n_bits=16, max_epochs=1),
+        GeometricHasher(8, max_epochs=1, random_state=0),
+        WinnerTakeAllAutoencoder(16, max_epochs=1, random_state=0),
+    ]
+    for model in models:
+        expected = clone(model).fit(X, y).transform(X)
+        state = torch.get_rng_state()
+        with ThreadPoolExecutor(4) as pool:
+            codes = list(pool.map(lambda _, m=model: clone(m).fit(X, y).transform(X), range(8)))
+        assert all(np.array_equal(found, expected) for found in codes)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_held_out_rows_are_stratified(digits):
+    X, y, _, _ = digits
+    rare = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:10]])
+    hasher = small(early_stopping=True, validation_fraction=0.2)
+    seen = []
+    hasher.set_params(callbacks=[Spy(lambda net: seen.append(net.callbacks_))])
+    hasher.fit(X[rare], y[rare])
+    scoring = next(c for _, c in seen[0] if isinstance(c, CodeScoring))
+    assert (scoring.y == 1).sum() == 2
+
+
+@pytest.mark.parametrize("labels", [np.arange(40) // 2, np.eye(40, dtype=int)[np.arange(40) // 2]])
+def test_nothing_to_score_is_an_error(digits, labels):
+    with pytest.raises(ValueError, match="no two of the 4 rows that validation_fraction=0.1"):
+        small(early_stopping=True).fit(digits[0][:40], labels)
+
+
+class Spy(Callback):
+    def __init__(self, see):
+        self.see = see
+
+    def on_train_begin(self, net, **kwargs):
+        self.see(net)
+
+
+def test_callbacks_that_wait_for_what_is_not_recorded(digits):
+    X, y, _, _ = digits
+    for callback in (EarlyStopping(), Checkpoint(f_params=None, f_optimizer=None)):
+        hasher = small(callbacks=[callback])
+        with pytest.raises(ValueError, match="callbacks has .*monitor='valid_loss.*'train_loss'"):
+            hasher.fit(X[:64], y[:64])
+        assert not hasattr(hasher, "module_")
+    small(callbacks=[EarlyStopping("train_loss")]).fit(X[:64], y[:64])
+    small(callbacks=[EarlyStopping("valid_map")], early_stopping=True).fit(X, y)
+
+
+def test_divergence_is_an_error(digits):
+    with pytest.raises(ValueError, match="training diverged.*lr=1e"):
+        small(lr=1e30, optimizer="sgd", lr_schedule=None).fit(digits[0][:64], digits[1][:64])
+
+
+@pytest.mark.parametrize(
+    "device, message",
+    [("gpu", "no device of torch"), ("cpu:3", "this machine has 1"), ("hip", "this machine has 0")],
+)
+def test_unknown_devices_are_named(digits, device, message):
+    with pytest.raises(ValueError, match=f"device='{device}'.*{message}"):
+        small(device=device).fit(digits[0][:64], digits[1][:64])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_an_offset_that_float32_cannot_hold(digits, dtype):
+    X, y, _, _ = digits
+    X, y = X[:200], y[:200]
+    hasher = GeometricHasher(32, max_epochs=5, random_state=0)
+    codes = hasher.fit(X, y).transform(X)
+    assert hasher.score(X, y) > 0.5 and len(np.unique(codes, axis=0)) > 100
+    np.testing.assert_array_equal(hasher.transform(X.astype(np.float32)), codes)
+    moved = (X.astype(np.float64) + 1.7e9).astype(dtype)
+    assert (clone(hasher).fit(moved, y).transform(moved) == codes).mean() > 0.99

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 
 from sktgsh import TaskGeometricHasher, TaskGeometricHasherCV
 
@@ -53,3 +53,47 @@ def test_bad_input_is_named(digit_tasks):
         TaskGeometricHasherCV([0, 4]).fit(X, y)
     with pytest.raises(ValueError, match="n_hidden=64; leave it None"):
         TaskGeometricHasherCV([4], estimator=TaskGeometricHasher(n_hidden=64)).fit(X, y)
+
+
+class CountedFits(TaskGeometricHasher):
+    fits = 0
+
+    def fit(self, *args, **params):
+        CountedFits.fits += 1
+        return super().fit(*args, **params)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda d: d.update(task=d["task"][:-1]), "task has 99 labels for 100 rows"),
+        (lambda d: d.update(y=d["y"][:-1]), r"inconsistent numbers of samples: \[100, 99\]"),
+        (lambda d: d.update(task=np.full(100, np.nan)), "task has no label"),
+        (lambda d: d.update(sample_weight=-np.ones(100)), "[Nn]egative"),
+        (
+            lambda d: d.update(y=np.arange(100) % 50, task=np.arange(100) // 50),
+            "no two rows of one",
+        ),
+    ],
+)
+def test_all_is_checked_before_anything_is_fitted(digit_tasks, change, message):
+    X, y, task = shuffled(digit_tasks[0], 100)
+    given = dict(y=y, task=task)
+    change(given)
+    CountedFits.fits = 0
+    search = TaskGeometricHasherCV([4], estimator=CountedFits(), cv=KFold(2))
+    with pytest.raises(ValueError, match=message):
+        search.fit(X, **given)
+    assert CountedFits.fits == 0 and not hasattr(search, "best_estimator_")
+
+
+def test_folds_without_a_score_do_not_count(digit_tasks):
+    X, y, _ = shuffled(digit_tasks[0], 200)
+    alone = [np.flatnonzero(y == digit)[0] for digit in range(3)]
+    rest = np.setdiff1d(np.arange(200), alone)
+    folds = [(rest, np.array(alone)), (rest[::2], rest[1::2])]
+    search = TaskGeometricHasherCV([2, 8], cv=folds, random_state=0).fit(X, y)
+    scores = search.cv_results_.split_test_scores
+    assert np.isnan(scores[:, 0]).all() and np.isfinite(scores[:, 1]).all()
+    np.testing.assert_array_equal(search.cv_results_.mean_test_score, scores[:, 1])
+    assert (search.cv_results_.std_test_score == 0).all() and search.n_bits_ == 8
