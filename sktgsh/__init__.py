@@ -12,6 +12,7 @@ from .lsh import (
     SimpleLSH,
     SparseProjectionHasher,
 )
+from .persistence import load
 from .task_geometric import TaskGeometricHasher, TaskGeometricHasherCV
 
 __version__ = "0.1.0"
@@ -31,4 +32,5 @@ __all__ = [
     "TaskGeometricHasher",
     "TaskGeometricHasherCV",
     "WinnerTakeAllAutoencoder",
+    "load",
 ]

@@ -11,10 +11,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _check_sample_weight
 
 from .metrics.retrieval import average_precisions
+from .persistence import SaveMixin
 from .tasks import check_task, iter_tasks, split_task_column
 
 
-class HasherMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class HasherMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Contract of a hasher.
 
     A subclass has a parameter `packed`, sets `n_bits_` in `fit`, and writes

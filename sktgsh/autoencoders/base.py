@@ -20,6 +20,7 @@ from ..base import draft_of
 from ..batches import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
+from ..persistence import SaveMixin
 from ..threads import map_batches
 from ..training import train
 
@@ -32,7 +33,7 @@ class ReconstructionLoss(nn.Module):
         return (output - target).square().flatten(1).sum(dim=1).mean()
 
 
-class AutoencoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class AutoencoderMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Scale, train a stack of layers one after another, encode in full batches.
 
     A subclass makes the layers, says how samples enter the first one and how features leave the

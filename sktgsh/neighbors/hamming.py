@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..codes import check_codes
+from ..persistence import SaveMixin
 from ..tasks import check_known, check_same_kind, check_task, iter_tasks
 
 ALGORITHMS = ("flat", "hnsw", "multihash")
@@ -66,7 +67,7 @@ class _Shard:
         self.rows = state["rows"]
 
 
-class HammingNeighbors(TransformerMixin, BaseEstimator):
+class HammingNeighbors(SaveMixin, TransformerMixin, BaseEstimator):
     """Nearest neighbours by Hamming distance, in the manner of ``sklearn.neighbors``.
 
     Parameters

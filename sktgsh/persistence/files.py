@@ -1,0 +1,197 @@
+"""Saving: arrays as safetensors, the rest as JSON, and nothing that runs when it is loaded.
+
+A file is a safetensors file. Its metadata hold a checksum over all of its bytes, the version of the
+format, and a tree in JSON that says which object of which class holds which values and arrays.
+Only classes of the list below are ever made, without calling them: their attributes are set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from .tree import FORMAT, Reader, Writer
+
+_BLANK = "0" * 64
+_CHUNK = 2**20
+
+
+class SaveMixin:
+    """A method that writes the estimator to a file; :func:`load` reads it."""
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write to a file, which :func:`sktgsh.load` reads; see :func:`sktgsh.persistence.save`.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. What was there is replaced when all is written, and stays until then.
+        """
+        save(self, path)
+
+
+def save(estimator: Any, path: str | os.PathLike) -> None:
+    """Write an estimator or an index of the package to a file.
+
+    The file is written under another name beside `path`, and renamed when it is complete and on
+    disk: a process that dies, or a full disk, leaves what was there. What is not the package's is
+    not stored: of an encoder or module of yours, the weights are, and :func:`load` asks for the
+    object; of callbacks or an optimizer class, nothing is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Of a class of the package, fitted or not.
+    path : str or path-like
+        The file.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is not of a class of the package, or holds what cannot be stored.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sktgsh import SignedRandomProjectionHasher, load
+    >>> hasher = SignedRandomProjectionHasher(n_bits=8, random_state=0).fit([[1.0, 2.0]])
+    >>> path = Path(tempfile.mkdtemp()) / "hasher.safetensors"
+    >>> hasher.save(path)
+    >>> load(path).transform([[3.0, 4.0]]) == hasher.transform([[3.0, 4.0]])
+    array([[ True,  True,  True,  True,  True,  True,  True,  True]])
+    """
+    writer = Writer()
+    tree = json.dumps(writer.encode_estimator(estimator))
+    write_file(writer.arrays, tree, "estimator", path)
+
+
+def load(path: str | os.PathLike, **given: Any) -> Any:
+    """Read an estimator or an index that :func:`save` has written.
+
+    Nothing in the file is executed, and only classes of the package (and plain layers of torch)
+    are made. An array that is not what its owner expects may still make a later call fail.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    **given
+        Constructor parameters that could not be stored, as in ``encoder=module``. It is copied,
+        and the copy takes the weights of the file.
+
+    Returns
+    -------
+    estimator : estimator
+        Its codes are those of the saved one, to the bit.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, incomplete, not one of the package's, or of a newer version; or if
+        it needs a parameter that was not given.
+    """
+    arrays, tree = read_file(path, "estimator")
+    return _built(Reader(arrays, given), tree, path)
+
+
+def write_file(arrays: dict, tree: str, kind: str, path: str | os.PathLike) -> None:
+    """Write arrays and a tree in JSON beside `path`, then rename."""
+    path = Path(path)
+    metadata = {
+        "sktgsh": import_module("sktgsh").__version__,
+        "format": str(FORMAT),
+        "kind": kind,
+        "sha256": _BLANK,
+        "tree": tree,
+    }
+    beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        save_file(arrays, beside, metadata)
+        _put_checksum(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _put_checksum(path: Path) -> None:
+    with open(path, "r+b") as file:
+        place = _checksum_place(file)
+        file.seek(0)
+        digest = hashlib.sha256()
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+        file.seek(place)
+        file.write(digest.hexdigest().encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _checksum_place(file: Any) -> int:
+    """Where the checksum stands in a file: after its name, in the header."""
+    file.seek(0)
+    size = int.from_bytes(file.read(8), "little")
+    name = b'"sha256":"'
+    place = file.read(min(size, 2**30)).find(name)
+    if place < 0:
+        raise ValueError("no checksum")
+    return 8 + place + len(name)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the checksum fits: of all bytes, with zeros in its own place."""
+    with open(path, "rb") as file:
+        try:
+            place = _checksum_place(file)
+        except ValueError:
+            return False
+        file.seek(0)
+        digest = hashlib.sha256(file.read(place))
+        stored = file.read(len(_BLANK))
+        digest.update(_BLANK.encode())
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest().encode() == stored
+
+
+def read_file(path: str | os.PathLike, kind: str) -> tuple[dict, str]:
+    """Arrays and tree of a file, once its checksum, kind and version are found to be right."""
+    path = Path(path)
+    whole = _is_whole(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()} if whole else {}
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise ValueError(_damaged(path, error)) from error
+    if "sktgsh" not in metadata:
+        raise ValueError(f"{path} is a safetensors file, but sktgsh has not written it")
+    if not whole:
+        raise ValueError(_damaged(path, "its checksum does not fit"))
+    if int(metadata["format"]) > FORMAT:
+        raise ValueError(
+            f"{path} was written by sktgsh {metadata['sktgsh']} in format {metadata['format']}, "
+            f"which is newer than this version reads ({FORMAT}); update sktgsh"
+        )
+    if metadata["kind"] != kind:
+        raise ValueError(f"{path} holds a {metadata['kind']}, not a {kind}")
+    return arrays, metadata["tree"]
+
+
+def _damaged(path: Path, reason: Any) -> str:
+    return f"{path} is damaged or incomplete ({reason}); restore it from a copy, or save it again"
+
+
+def _built(reader: Reader, tree: str, path: str | os.PathLike) -> Any:
+    try:
+        return reader.decode_estimator(json.loads(tree))
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise ValueError(_damaged(Path(path), f"{type(error).__name__}: {error}")) from error
