@@ -149,7 +149,7 @@ def test_child_processes_give_the_same(rows, method, two_threads):
         pytest.skip(f"no {method} on this system")
     expected = _work(*rows)
     with multiprocessing.get_context(method).Pool(1) as pool:
-        made, neighbors = pool.apply_async(_work, rows).get(timeout=120)
+        made, neighbors = pool.apply_async(_work, rows).get(timeout=600)
     for one, other in zip(made, expected[0]):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(neighbors, expected[1])

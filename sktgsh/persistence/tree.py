@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from copy import deepcopy
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ _TORCH = (
     "Unflatten"
 ).split()
 CLASSES = {name: f"sktgsh.{room}" for room, names in _PACKAGE.items() for name in names}
-if find_spec("sktgsh.task_geometric.rows") is None:
+if not (Path(__file__).parents[1] / "task_geometric" / "rows.py").exists():
     CLASSES["BitLayout"] = "sktgsh.task_geometric.learner"
 CLASSES |= dict.fromkeys(_TORCH, "torch.nn") | {"Bunch": "sklearn.utils"}
 
