@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin
+from .targets import check_targets
 from .tasks import check_task, iter_tasks, split_task_column
 
 
@@ -40,8 +41,8 @@ class HasherMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,), optional
-            Class labels, where the hasher learns from them.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), optional
+            Class labels, or an indicator of labels, where the hasher learns from them.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -69,8 +70,9 @@ class HasherMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,)
-            Class labels; rows of one task and one class are relevant to each other.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or an indicator of labels: rows of one task that share a label are
+            relevant to each other.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -79,8 +81,13 @@ class HasherMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         score : float
-            Between 0 and 1. Rows without another row of their class and task do not count; nan if
-            there are no others.
+            Between 0 and 1. Rows that no other row of their task shares a label with do not count;
+            nan if there are no others.
+
+        Raises
+        ------
+        ValueError
+            If `y` has another number of rows than `X`, or is neither labels nor an indicator.
         """
         labels = self._task_labels(X, task)
         codes = np.asarray(self.transform(X, task=task))
@@ -124,7 +131,8 @@ def score_codes(
     packed: bool = False,
 ) -> float:
     """What :meth:`HasherMixin.score` says of codes, given their rows' tasks."""
-    y, weight = np.asarray(y), _check_sample_weight(sample_weight, codes, dtype=np.float64)
+    y = check_targets(y, len(codes))
+    weight = _check_sample_weight(sample_weight, codes, dtype=np.float64)
     precision = np.full(len(codes), np.nan)
     for _, rows in iter_tasks(labels):
         precision[rows] = average_precisions(codes[rows], y[rows], packed=packed)

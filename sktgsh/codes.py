@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .targets import check_targets
+
 # Rows of a distance block are chosen so that the block's distances fill about this many bytes.
 _BLOCK_BYTES = 32 * 2**20
 
@@ -235,7 +237,8 @@ def modal_codes(codes: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     >>> modal_codes([[0, 1], [1, 1], [1, 1]], [7, 7, 7])[1]
     array([[1, 1]], dtype=uint8)
     """
-    codes, y = check_codes(codes), np.asarray(y)
+    codes = check_codes(codes)
+    y = check_targets(y, len(codes), several=False)
     classes, modal = np.unique(y), []
     for label in classes:
         different, counts = np.unique(codes[y == label], axis=0, return_counts=True)

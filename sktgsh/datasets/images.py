@@ -10,6 +10,8 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
 
+from ..targets import check_targets
+
 Images = np.ndarray
 
 
@@ -165,9 +167,8 @@ def make_image_tasks(
         raise ValueError(f"kind={kind!r}; expected 'rotation', 'shift' or 'augment'")
     if n_tasks < 1:
         raise ValueError(f"n_tasks={n_tasks}; expected at least 1")
-    images, y = np.asarray(images), np.asarray(y)
-    if len(images) != len(y):
-        raise ValueError(f"y has {len(y)} labels for {len(images)} images")
+    images = np.asarray(images)
+    y = check_targets(y, len(images))
     if images.ndim == 2:
         side = int(round(images.shape[1] ** 0.5))
         shape = (side, side) if image_shape is None else tuple(image_shape)
@@ -179,7 +180,7 @@ def make_image_tasks(
     views = _views(images, kind, n_tasks, step, check_random_state(random_state))
     X = np.concatenate([view.reshape(len(images), -1) for _, view in views])
     task = np.repeat(np.array([label for label, _ in views]), len(images))
-    return X, np.tile(y, n_tasks), task
+    return X, np.concatenate([y] * n_tasks), task
 
 
 def load_digits_tasks(

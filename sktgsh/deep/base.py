@@ -25,6 +25,7 @@ from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws, generator
+from ..targets import check_targets
 from ..threads import map_batches
 from ..training import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
 from .thresholds import split_thresholds
@@ -120,7 +121,7 @@ class DeepHasherMixin(HasherMixin):
     def _fit(self, X: Any, y: Any) -> None:
         X, y = validate_data(self, X, y, multi_output=True, dtype=SAMPLE_DTYPES)
         check_classification_targets(y)
-        y, targets = self._encode(y)
+        y, targets = self._encode(check_targets(y, len(X)))
         self._check_shape(X.shape[1])
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -156,8 +157,6 @@ class DeepHasherMixin(HasherMixin):
         self._describe(self._outputs(X[few]), y[few])
 
     def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y.ravel()
         if y.ndim == 2:
             if self.balanced_batches:
                 raise ValueError("balanced_batches needs one label for each row; y is an indicator")

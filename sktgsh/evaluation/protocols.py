@@ -9,11 +9,13 @@ from numpy.typing import ArrayLike
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
 from ..codes import hamming_distances, unpack_codes
 from ..metrics import mean_average_precision
+from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
 
 
@@ -39,8 +41,9 @@ def one_shot_accuracy(
         Fitted; or None, for codes that are given as X.
     X : array-like of shape (n_samples, n_features)
         Rows of classes that the hasher was not trained on.
-    y : array-like of shape (n_samples,)
-        Their labels.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Their class labels, or an indicator of labels. The example of a label is then any row that
+        has it, and an answer is right if it is one of the row's labels; rows without do not count.
     task : int, str or array-like of shape (n_samples,), optional
         Given to `transform`.
     n_repeats : int, default=20
@@ -61,18 +64,26 @@ def one_shot_accuracy(
     1.0
     """
     codes = np.asarray(X) if hasher is None else unpacked(hasher, X, task)
-    classes, index = np.unique(y, return_inverse=True)
+    member = _membership(check_targets(y, len(codes)))
+    labelled = np.flatnonzero(member.any(axis=1))
     rng, found = check_random_state(random_state), []
     for _ in range(n_repeats):
-        support = np.array([rng.choice(np.flatnonzero(index == c)) for c in range(len(classes))])
-        others = np.setdiff1d(np.arange(len(codes)), support)
+        support = np.array([rng.choice(np.flatnonzero(rows)) for rows in member.T])
+        others = np.setdiff1d(labelled, support)
         if not len(others):
             raise ValueError("every class has a single row; at least one needs another to classify")
         distances = hamming_distances(codes[others], codes[support])
         nearest = distances == distances.min(axis=1, keepdims=True)
-        share = nearest[np.arange(len(others)), index[others]] / nearest.sum(axis=1)
+        share = (nearest & member[others]).sum(axis=1) / nearest.sum(axis=1)
         found.append(share.mean())
     return float(np.mean(found))
+
+
+def _membership(y: np.ndarray) -> np.ndarray:
+    """Which row is of which class, (n_samples, n_classes) bool; classes that no row has are out."""
+    if y.ndim == 1:
+        return y[:, None] == np.unique(y)
+    return y[:, y.any(axis=0)] > 0
 
 
 def transfer_accuracy(
@@ -97,18 +108,30 @@ def transfer_accuracy(
     Returns
     -------
     accuracy : float
-        Mean over the repeats, on the other rows.
+        Mean over the repeats, on the other rows. For an indicator, the share of rows whose
+        likeliest label (one against the rest) is one of theirs; rows without do not count.
     """
-    codes, y = unpacked(hasher, X, task), np.asarray(y)
+    codes = unpacked(hasher, X, task)
+    y = check_targets(y, len(codes))
+    member = _membership(y)
+    if member.shape[1] < 2:
+        raise ValueError("y has rows of a single class; there is nothing to tell apart")
     rng, found = check_random_state(random_state), []
     for _ in range(n_repeats):
-        order = rng.permutation(len(y))
-        labelled = np.concatenate([order[y[order] == label][:n_labelled] for label in np.unique(y)])
+        order = rng.permutation(np.flatnonzero(member.any(axis=1)))
+        chosen = [order[rows][:n_labelled] for rows in member[order].T]
+        labelled = np.unique(np.concatenate(chosen))
         others = np.setdiff1d(order, labelled)
         if not len(others):
             raise ValueError(f"n_labelled={n_labelled} leaves no row to classify")
-        model = LogisticRegression(max_iter=500).fit(codes[labelled], y[labelled])
-        found.append(model.score(codes[others], y[others]))
+        model = LogisticRegression(max_iter=500)
+        if y.ndim == 1:
+            answer = model.fit(codes[labelled], member[labelled].argmax(axis=1)).predict
+            answers = answer(codes[others])
+        else:
+            each = OneVsRestClassifier(model).fit(codes[labelled], member[labelled])
+            answers = each.decision_function(codes[others]).argmax(axis=1)
+        found.append(member[others, answers].mean())
     return float(np.mean(found))
 
 
@@ -136,7 +159,8 @@ def cross_task_retrieval(
         Row: task of the queries; column: task of the database. On the diagonal, each row against
         the others.
     """
-    y, labels = np.asarray(y), check_task(task, _num_samples(X))
+    labels = check_task(task, _num_samples(X))
+    y = check_targets(y, len(labels))
     codes = unpacked(hasher, X, labels)
     groups = list(iter_tasks(labels))
     scores = np.empty((len(groups), len(groups)))

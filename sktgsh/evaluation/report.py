@@ -12,7 +12,9 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from ..metrics import mean_average_precision
+from ..targets import check_targets
 from .protocols import one_shot_accuracy, transfer_accuracy, unpacked
+from .splits import has_label
 from .trivial import ClassifierHasher
 
 
@@ -43,6 +45,23 @@ class RetrievalReport:
         return "\n".join(lines)
 
 
+def _hold_out(y: np.ndarray, unseen_classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have an unseen class, and what is asked of them."""
+    if y.ndim == 2 and (
+        unseen_classes.dtype.kind not in "iu"
+        or len(np.unique(unseen_classes)) < 2
+        or not np.isin(unseen_classes, np.arange(y.shape[1])).all()
+    ):
+        raise ValueError(
+            f"unseen_classes={unseen_classes.tolist()}; for an indicator, expected at least two "
+            f"numbers of its {y.shape[1]} columns"
+        )
+    unseen = has_label(y, unseen_classes)
+    if not unseen.any() or unseen.all():
+        raise ValueError("unseen_classes must hold some of the classes in y, and not all of them")
+    return unseen, y if y.ndim == 1 else y[:, np.unique(unseen_classes)]
+
+
 def retrieval_report(
     hashers: Mapping[str, Any],
     X: ArrayLike,
@@ -63,10 +82,11 @@ def retrieval_report(
         Unfitted; each is cloned.
     X : array-like of shape (n_samples, n_features)
         Samples.
-    y : array-like of shape (n_samples,)
-        Class labels.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Class labels, or an indicator of labels.
     unseen_classes : array-like
-        Classes that are held out from training.
+        Classes that are held out from training; of an indicator, numbers of columns. Rows that
+        have any of them are not trained on, and are compared by these labels alone.
     test_size : float, default=0.25
         Share of the rows that are queries; the others are database, and of seen classes training.
     max_queries : int, default=1000
@@ -91,12 +111,14 @@ def retrieval_report(
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
     """
-    X, y = np.asarray(X), np.asarray(y)
-    unseen = np.isin(y, np.asarray(list(unseen_classes)))
-    if not unseen.any() or unseen.all():
-        raise ValueError("unseen_classes must hold some of the classes in y, and not all of them")
+    X = np.asarray(X)
+    y = check_targets(y, len(X))
+    unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(
-        np.arange(len(y)), test_size=test_size, stratify=y, random_state=random_state
+        np.arange(len(y)),
+        test_size=test_size,
+        stratify=y if y.ndim == 1 else None,
+        random_state=random_state,
     )
     rows = []
     for name, hasher in {**hashers, "trivial": ClassifierHasher()}.items():
@@ -107,7 +129,7 @@ def retrieval_report(
             for part, part_rows in (("database", database), ("queries", queries))
         }
 
-        def retrieval(wanted: np.ndarray, codes: dict = codes) -> float:
+        def retrieval(wanted: np.ndarray, y: np.ndarray, codes: dict = codes) -> float:
             chosen = np.flatnonzero(wanted[queries])[:max_queries]
             kept = wanted[database]
             return mean_average_precision(
@@ -123,10 +145,10 @@ def retrieval_report(
             dict(
                 hasher=name,
                 bits=codes["queries"].shape[1],
-                seen_map=retrieval(~unseen),
-                unseen_map=retrieval(unseen),
-                one_shot=one_shot_accuracy(fitted, X[new], y[new], **protocol),
-                transfer=transfer_accuracy(fitted, X[new], y[new], **protocol),
+                seen_map=retrieval(~unseen, y),
+                unseen_map=retrieval(unseen, new_y),
+                one_shot=one_shot_accuracy(fitted, X[new], new_y[new], **protocol),
+                transfer=transfer_accuracy(fitted, X[new], new_y[new], **protocol),
             )
         )
     return RetrievalReport(rows)

@@ -9,6 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from ..targets import check_targets
+
+
+def _classes(y: np.ndarray) -> np.ndarray:
+    """Class labels, or the columns of an indicator that some row has."""
+    return np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
+
+
+def has_label(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which rows have any of these class labels, or of these columns of an indicator."""
+    return np.isin(y, labels) if y.ndim == 1 else y[:, labels].any(axis=1)
+
 
 class ClassHoldOut:
     """Cross-validator that holds classes out: test rows are of classes never trained on.
@@ -53,17 +65,18 @@ class ClassHoldOut:
         Parameters
         ----------
         X : ignored
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; or an indicator, whose labels are held out: test rows have any of them,
+            training rows none.
         groups : ignored
 
         Raises
         ------
         ValueError
-            If fewer than two classes would be left to train on or to test with.
+            If fewer than two classes would be left to train on or to test with, or no row.
         """
-        y = np.asarray(y)
-        classes = check_random_state(self.random_state).permutation(np.unique(y))
+        y = check_targets(y)
+        classes = check_random_state(self.random_state).permutation(_classes(y))
         n_held_out = self.n_held_out or max(2, len(classes) // self.n_splits)
         if n_held_out < 2 or len(classes) - n_held_out < 2:
             raise ValueError(
@@ -72,7 +85,12 @@ class ClassHoldOut:
             )
         for split in range(self.n_splits):
             held_out = np.take(classes, split * n_held_out + np.arange(n_held_out), mode="wrap")
-            test = np.isin(y, held_out)
+            test = has_label(y, held_out)
+            if test.all():
+                raise ValueError(
+                    f"n_held_out={n_held_out} of {len(classes)} labels leaves no row to train on: "
+                    "every row has one of them. Hold fewer out"
+                )
             yield np.flatnonzero(~test), np.flatnonzero(test)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:

@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
+from ..targets import check_targets
 from ..task_geometric.codebook import extend_codebook
 
 
 class ClassifierHasher(HasherMixin, BaseEstimator):
     """The trivial solution: the code of a row is a random codeword of its predicted class.
+
+    Of an indicator of labels, the majority of the labels' codewords by their probabilities.
 
     Its mean average precision on the training classes is high, and it knows nothing else. A hasher
     that does not beat it on classes never seen has learned a classifier.
@@ -25,7 +29,8 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
     Parameters
     ----------
     classifier : estimator, optional
-        By default a logistic regression on standardised features.
+        By default a logistic regression on standardised features, one against the rest for an
+        indicator. For an indicator, a classifier needs `predict_proba`.
     n_bits : int, default=32
         Length of a code.
     packed : bool, default=False
@@ -56,13 +61,19 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, *, task: Any = None) -> ClassifierHasher:
-        """Fit the classifier, and draw a codeword for each class."""
-        X, y = validate_data(self, X, y)
+        """Fit the classifier, and draw a codeword for each class, or each label that rows have."""
+        X, y = validate_data(self, X, y, multi_output=True)
+        y = check_targets(y, len(X))
         classifier = self.classifier
         if classifier is None:
-            classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-        self.classifier_ = clone(classifier).fit(X, y)
-        self.classes_ = np.unique(y)
+            model = LogisticRegression(max_iter=200)
+            model = model if y.ndim == 1 else OneVsRestClassifier(model)
+            classifier = make_pipeline(StandardScaler(), model)
+        self.classes_ = np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
+        self.several_ = y.ndim == 2
+        self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
         empty = np.empty((0, self.n_bits), np.int8)
         labels = self.classes_.tolist()
         self.codewords_ = extend_codebook(empty, [], labels, "random", self.random_state) > 0
@@ -73,12 +84,16 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         """Codewords of the predicted classes, (n_samples, n_bits)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
-        index = np.searchsorted(self.classes_, self.classifier_.predict(X))
-        bits = self.codewords_[index]
+        if self.several_:
+            signs = 2.0 * self.codewords_ - 1
+            bits = self.classifier_.predict_proba(X) @ signs > 0
+        else:
+            bits = self.codewords_[np.searchsorted(self.classes_, self.classifier_.predict(X))]
         return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = []
         return tags

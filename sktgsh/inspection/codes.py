@@ -11,6 +11,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 
 from ..codes import check_codes, codes_to_hex, hamming_distances, modal_codes, unpack_codes
+from ..targets import check_targets
 from ._axes import new_axes, task_arguments
 
 
@@ -164,7 +165,8 @@ class CodeMapDisplay:
             Of the choice and of the map.
         ax : matplotlib axes, optional
         """
-        codes, y = check_codes(codes), np.asarray(y)
+        codes = check_codes(codes)
+        y = check_targets(y, len(codes), several=False)
         rng = check_random_state(random_state)
         rows = rng.permutation(len(codes))[:max_rows]
         distances = hamming_distances(codes[rows]).astype(np.float32)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils import check_array, check_random_state
 
+from ..targets import check_targets
 from ..tasks import check_task
 from ._axes import new_axes
 
@@ -112,7 +113,8 @@ class RepresentationSimilarityDisplay:
         ax: Any = None,
     ) -> RepresentationSimilarityDisplay:
         """Draw from a fitted hasher's `representation` of at most `max_rows` rows of X."""
-        y, labels = np.asarray(y), check_task(task, len(np.asarray(y)))
+        y = check_targets(y, several=False)
+        labels = check_task(task, len(y))
         rows = np.arange(len(y))
         if len(rows) > max_rows:
             rows = check_random_state(random_state).choice(len(rows), max_rows, replace=False)
@@ -124,7 +126,8 @@ class RepresentationSimilarityDisplay:
         cls, representation: ArrayLike, y: ArrayLike, *, task: ArrayLike, ax: Any = None
     ) -> RepresentationSimilarityDisplay:
         """Draw from representations, array-like of shape (n_samples, n_dimensions)."""
-        representation, y = check_array(representation), np.asarray(y)
+        representation = check_array(representation)
+        y = check_targets(y, len(representation), several=False)
         labels = check_task(task, len(y))
         similarity = cosine_similarity(representation)
         same_class, same_task = y[:, None] == y, labels[:, None] == labels

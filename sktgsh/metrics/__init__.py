@@ -3,6 +3,7 @@
 from .geometry import GeometricSensitivity, geometric_sensitivity
 from .retrieval import (
     mean_average_precision,
+    ndcg_at_k,
     precision_at_k,
     precision_within_radius,
     recall_at_k,
@@ -16,6 +17,7 @@ __all__ = [
     "geometric_sensitivity",
     "make_retrieval_scorer",
     "mean_average_precision",
+    "ndcg_at_k",
     "precision_at_k",
     "precision_within_radius",
     "recall_at_k",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from ..targets import check_targets
 from ..tasks import check_task
 
 
@@ -83,9 +84,7 @@ def geometric_sensitivity(
     (0.0, 1.414)
     """
     r = check_array(representation, dtype=np.float64)
-    y = np.asarray(y)
-    if len(y) != len(r):
-        raise ValueError(f"y has {len(y)} labels for {len(r)} rows of representation")
+    y = check_targets(y, len(r), several=False)
     tasks = check_task(task, len(r))
     scale = np.sqrt((r**2).sum(axis=1).mean())
     r = r / (scale if scale > 0 else 1.0)

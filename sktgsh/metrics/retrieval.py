@@ -5,75 +5,25 @@ the expected value over a random order of the tied rows (McSherry & Najork, ECIR
 computed from counts per distance level, not by sorting, and does not depend on the order of rows.
 
 All functions take queries and, optionally, a database; without one, each row is a query against
-the other rows. Rows are relevant to a query if they have its label or, for labels given as a
-binary indicator matrix, if they share at least one.
+the other rows. Rows are relevant to a query if they have its label or, for labels given as an
+indicator matrix of 0 and 1, if they share at least one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import iter_hamming_distances
-
-# Distances, counting keys and relevance of one block take about this many bytes a pair.
-_BYTES_PER_PAIR = 16
-_BLOCK_BYTES = 64 * 2**20
+from .levels import iter_level_counts
 
 
-def _check_labels(y: ArrayLike, codes: np.ndarray, name: str) -> np.ndarray:
-    y = np.asarray(y)
-    if y.ndim not in (1, 2):
-        raise ValueError(f"{name} has {y.ndim} dimensions; expected labels or label indicators")
-    if len(y) != len(codes):
-        raise ValueError(f"{name} has {len(y)} labels for {len(codes)} codes")
-    return y
-
-
-def _relevance(y: np.ndarray, other: np.ndarray) -> np.ndarray:
-    if y.ndim == 1:
-        return y[:, None] == other[None, :]
-    return (y.astype(np.float32) @ other.T.astype(np.float32)) > 0
-
-
-def _iter_level_counts(
-    codes: ArrayLike,
-    y: ArrayLike,
-    database_codes: ArrayLike | None,
-    database_y: ArrayLike | None,
-    packed: bool,
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield (rows, relevant, total): counts of shape (n_rows, n_levels), one level a distance."""
-    codes = np.asarray(codes)
-    y = _check_labels(y, codes, "y")
-    if (database_codes is None) != (database_y is None):
-        raise ValueError("database_codes and database_y go together: give both, or neither")
-    leave_self_out = database_codes is None
-    database_codes = codes if leave_self_out else np.asarray(database_codes)
-    database_y = y if leave_self_out else _check_labels(database_y, database_codes, "database_y")
-    if y.ndim == 1 and database_y.ndim == 1:
-        _, inverse = np.unique(np.concatenate([y, database_y]), return_inverse=True)
-        y, database_y = inverse[: len(y)].astype(np.int32), inverse[len(y) :].astype(np.int32)
-    n_levels = codes.shape[1] * (8 if packed else 1) + 1
-    block_bytes = _BLOCK_BYTES * 2 // _BYTES_PER_PAIR
-    for rows, distances in iter_hamming_distances(
-        codes, database_codes, packed=packed, block_bytes=block_bytes
-    ):
-        n_rows = len(distances)
-        keys = distances.astype(np.int64)
-        keys += n_levels * np.arange(n_rows)[:, None]
-        keys *= 2
-        keys += _relevance(y[rows], database_y)
-        counts = np.bincount(keys.ravel(), minlength=2 * n_rows * n_levels)
-        irrelevant, relevant = np.moveaxis(counts.reshape(n_rows, n_levels, 2), 2, 0)
-        if leave_self_out:
-            # A row lies at distance 0 from itself; a row without any label is not relevant to it.
-            itself = np.ones(n_rows, bool) if y.ndim == 1 else y[rows].any(axis=1)
-            relevant[:, 0] -= itself
-            irrelevant[:, 0] -= ~itself
-        yield rows, relevant, relevant + irrelevant
+def _iter_relevant(*arguments: Any, packed: bool) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield (rows, relevant, total), both of shape (n_rows, n_levels)."""
+    for rows, counts in iter_level_counts(*arguments, packed=packed):
+        yield rows, counts[..., 1], counts.sum(axis=2)
 
 
 def _expected_average_precision(
@@ -116,7 +66,7 @@ def average_precisions(
     """
     _check_top(top_k, "top_k", optional=True)
     precisions = np.full(len(np.asarray(codes)), np.nan)
-    counts = _iter_level_counts(codes, y, database_codes, database_y, packed)
+    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for rows, relevant, total in counts:
         precisions[rows] = _expected_average_precision(relevant, total, top_k)
     return precisions
@@ -149,7 +99,7 @@ def mean_average_precision(
     codes : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
         Codes of the queries.
     y : array-like of shape (n_queries,) or (n_queries, n_labels)
-        Labels, or label indicators.
+        Class labels; or 1 where a row has a label, 0 elsewhere. A single column holds class labels.
     database_codes : array-like of shape (n_database, n_bits) or (n_database, n_bytes), optional
         By default the queries themselves, each against the others.
     database_y : array-like of shape (n_database,) or (n_database, n_labels), optional
@@ -224,7 +174,7 @@ def precision_at_k(
     0.5
     """
     _check_top(k, "k")
-    counts = _iter_level_counts(codes, y, database_codes, database_y, packed)
+    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
     return _mean(np.concatenate([_expected_hits(r, t, k) / k for _, r, t in counts] or [[]]))
 
 
@@ -259,12 +209,79 @@ def recall_at_k(
     """
     _check_top(k, "k")
     recalls = []
-    counts = _iter_level_counts(codes, y, database_codes, database_y, packed)
+    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:
         n_relevant = relevant.sum(axis=1)
         hits = _expected_hits(relevant, total, k)
         recalls.append(np.where(n_relevant > 0, hits / np.maximum(n_relevant, 1), np.nan))
     return _mean(np.concatenate(recalls or [[]]))
+
+
+def ndcg_at_k(
+    codes: ArrayLike,
+    y: ArrayLike,
+    database_codes: ArrayLike | None = None,
+    database_y: ArrayLike | None = None,
+    *,
+    k: int = 100,
+    gain: str = "linear",
+    packed: bool = False,
+) -> float:
+    """Normalised discounted cumulative gain of the `k` nearest, expected over random order of ties.
+
+    Graded: a row gains by how many labels it shares with the query. The row at rank r counts
+    ``gain / log2(r + 1)``, and the sum is divided by that of the best order.
+
+    Parameters
+    ----------
+    codes, y, database_codes, database_y, packed
+        As in :func:`mean_average_precision`.
+    k : int, default=100
+        Number of rows retrieved.
+    gain : {"linear", "exponential"}, default="linear"
+        The number of shared labels s, or ``2**s - 1``.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1. Queries that nothing is relevant to do not count; nan if none counts.
+
+    References
+    ----------
+    K. Jarvelin and J. Kekalainen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS
+    2002. F. McSherry and M. Najork, ECIR 2008, for ties.
+
+    Examples
+    --------
+    The nearest row shares one label of two, the other both.
+
+    >>> from sktgsh.metrics import ndcg_at_k
+    >>> round(ndcg_at_k([[0, 0]], [[1, 1]], [[0, 0], [1, 1]], [[1, 0], [1, 1]]), 3)
+    0.86
+    """
+    _check_top(k, "k")
+    if gain not in ("linear", "exponential"):
+        raise ValueError(f"gain={gain!r}; expected 'linear' or 'exponential'")
+    found = []
+    for _, counts in iter_level_counts(
+        codes, y, database_codes, database_y, packed=packed, graded=True
+    ):
+        grades = np.arange(counts.shape[2], dtype=np.float64)
+        gains = grades if gain == "linear" else np.exp2(grades) - 1
+        by_grade = counts.sum(axis=1)[:, ::-1]
+        best = _expected_dcg(by_grade * gains[::-1], by_grade, k)
+        score = _expected_dcg(counts @ gains, counts.sum(axis=2), k)
+        found.append(np.where(best > 0, score / np.where(best > 0, best, 1), np.nan))
+    return _mean(np.concatenate(found or [[]]))
+
+
+def _expected_dcg(gains: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
+    """Of rows in groups of known order, each with the sum of its gains and its number of rows."""
+    k = min(k, int(total.sum(axis=1).max(initial=0)))
+    discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
+    after = np.cumsum(total, axis=1)
+    share = discounts[np.minimum(after, k)] - discounts[np.minimum(after - total, k)]
+    return (gains / np.maximum(total, 1) * share).sum(axis=1)
 
 
 def precision_within_radius(
@@ -300,7 +317,7 @@ def precision_within_radius(
     if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
         raise ValueError(f"radius={radius!r}; expected an integer of at least 0")
     precisions = []
-    counts = _iter_level_counts(codes, y, database_codes, database_y, packed)
+    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:
         hits = relevant[:, : radius + 1].sum(axis=1)
         precisions.append(hits / np.maximum(total[:, : radius + 1].sum(axis=1), 1))
@@ -344,7 +361,7 @@ def retrieval_curve(
     n_database -= database_codes is None
     ranks = np.unique(np.geomspace(1, max(1, n_database), n_ranks).round().astype(int))
     precision, recall, n_queries = np.zeros(len(ranks)), np.zeros(len(ranks)), 0
-    counts = _iter_level_counts(codes, y, database_codes, database_y, packed)
+    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:
         n_relevant = relevant.sum(axis=1)
         used = n_relevant > 0

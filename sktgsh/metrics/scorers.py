@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
+from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
 from .retrieval import (
     mean_average_precision,
+    ndcg_at_k,
     precision_at_k,
     precision_within_radius,
     recall_at_k,
@@ -19,6 +21,7 @@ from .retrieval import (
 
 METRICS = {
     "mean_average_precision": mean_average_precision,
+    "ndcg_at_k": ndcg_at_k,
     "precision_at_k": precision_at_k,
     "precision_within_radius": precision_within_radius,
     "recall_at_k": recall_at_k,
@@ -59,23 +62,30 @@ class RetrievalScorer(BaseEstimator):
         ----------
         estimator : estimator
             Fitted, with a `transform` that gives codes.
-        X, y : array-like
-            Samples and labels.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or an indicator of labels.
         task : int, str or array-like of shape (n_samples,), optional
             Passed on to `transform`; rows of different tasks are not compared.
 
         Returns
         -------
         score : float
+            Tasks in which nothing is relevant to any row do not count; nan if none counts.
         """
         codes = estimator.transform(X) if task is None else estimator.transform(X, task=task)
-        codes, y = np.asarray(codes), np.asarray(y)
+        codes = np.asarray(codes)
+        y = check_targets(y, len(codes))
         function, params = METRICS[self.metric], self.metric_params or {}
         scores, sizes = [], []
         for _, rows in iter_tasks(check_task(task, len(codes))):
             scores.append(function(codes[rows], y[rows], packed=self.packed, **params))
             sizes.append(len(rows))
-        return float(np.average(scores, weights=sizes))
+        counted = ~np.isnan(scores)
+        if not counted.any():
+            return float("nan")
+        return float(np.average(np.array(scores)[counted], weights=np.array(sizes)[counted]))
 
     def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike, **params: Any) -> float:
         """Same as :meth:`score`."""
@@ -91,13 +101,13 @@ def make_retrieval_scorer(
 
     Parameters
     ----------
-    metric : {"mean_average_precision", "precision_at_k", "recall_at_k", \
+    metric : {"mean_average_precision", "ndcg_at_k", "precision_at_k", "recall_at_k", \
             "precision_within_radius"}, default="mean_average_precision"
         The figure of merit.
     packed : bool, default=False
         Whether the estimator gives packed codes.
     **metric_params
-        Further arguments of the metric: ``k``, ``top_k`` or ``radius``.
+        Further arguments of the metric: ``k``, ``top_k``, ``gain`` or ``radius``.
 
     Returns
     -------

@@ -83,6 +83,15 @@ def test_multilabel_rows_that_share_a_label_are_similar(digits):
         DeepSupervisedHasher(balanced_batches=True).fit(X, labels)
 
 
+def test_targets_are_read_as_everywhere(digits):
+    X, y, _, _ = digits
+    hasher = DeepSupervisedHasher(8, max_epochs=1, random_state=0)
+    codes = hasher.fit(X, y).transform(X)
+    np.testing.assert_array_equal(hasher.fit(X, y[:, None]).transform(X), codes)
+    with pytest.raises(ValueError, match=r"y has shape .* and the value 2.*indicator"):
+        hasher.fit(X, np.stack([y, y], axis=1) % 3)
+
+
 def test_early_stopping_keeps_the_best(digits):
     X, y, _, _ = digits
     hasher = DeepSupervisedHasher(

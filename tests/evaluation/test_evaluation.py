@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 
-from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
 from sktgsh.evaluation import (
     ClassHoldOut,
     ClassifierHasher,
@@ -37,6 +37,45 @@ def test_hold_out_in_cross_validation(digits):
     ours = cross_val_score(TaskGeometricHasher(structure_bits=0.5, random_state=0), X, y, cv=cv)
     trivial = cross_val_score(ClassifierHasher(), X, y, cv=cv)
     assert len(ours) == 2 and ours.mean() > trivial.mean()
+
+
+def test_held_out_labels_are_of_no_training_row():
+    rng = np.random.default_rng(0)
+    y = (rng.random((60, 6)) < 0.2).astype(int)
+    y[:, 5] = 0  # a label that no row has is none to hold out
+    held_out = []
+    for train, test in ClassHoldOut(2, n_held_out=2, random_state=0).split(y, y):
+        assert len(train) + len(test) == 60 and not set(train) & set(test)
+        labels = np.flatnonzero(y[test].any(axis=0) & ~y[train].any(axis=0))
+        assert len(labels) == 2 and y[test][:, labels].any(axis=1).all()
+        held_out += labels.tolist()
+    assert len(set(held_out)) == 4 and 5 not in held_out
+    with pytest.raises(ValueError, match="no row to train on"):
+        next(ClassHoldOut(2).split(y, np.ones((9, 4))))
+    with pytest.raises(ValueError, match="y has shape"):
+        next(ClassHoldOut(2).split(y, y + 1))
+
+
+def test_one_shot_with_several_labels_by_hand():
+    # The example of label 0 is row 0 or 2, that of label 1 is row 1 or 2. Row 3 has no label.
+    codes = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1], [1, 1, 1, 0]])
+    y = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
+    values = {one_shot_accuracy(None, codes, y, n_repeats=1, random_state=s) for s in range(30)}
+    # (0, 1): row 2 is nearest to 0, whose label it has. (0, 2): row 1 is nearest to 2, the example
+    # of its label. (2, 1): row 0 is nearest to 2. (2, 2): both labels tie for rows 0 and 1.
+    assert values == {1.0, 0.5}
+
+
+def test_one_hot_rows_are_class_labels(digits):
+    X, y = digits
+    hasher = SignedRandomProjectionHasher(32, random_state=0).fit(X)
+    X, y = X[:300], y[:300]
+    for protocol in (one_shot_accuracy, transfer_accuracy):
+        one = protocol(hasher, X, y, n_repeats=2, random_state=0)
+        several = protocol(hasher, X, np.eye(10)[y], n_repeats=2, random_state=0)
+        assert several == pytest.approx(one, abs=0 if protocol is one_shot_accuracy else 0.05)
+    with pytest.raises(ValueError, match="y has 299 labels for 300 rows"):
+        one_shot_accuracy(hasher, X, y[1:])
 
 
 def test_one_shot_by_hand():
@@ -104,3 +143,19 @@ def test_report_exposes_the_trivial_solution(digits):
     assert str(report).splitlines()[0].split()[:3] == ["hasher", "bits", "seen_map"]
     with pytest.raises(ValueError, match="unseen_classes"):
         retrieval_report({}, X, y, unseen_classes=range(10))
+
+
+def test_report_of_several_labels(digits):
+    X, y = (part[:700] for part in digits)
+    labels = np.stack([y == 0, y == 1, y % 2 == 0, y < 5, y > 6], axis=1)
+    hashers = {
+        "trained": DeepSupervisedHasher(16, max_epochs=3, random_state=0),
+        "random": SignedRandomProjectionHasher(16, random_state=0),
+    }
+    report = retrieval_report(hashers, X, labels, unseen_classes=[0, 1])
+    rows = {row["hasher"]: row for row in report.rows}
+    for name in ("trained", "trivial"):
+        assert rows[name]["seen_map"] > rows["random"]["seen_map"]
+    assert rows["random"]["one_shot"] > 0.8  # zeros and ones are easily told apart
+    with pytest.raises(ValueError, match=r"unseen_classes=\[4, 7\]; .* 5 columns"):
+        retrieval_report({}, X, labels, unseen_classes=[4, 7])

@@ -3,18 +3,19 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from sktgsh.codes import hamming_distances, pack_codes
 from sktgsh.metrics import (
     mean_average_precision,
+    ndcg_at_k,
     precision_at_k,
     precision_within_radius,
     recall_at_k,
     retrieval_curve,
 )
 
-METRICS = [mean_average_precision, precision_at_k, precision_within_radius, recall_at_k]
+METRICS = [mean_average_precision, ndcg_at_k, precision_at_k, precision_within_radius, recall_at_k]
 
 
 def test_hand_computed_with_ties():
@@ -93,6 +94,86 @@ def test_multilabel_rows_are_relevant_if_they_share_a_label():
     assert precision_at_k([[0]], [[1, 0]], [[0], [0], [0]], labels, k=3) == pytest.approx(2 / 3)
 
 
+def _indicator(rng, n_rows, n_labels=5):
+    return (rng.random((n_rows, n_labels)) < 0.4).astype(int)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_one_column_means_class_labels(metric):
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(0, 2, (40, 5)), rng.integers(0, 2, 40)
+    assert metric(codes, labels[:, None]) == metric(codes, labels)
+    halves = codes[:20], labels[:20], codes[20:], labels[20:]
+    assert metric(codes[:20], labels[:20, None], codes[20:], labels[20:]) == metric(*halves)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_one_hot_rows_are_class_labels(metric):
+    rng = np.random.default_rng(1)
+    codes, labels = rng.integers(0, 2, (40, 5)), rng.integers(0, 3, 40)
+    assert metric(codes, np.eye(3)[labels]) == pytest.approx(metric(codes, labels))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_rows_without_labels_are_no_ones_neighbours(metric):
+    rng = np.random.default_rng(2)
+    codes, labels = rng.integers(0, 2, (30, 4)), _indicator(rng, 30)
+    labels[:8] = 0
+    by_hand = [
+        metric(codes[i : i + 1], labels[i : i + 1], np.delete(codes, i, 0), np.delete(labels, i, 0))
+        for i in range(30)
+    ]
+    assert metric(codes, labels) == pytest.approx(np.nanmean(by_hand))
+
+
+def _ndcg_over_orders(distances, gains, k):
+    """Mean over all orders that sort the distances: slow, and obviously right."""
+
+    def dcg(values):
+        return sum(value / np.log2(rank + 2) for rank, value in enumerate(values[:k]))
+
+    values = [
+        dcg([gains[i] for i in order])
+        for order in itertools.permutations(range(len(distances)))
+        if all(distances[a] <= distances[b] for a, b in itertools.pairwise(order))
+    ]
+    return np.mean(values) / dcg(sorted(gains, reverse=True))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("k", [1, 3, 6, 100])
+@pytest.mark.parametrize("gain", ["linear", "exponential"])
+def test_ndcg_is_expected_over_all_tie_orders(seed, k, gain):
+    rng = np.random.default_rng(seed)
+    query, database = rng.integers(0, 2, (1, 3)), rng.integers(0, 2, (6, 3))
+    labels, wanted = _indicator(rng, 6), np.array([[1, 1, 1, 0, 1]])
+    shared = (labels @ wanted[0]).astype(float)
+    gains = shared if gain == "linear" else 2**shared - 1
+    expected = _ndcg_over_orders(hamming_distances(query, database)[0], gains, k)
+    found = ndcg_at_k(query, wanted, database, labels, k=k, gain=gain)
+    assert found == pytest.approx(expected)
+
+
+def test_ndcg_agrees_with_scikit_learn_over_many_blocks(monkeypatch):
+    monkeypatch.setattr("sktgsh.metrics.levels._BLOCK_SIZE", 1000)
+    rng = np.random.default_rng(3)
+    codes, labels = rng.integers(0, 2, (90, 6)), _indicator(rng, 90)
+    labels[:40][labels[:40].sum(axis=1) == 0, 0] = 1
+    database, database_labels = codes[40:], labels[40:]
+    shared = labels[:40] @ database_labels.T
+    expected = ndcg_score(shared, -hamming_distances(codes[:40], database).astype(int), k=15)
+    found = ndcg_at_k(codes[:40], labels[:40], database, database_labels, k=15)
+    assert found == pytest.approx(expected)
+
+
+def test_blocks_do_not_matter(monkeypatch):
+    rng = np.random.default_rng(4)
+    codes, labels = rng.integers(0, 2, (50, 6)), _indicator(rng, 50)
+    whole = [metric(codes, labels) for metric in METRICS]
+    monkeypatch.setattr("sktgsh.metrics.levels._BLOCK_SIZE", 1)
+    assert [metric(codes, labels) for metric in METRICS] == pytest.approx(whole)
+
+
 def test_curve_agrees_with_the_figures_at_k():
     rng = np.random.default_rng(1)
     codes, labels = rng.integers(0, 2, (50, 5)), rng.integers(0, 3, 50)
@@ -119,7 +200,13 @@ def test_nothing_relevant_is_nan_and_bad_input_is_named():
         mean_average_precision([[0]], [1], top_k=0)
     with pytest.raises(ValueError, match="go together"):
         mean_average_precision([[0]], [1], [[0]])
-    with pytest.raises(ValueError, match="2 labels for 1 codes"):
+    with pytest.raises(ValueError, match="y has 2 labels for 1 rows"):
         precision_at_k([[0]], [1, 2])
+    with pytest.raises(ValueError, match="gain='cubic'"):
+        ndcg_at_k([[0]], [1], gain="cubic")
+    with pytest.raises(ValueError, match=r"y has shape \(1, 2\) and the value 3"):
+        mean_average_precision([[0]], [[0, 3]])
+    with pytest.raises(ValueError, match="database_y"):
+        mean_average_precision([[0]], [[0, 1]], [[0]], [1])
     with pytest.raises(ValueError, match="radius=-1"):
         precision_within_radius([[0]], [1], radius=-1)

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
-from sktgsh.metrics import make_retrieval_scorer, precision_at_k
+from sktgsh.metrics import (
+    make_retrieval_scorer,
+    mean_average_precision,
+    ndcg_at_k,
+    precision_at_k,
+)
 
 
 def test_scorer_is_the_metric_within_each_task(digit_tasks):
@@ -30,6 +35,28 @@ def test_packed_and_plain_agree(digit_tasks):
         for packed in (False, True)
     ]
     assert values[0] == pytest.approx(values[1])
+
+
+def test_several_labels_a_row(digit_tasks):
+    (X, y, _), _ = digit_tasks
+    X, labels = X[:200], np.stack([y[:200] % 2, y[:200] < 5, y[:200] % 3 == 0], axis=1)
+    hasher = SignedRandomProjectionHasher(12, random_state=0).fit(X)
+    codes = hasher.transform(X)
+    assert make_retrieval_scorer("ndcg_at_k", k=9)(hasher, X, labels) == pytest.approx(
+        ndcg_at_k(codes, labels, k=9)
+    )
+    assert hasher.score(X, labels) == pytest.approx(mean_average_precision(codes, labels))
+    assert hasher.score(X, y[:200, None]) == hasher.score(X, y[:200])
+    for wrong in (y[:199], y[:201], labels[:150]):
+        with pytest.raises(ValueError, match=f"y has {len(wrong)} labels for 200 rows"):
+            hasher.score(X, wrong)
+
+
+def test_tasks_without_anything_relevant_do_not_count():
+    hasher = SignedRandomProjectionHasher(4, random_state=0)
+    X, y, task = np.eye(4), [0, 0, 1, 2], [0, 0, 1, 1]
+    identity = hasher.fit(X)
+    assert make_retrieval_scorer()(identity, X, y, task=task) == 1.0
 
 
 def test_unknown_metric_is_named():
