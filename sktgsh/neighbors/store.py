@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from numbers import Integral
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..codes import check_codes
-from ..tasks import check_task
 from .hamming import HammingNeighbors
+from .store_rows import StoreRows, label_of
+from .store_search import StoreSearchMixin
 
 _TABLE = "codes"
+# Rows that are read at once.
+_SCAN_ROWS = 1 << 16
+# How long files that a compaction replaced stay for those who still read them.
+_KEEP = timedelta(seconds=10)
+# How often a reader starts anew because others replaced what it was reading.
+_READ_AGAIN = 5
+
+Result = TypeVar("Result")
 
 
-def _quoted(label: Any) -> str:
-    return "'" + str(label).replace("'", "''") + "'"
+class CodeStore(StoreSearchMixin):
+    """Codes with ids and tasks, and vectors if wanted, kept in a LanceDB table.
 
-
-class CodeStore:
-    """Codes with ids and tasks, kept in a LanceDB table.
-
-    Each call of :meth:`add` or :meth:`remove` is one transaction: when it has returned, its rows
-    are on disk; where the process dies before, none of them is. A store can be opened by other
-    processes at the same time. Needs ``pip install sktgsh[store]``.
+    Each call of :meth:`add`, :meth:`upsert` or :meth:`remove` is one transaction: when it has
+    returned, its rows are on disk; where the process dies before, none of them is. Any number of
+    processes and threads may use a store at once. Needs ``pip install sktgsh[store]``.
 
     Parameters
     ----------
@@ -33,13 +44,30 @@ class CodeStore:
         Length of a code; needed where the store is new.
     packed : bool, default=False
         Whether codes come with eight bits in a byte.
+    id_type : {"int", "str"}, optional
+        What ids are: integers of 64 bits, by default, or strings. Fixed when the store is made.
+    n_features : int, optional
+        Width of the vectors that are kept beside the codes, to rescore by; by default there are
+        none. Fixed when the store is made.
+    compact_every : int or None, default=64
+        Number of changes, by whatever process, after which small files are joined. None leaves
+        that to :meth:`compact`.
     storage_options : dict, optional
-        Given to LanceDB: credentials of an object store.
+        Given to LanceDB: credentials of an object store. They are part of a pickle.
 
     Attributes
     ----------
-    n_bits : int
-        Length of a code.
+    n_bits, n_features, id_type
+        As the store was made.
+
+    Notes
+    -----
+    In a folder, writers take turns by a file lock, which the system lets go of when a process dies;
+    readers never wait. On an object store there is no such lock: ids are still unique, but of two
+    calls of `add` with common ids at the same moment, one raises and may have added the others.
+
+    A search reads all codes of its tasks once, for all its queries: pass many at once, or search in
+    memory (:meth:`to_index`).
 
     Examples
     --------
@@ -58,6 +86,9 @@ class CodeStore:
         n_bits: int | None = None,
         *,
         packed: bool = False,
+        id_type: str | None = None,
+        n_features: int | None = None,
+        compact_every: int | None = 64,
         storage_options: dict | None = None,
     ):
         try:
@@ -65,80 +96,123 @@ class CodeStore:
         except ImportError as error:
             raise ImportError("CodeStore needs LanceDB: pip install sktgsh[store]") from error
         self.path, self.packed = str(path), packed
+        self.compact_every, self.storage_options = compact_every, storage_options
+        if compact_every is not None and (
+            isinstance(compact_every, bool)
+            or not isinstance(compact_every, Integral)
+            or compact_every < 1
+        ):
+            raise ValueError(
+                f"compact_every={compact_every!r}; expected a positive integer or None"
+            )
         database = lancedb.connect(self.path, storage_options=storage_options)
+        asked = dict(n_bits=n_bits, id_type=id_type, n_features=n_features)
+        self._table = self._open(database, asked)
+        self._rows = StoreRows.of_schema(self._table.schema, self.path)
+        for name, value in asked.items():
+            there = getattr(self._rows, name)
+            if value is not None and value != there:
+                raise ValueError(f"{name}={value!r}, but the store has {name}={there!r}")
+
+    def _open(self, database: Any, asked: dict) -> Any:
         try:
-            self._table = database.open_table(_TABLE)
-        except (ValueError, FileNotFoundError) as error:
+            return database.open_table(_TABLE)
+        except (ValueError, OSError, RuntimeError) as error:
             if "not found" not in str(error).lower():
                 raise self._unreadable(error) from error
-            if n_bits is None:
+            if asked["n_bits"] is None:
                 raise ValueError(
                     f"there is no store in {self.path}; give n_bits to make one"
                 ) from error
-            self._table = database.create_table(_TABLE, schema=self._schema(n_bits))
-        self.n_bits = self._read_n_bits()
-        if n_bits is not None and n_bits != self.n_bits:
-            raise ValueError(f"n_bits={n_bits}, but the store holds codes of {self.n_bits} bits")
+        rows = StoreRows(asked["n_bits"], asked["id_type"] or "int", asked["n_features"])
+        with self._lock():
+            return database.create_table(_TABLE, schema=rows.schema(), exist_ok=True)
 
-    @staticmethod
-    def _schema(n_bits: int) -> Any:
-        import pyarrow as pa
+    def __getstate__(self) -> dict:
+        names = ("path", "packed", "compact_every", "storage_options")
+        return {name: getattr(self, name) for name in names}
 
-        if n_bits < 1:
-            raise ValueError(f"n_bits={n_bits}; expected at least 1")
-        return pa.schema(
-            [
-                pa.field("id", pa.int64(), nullable=False),
-                pa.field("task", pa.string()),
-                pa.field("code", pa.list_(pa.uint8(), -(-n_bits // 8)), nullable=False),
-            ],
-            metadata={"n_bits": str(n_bits)},
-        )
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(**state)
 
-    def _read_n_bits(self) -> int:
-        try:
-            return int(self._table.schema.metadata[b"n_bits"])
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"the table in {self.path} is not a store of codes") from error
+    @property
+    def n_bits(self) -> int:
+        """Length of a code."""
+        return self._rows.n_bits
+
+    @property
+    def id_type(self) -> str:
+        """Whether ids are ``"int"`` or ``"str"``."""
+        return self._rows.id_type
+
+    @property
+    def n_features(self) -> int | None:
+        """Width of the vectors, or None."""
+        return self._rows.n_features
 
     def __len__(self) -> int:
         self._table.checkout_latest()
         return self._table.count_rows()
 
-    def add(self, X: ArrayLike, *, ids: ArrayLike, task: Any = None) -> None:
+    # -- writing ---------------------------------------------------------------------------------
+
+    def add(
+        self, X: ArrayLike, *, ids: ArrayLike, task: Any = None, vectors: ArrayLike | None = None
+    ) -> None:
         """Add codes, all of them or none.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_bits) or (n_samples, n_bytes)
             Codes.
-        ids : array-like of int of shape (n_samples,)
+        ids : array-like of int or str of shape (n_samples,)
             Ids, none of them in the store.
-        task : int, str or array-like of shape (n_samples,), optional
-            Tasks.
+        task : int, str or sequence of shape (n_samples,), optional
+            Tasks; an entry of None is a row without one. The integer 1 and the string "1" are
+            different tasks.
+        vectors : array-like of shape (n_samples, n_features), optional
+            If and only if the store keeps vectors.
 
         Raises
         ------
         ValueError
             If the width differs, or ids repeat or are there already.
         """
-        import pyarrow as pa
+        rows = self._rows.table(self._pack(X), ids, task, vectors)
 
-        packed = self._pack(X)
-        ids = np.asarray(ids)
-        if ids.shape != (len(packed),) or (len(ids) and ids.dtype.kind not in "iu"):
-            raise ValueError(f"ids has shape {ids.shape}; expected one integer for each row of X")
-        if len(np.unique(ids)) < len(ids):
-            raise ValueError("ids has repeated entries")
-        known = self._known(ids)
-        if len(known):
-            raise ValueError(f"ids are there already: {known[:8].tolist()}")
-        tasks = [None] * len(ids)
-        if task is not None:
-            tasks = [str(label) for label in check_task(task, len(packed))]
-        codes = pa.FixedSizeListArray.from_arrays(pa.array(packed.ravel()), packed.shape[1])
-        columns = [pa.array(ids, pa.int64()), pa.array(tasks, pa.string()), codes]
-        self._table.add(pa.table(columns, schema=self._table.schema))
+        def change() -> None:
+            known = self._known(rows["id"])
+            if known:
+                raise ValueError(f"ids are there already: {known[:8]}")
+            # Where another process was faster on an object store, its rows stay.
+            made = self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
+            if made.num_inserted_rows < len(rows):
+                raise ValueError(
+                    f"{len(rows) - made.num_inserted_rows} of {len(rows)} ids were added by "
+                    "another process at the same moment; the others were added now"
+                )
+
+        self._change(change, len(rows))
+
+    def upsert(
+        self, X: ArrayLike, *, ids: ArrayLike, task: Any = None, vectors: ArrayLike | None = None
+    ) -> None:
+        """Add codes, and replace those whose ids are there already, all of them or none.
+
+        Parameters
+        ----------
+        X, ids, task, vectors
+            As in :meth:`add`. A replaced row is replaced as a whole, its task too.
+
+        Raises
+        ------
+        ValueError
+            If the width differs or ids repeat.
+        """
+        rows = self._rows.table(self._pack(X), ids, task, vectors)
+        merge = self._table.merge_insert("id")
+        merge = merge.when_matched_update_all().when_not_matched_insert_all()
+        self._change(lambda: merge.execute(rows), len(rows))
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove codes by id, all of them or none.
@@ -148,96 +222,153 @@ class CodeStore:
         ValueError
             If an id is unknown.
         """
-        ids = np.atleast_1d(np.asarray(ids))
-        unknown = np.setdiff1d(ids, self._known(ids))
-        if len(unknown):
-            raise ValueError(f"ids are unknown: {unknown[:8].tolist()}")
-        if len(ids):
-            self._table.delete(self._among(ids))
+        from lancedb.expr import col
 
-    def kneighbors(
-        self, X: ArrayLike, n_neighbors: int = 5, *, task: int | str | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest codes of each query; see :meth:`HammingNeighbors.kneighbors`.
+        wanted = self._rows.ids(ids, "ids", repeats=True)
 
-        Returns
-        -------
-        distances : ndarray of shape (n_queries, n_neighbors), dtype float64
-        ids : ndarray of shape (n_queries, n_neighbors), dtype int64
+        def change() -> None:
+            known = set(self._known(wanted))
+            unknown = [label for label in wanted.to_pylist() if label not in known]
+            if unknown:
+                raise ValueError(f"ids are unknown: {unknown[:8]}")
+            self._table.delete(col("id").isin(wanted.to_pylist()))
+
+        self._change(change, len(wanted))
+
+    def compact(self) -> None:
+        """Join small files, and delete those that were replaced more than ten seconds ago.
+
+        Happens by itself where `compact_every` is set.
         """
-        packed = self._pack(X)
-        self._table.checkout_latest()
-        available = self._table.count_rows(self._of_task(task))
-        if n_neighbors > available:
-            raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {n_neighbors}, "
-                f"n_samples_fit = {available}, n_samples = {len(packed)}"
-            )
-        distances = np.empty((len(packed), n_neighbors))
-        ids = np.empty((len(packed), n_neighbors), np.int64)
-        for row, code in enumerate(packed):
-            found = self._nearest(code, n_neighbors, task)
-            distances[row] = found["_distance"].to_numpy()
-            ids[row] = found["id"].to_numpy()
-        return distances, ids
+        with self._lock():
+            self._table.checkout_latest()
+            self._table.optimize(cleanup_older_than=_KEEP)
 
-    def _nearest(self, code: np.ndarray, n_neighbors: int, task: Any) -> Any:
-        query = self._table.search(code, vector_column_name="code").distance_type("hamming")
-        if task is not None:
-            query = query.where(self._of_task(task), prefilter=True)
-        try:
-            return query.select(["id", "_distance"]).limit(n_neighbors).to_arrow()
-        except (RuntimeError, OSError) as error:
-            raise self._unreadable(error) from error
+    def _change(self, change: Callable[[], Any], n_rows: int) -> None:
+        if not n_rows:
+            return
+        with self._lock():
+            self._table.checkout_latest()
+            before = self._table.version
+            change()
+            after = self._table.version
+            every = self.compact_every
+            if every is None or before // every == after // every:
+                return
+            try:
+                self._table.optimize(cleanup_older_than=_KEEP)
+            except (RuntimeError, OSError) as error:
+                # The change itself is on disk, and that is what the caller asked for.
+                warnings.warn(f"the store in {self.path} was not compacted: {error}", stacklevel=3)
+
+    def _lock(self) -> AbstractContextManager:
+        """Writers of a folder take turns; the system ends the turn of one that dies."""
+        if "://" in self.path:
+            return nullcontext()
+        from filelock import FileLock
+
+        folder = Path(self.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / "writer.lock")
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def to_index(self, *, no_task: int | str | None = None, **params: Any) -> HammingNeighbors:
+        """All codes, ids and tasks in an index in memory, which is much faster to search.
+
+        Parameters
+        ----------
+        no_task : int or str, optional
+            What the index calls the task of rows without one, where others have one.
+        **params
+            Of :class:`HammingNeighbors`.
+
+        Raises
+        ------
+        ValueError
+            If the store is empty, or only some rows have a task and `no_task` is not given.
+        """
+        ids, codes, texts = self._read(self._everything)
+        if not len(ids):
+            raise ValueError(f"the store in {self.path} is empty")
+        labels = [no_task if text is None else label_of(text) for text in texts]
+        missing = sum(label is None for label in labels)
+        if 0 < missing < len(labels):
+            raise ValueError(
+                f"{missing} of {len(labels)} rows have no task; give no_task, the label that these "
+                "get in the index"
+            )
+        if not self.packed:
+            codes = np.unpackbits(codes, axis=1, count=self.n_bits)
+        index = HammingNeighbors(packed=self.packed, **params)
+        return index.fit(codes, ids=ids, task=None if missing else labels)
+
+    def _everything(self) -> tuple[np.ndarray, np.ndarray, list]:
+        ids, codes, texts = [], [np.empty((0, self._rows.n_bytes), np.uint8)], []
+        for batch in self._scan(["id", "code", "task"]):
+            ids.append(self._rows.ids_of(batch))
+            codes.append(self._rows.codes_of(batch))
+            texts += batch["task"].to_pylist()
+        return np.concatenate(ids) if ids else np.empty(0), np.concatenate(codes), texts
+
+    def _known(self, ids: Any) -> list:
+        """Those of some ids that are in the store."""
+        import pyarrow.compute as pc
+
+        found = []
+        for batch in self._scan(["id"]):
+            column = batch["id"]
+            found += column.filter(pc.is_in(column, value_set=ids)).to_pylist()
+        return found
+
+    def _scan(self, columns: list[str], where: Any = None) -> Iterator[Any]:
+        """Yield blocks of the rows as they were at the last look."""
+        query = self._table.search().select(columns)
+        yield from (query if where is None else query.where(where)).to_batches(_SCAN_ROWS)
+
+    def _read(self, function: Callable[[], Result]) -> Result:
+        """What a function makes of the latest rows; anew where files went while it read them."""
+        from pyarrow import ArrowException
+
+        def attempt() -> Result:
+            self._table.checkout_latest()
+            return function()
+
+        for _ in range(_READ_AGAIN):
+            try:
+                return attempt()
+            except (RuntimeError, OSError, ArrowException) as error:
+                version = self._table.version
+                self._table.checkout_latest()
+                if self._table.version == version:
+                    raise self._unreadable(error) from error
+        with self._lock():  # writers wait
+            return attempt()
 
     def _unreadable(self, error: Exception) -> ValueError:
         return ValueError(
             f"the store in {self.path} cannot be read ({error}); restore its files from a copy"
         )
 
-    def to_index(self, **params: Any) -> HammingNeighbors:
-        """All codes, ids and tasks in an index in memory, which is much faster to search.
-
-        Parameters
-        ----------
-        **params
-            Of :class:`HammingNeighbors`.
-        """
-        self._table.checkout_latest()
-        try:
-            rows = self._table.to_arrow()
-        except (RuntimeError, OSError) as error:
-            raise self._unreadable(error) from error
-        if not len(rows):
-            raise ValueError(f"the store in {self.path} is empty")
-        n_bytes = -(-self.n_bits // 8)
-        packed = rows["code"].combine_chunks().flatten().to_numpy().reshape(-1, n_bytes)
-        tasks = rows["task"].to_pylist()
-        task = tasks if all(label is not None for label in tasks) else None
-        if not self.packed:
-            packed = np.unpackbits(packed, axis=1, count=self.n_bits)
-        index = HammingNeighbors(packed=self.packed, **params)
-        return index.fit(packed, ids=rows["id"].to_numpy(), task=task)
+    # -- checks ----------------------------------------------------------------------------------
 
     def _pack(self, X: Any) -> np.ndarray:
         X = np.asarray(X)
         packed = X if self.packed else np.packbits(check_codes(X, "X"), axis=1)
-        width = -(-self.n_bits // 8) if self.packed else self.n_bits
+        width = self._rows.n_bytes if self.packed else self.n_bits
         if X.ndim != 2 or X.shape[1] != width or packed.dtype != np.uint8:
-            raise ValueError(f"X has shape {X.shape}; this store takes codes {width} wide")
+            raise ValueError(
+                f"X has shape {X.shape} and dtype {X.dtype}; this store takes codes {width} wide"
+            )
+        spare = 8 * self._rows.n_bytes - self.n_bits
+        if self.packed and (packed[:, -1] & ((1 << spare) - 1)).any():
+            raise ValueError(f"X has bits set beyond the {self.n_bits} of a code; they must be 0")
         return np.ascontiguousarray(packed)
 
-    def _known(self, ids: np.ndarray) -> np.ndarray:
-        if not len(ids):
-            return ids
-        self._table.checkout_latest()
-        query = self._table.search().where(self._among(ids)).select(["id"]).limit(len(ids))
-        return query.to_arrow()["id"].to_numpy()
-
-    @staticmethod
-    def _among(ids: np.ndarray) -> str:
-        return f"id IN ({', '.join(map(str, ids.tolist()))})"
-
-    @staticmethod
-    def _of_task(task: Any) -> str | None:
-        return None if task is None else f"task = {_quoted(task)}"
+    def _values(self, X: Any) -> np.ndarray:
+        X = np.asarray(X, np.float32)
+        if X.ndim != 2 or X.shape[1] != self.n_bits or not np.isfinite(X).all():
+            raise ValueError(
+                f"X has shape {X.shape}; real-valued queries are finite and {self.n_bits} wide"
+            )
+        return X

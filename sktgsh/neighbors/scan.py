@@ -1,0 +1,82 @@
+"""The nearest of rows that stream past, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import faiss
+import numpy as np
+
+# Bits that are unpacked at once for real-valued queries.
+_BLOCK_BITS = 1 << 22
+
+Nearest = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+def nearest_codes(queries: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and rows of the `k` nearest packed codes of packed queries."""
+    return faiss.knn_hamming(np.ascontiguousarray(queries), np.ascontiguousarray(codes), k)
+
+
+def nearest_to_values(
+    values: np.ndarray, codes: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and rows of the `k` packed codes that agree best with real values.
+
+    The distance is the sum of the magnitudes of those values whose sign is not the code's bit. It
+    is the Hamming distance where all magnitudes are 1.
+    """
+    n_bits = values.shape[1]
+    magnitude = np.abs(values).sum(axis=1, keepdims=True)
+    distances = np.empty((len(values), len(codes)), np.float32)
+    step = max(1, _BLOCK_BITS // n_bits)
+    for start in range(0, len(codes), step):
+        span = slice(start, start + step)
+        signs = np.unpackbits(codes[span], axis=1, count=n_bits).astype(np.float32)
+        signs *= -2
+        signs += 1
+        distances[:, span] = (magnitude + values @ signs.T) / 2
+    rows = np.argpartition(distances, k - 1, axis=1)[:, :k]
+    return np.maximum(np.take_along_axis(distances, rows, axis=1), 0), rows
+
+
+class NearestSoFar:
+    """The nearest ids of each query, of all rows that were offered.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (n_queries, width)
+        What `nearest` takes.
+    k : int
+        Neighbours to keep.
+    nearest : callable
+        Distances and rows of a query's nearest among some codes.
+    ids : dtype
+        Type of ids.
+    """
+
+    def __init__(self, queries: np.ndarray, k: int, nearest: Nearest, ids: np.dtype | type):
+        self.queries, self.k, self.nearest = queries, k, nearest
+        self.distances = np.full((len(queries), k), np.inf)
+        self.ids = np.zeros((len(queries), k), ids)
+        self.seen = np.zeros(len(queries), np.int64)
+
+    def offer(self, asking: np.ndarray, codes: np.ndarray, ids: np.ndarray) -> None:
+        """Take the rows that are nearer than those held; of equal ones, the first stays.
+
+        Parameters
+        ----------
+        asking : ndarray of int
+            Which queries the rows are for.
+        codes : ndarray of shape (n_rows, n_bytes), dtype uint8
+        ids : ndarray of shape (n_rows,)
+        """
+        if not len(codes) or not len(asking):
+            return
+        self.seen[asking] += len(codes)
+        found, rows = self.nearest(self.queries[asking], codes, min(self.k, len(codes)))
+        distances = np.concatenate([self.distances[asking], found], axis=1)
+        every = np.concatenate([self.ids[asking], ids[rows]], axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")[:, : self.k]
+        self.distances[asking] = np.take_along_axis(distances, order, axis=1)
+        self.ids[asking] = np.take_along_axis(every, order, axis=1)

@@ -1,0 +1,131 @@
+"""Search in a store: by code, by real values, and by the vectors beside the codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .points import DensePoints, nearest_of_each
+from .scan import NearestSoFar, nearest_codes, nearest_to_values
+
+METRICS = ("cosine", "euclidean", "inner_product")
+
+
+class StoreSearchMixin:
+    """Search of a store with `_rows`, which is read by `_read` and `_scan`."""
+
+    def kneighbors(
+        self,
+        X: ArrayLike,
+        n_neighbors: int = 5,
+        *,
+        task: Any = None,
+        real_valued: bool = False,
+        vectors: ArrayLike | None = None,
+        metric: str = "cosine",
+        oversampling: float = 4,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest codes of each query.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
+            Codes; or, if `real_valued` is set, values before the threshold.
+        n_neighbors : int, default=5
+            Neighbours of a query.
+        task : int, str or sequence of shape (n_queries,), optional
+            Search among the codes of this task only: one for all queries, or one for each.
+        real_valued : bool, default=False
+            Rank by the sum of the magnitudes of those values whose sign is not the code's bit.
+        vectors : array-like of shape (n_queries, n_features), optional
+            Vectors of the queries: ``oversampling * n_neighbors`` neighbours by code are ranked
+            again by the distance of these to the stored vectors.
+        metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
+            That distance; inner products are given as their negative.
+        oversampling : float, default=4
+            At least 1.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), dtype float64
+        ids : ndarray of shape (n_queries, n_neighbors), dtype int64 or object
+            Nearest first.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer codes of a task than neighbours asked for, or a width differs.
+        """
+        k = n_neighbors
+        if isinstance(k, (bool, np.bool_)) or not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"Expected n_neighbors > 0. Got {k!r}")
+        queries = self._values(X) if real_valued else self._pack(X)
+        tasks = None if task is None else self._rows.tasks(task, len(queries))
+        nearest = nearest_to_values if real_valued else nearest_codes
+        if vectors is None:
+            return self._read(lambda: self._nearest(queries, int(k), int(k), tasks, nearest))
+        if not oversampling >= 1:
+            raise ValueError(f"oversampling={oversampling}; expected at least 1")
+        if metric not in METRICS:
+            raise ValueError(f"metric={metric!r}; expected one of {METRICS}")
+        asked = self._rows.vectors(vectors, len(queries))
+        most = int(np.ceil(k * oversampling))
+        return self._read(
+            lambda: self._rescored(
+                asked, int(k), metric, self._nearest(queries, most, int(k), tasks, nearest)
+            )
+        )
+
+    def _nearest(
+        self, queries: np.ndarray, most: int, fewest: int, tasks: list | None, nearest: Callable
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """At most `most` neighbours; where there are fewer, distances are infinite at the end."""
+        import pyarrow.compute as pc
+        from lancedb.expr import col
+
+        best = NearestSoFar(queries, most, nearest, np.int64 if self.id_type == "int" else object)
+        if tasks is None:
+            for batch in self._scan(["id", "code"]):
+                ids, codes = self._rows.ids_of(batch), self._rows.codes_of(batch)
+                best.offer(np.arange(len(queries)), codes, ids)
+        else:
+            labels = np.array(tasks, dtype=object)
+            groups = {label: np.flatnonzero(labels == label) for label in dict.fromkeys(tasks)}
+            for batch in self._scan(["id", "code", "task"], col("task").isin(list(groups))):
+                ids, codes = self._rows.ids_of(batch), self._rows.codes_of(batch)
+                for label in pc.unique(batch["task"]).to_pylist():
+                    own = np.flatnonzero(pc.equal(batch["task"], label).to_numpy(False))
+                    best.offer(groups[label], codes[own], ids[own])
+        available = int(best.seen.min(initial=np.iinfo(np.int64).max))
+        if fewest > available:
+            raise ValueError(
+                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {fewest}, "
+                f"n_samples_fit = {available}, n_samples = {len(queries)}"
+            )
+        return best.distances, best.ids
+
+    def _rescored(
+        self, asked: np.ndarray, k: int, metric: str, found: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from lancedb.expr import col
+
+        near, ids = found
+        query_of, place = np.nonzero(np.isfinite(near))
+        wanted, row_of = np.unique(ids[query_of, place], return_inverse=True)
+        stored = np.empty((len(wanted), self.n_features), np.float32)
+        there = np.zeros(len(wanted), bool)
+        for batch in self._scan(["id", "vector"], col("id").isin(wanted.tolist())):
+            rows = np.searchsorted(wanted, self._rows.ids_of(batch))
+            stored[rows], there[rows] = self._rows.vectors_of(batch), True
+        if not there.all():
+            raise RuntimeError("rows were removed between two reads")
+        points = DensePoints(stored, metric)
+        distances = points.refined(asked, query_of, row_of)
+        best = nearest_of_each(query_of, distances, row_of, len(asked), k)
+        rows, columns = np.repeat(np.arange(len(asked)), k), best.ravel()
+        exact = points.refined(asked, rows, columns).reshape(best.shape)
+        return exact, wanted[best]
