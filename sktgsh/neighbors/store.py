@@ -269,7 +269,7 @@ class CodeStore(StoreSearchMixin):
 
         folder = Path(self.path)
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / "writer.lock")
+        return FileLock(folder / "writer.lock").acquire(poll_interval=0.01)
 
     # -- reading ---------------------------------------------------------------------------------
 
