@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,61 @@ def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
     return np.ascontiguousarray(part.toarray() if sparse.issparse(part) else part, np.float32)
 
 
-def iter_batches(X: Any, rows: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, Tensor]]:
+@dataclass(frozen=True)
+class InputScaling:
+    """How samples enter a frozen network: each column less its mean, by its deviation.
+
+    Computed in float64 and given in float32: a large common offset costs no digit. Where there are
+    many columns, `sketch` sums them into fewer with random signs, and sparse rows are never dense.
+
+    Attributes
+    ----------
+    shift : float or ndarray of shape (n_values,), dtype float64
+        Taken from the values, after the sketch where there is one.
+    scale : float or ndarray of shape (n_columns,), dtype float64
+        Columns are multiplied by it.
+    limit : float
+        Scaled values are cut at minus and plus this.
+    sketch : csr_array of shape (n_columns, n_values), or None
+    """
+
+    shift: float | np.ndarray = 0.0
+    scale: float | np.ndarray = 1.0
+    limit: float = np.inf
+    sketch: sparse.csr_array | None = None
+
+    def __call__(self, X: Any, rows: np.ndarray | slice) -> np.ndarray:
+        """Scaled rows, (n_rows, n_values), dtype float32."""
+        part = X[rows]
+        if self.sketch is not None:
+            part = part.multiply(self.scale) if sparse.issparse(part) else part * self.scale
+            values = part @ self.sketch
+            values = values.toarray() if sparse.issparse(values) else np.asarray(values)
+            values = values - self.shift
+        else:
+            part = part.toarray() if sparse.issparse(part) else part
+            values = np.subtract(part, self.shift, dtype=np.float64)
+            values *= self.scale
+        if np.isfinite(self.limit):
+            np.clip(values, -self.limit, self.limit, out=values)
+        return np.ascontiguousarray(values, np.float32)
+
+
+def iter_batches(
+    X: Any,
+    rows: np.ndarray | None = None,
+    take: Callable[[Any, np.ndarray | slice], np.ndarray] = dense_rows,
+) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Yield (positions, samples) where samples always has BATCH_ROWS rows.
 
-    Rows beyond ``len(positions)`` are filling, to be cut off from what is made of them.
+    Rows beyond ``len(positions)`` are filling, to be cut off from what is made of them. `take`
+    makes rows of X into a float32 array.
     """
     n_rows = X.shape[0] if rows is None else len(rows)
     for start in range(0, n_rows, BATCH_ROWS):
         positions = np.arange(start, min(start + BATCH_ROWS, n_rows))
         span = slice(start, start + BATCH_ROWS) if rows is None else rows[positions]
-        samples = dense_rows(X, span)
+        samples = take(X, span)
         if len(samples) < BATCH_ROWS:
             filled = np.zeros((BATCH_ROWS, samples.shape[1]), np.float32)
             filled[: len(samples)] = samples

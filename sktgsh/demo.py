@@ -101,7 +101,8 @@ def draw_similarity(hasher) -> None:
     """Similarity of tasks' modulations, before and after learning."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
     # What gradient training would start from: one random context a task.
-    untrained = np.random.RandomState(0).uniform(-1, 1, hasher.contexts_.shape)
+    n_tasks = len(hasher.tasks_)
+    untrained = np.random.RandomState(0).uniform(-1, 1, (n_tasks, hasher.n_hidden_))
     before = TaskSimilarityDisplay.from_predictions(untrained, hasher.tasks_.tolist(), ax=axes[0])
     after = TaskSimilarityDisplay.from_estimator(hasher, ax=axes[1])
     before.ax_.set_title("Before: random contexts")

@@ -42,7 +42,17 @@ CHECKED += [
 ]
 
 
-@parametrize_with_checks(CHECKED)
+def expected_failures(estimator):
+    if getattr(estimator, "solver", None) != "sgd":
+        return {}
+    # As for scikit-learn's own SGD estimators: batches of gradient steps hold rows, and a row of
+    # weight 2 is in one batch where the same row twice may be in two.
+    reason = "gradient steps over shuffled batches: a weight is a repetition on average only"
+    kinds = ("dense", "sparse")
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in kinds}
+
+
+@parametrize_with_checks(CHECKED, expected_failed_checks=expected_failures)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

@@ -118,8 +118,9 @@ class RepresentationSimilarityDisplay:
         rows = np.arange(len(y))
         if len(rows) > max_rows:
             rows = check_random_state(random_state).choice(len(rows), max_rows, replace=False)
-        values = estimator.representation(np.asarray(X)[rows], task=labels[rows])
-        return cls.from_predictions(values, y[rows], task=labels[rows], ax=ax)
+        X, y, labels = np.asarray(X)[rows], y[rows], labels[rows]
+        similarity = estimator.representation_similarity(X, task=labels)
+        return cls._from_similarity(similarity, y, labels, ax)
 
     @classmethod
     def from_predictions(
@@ -129,7 +130,12 @@ class RepresentationSimilarityDisplay:
         representation = check_array(representation)
         y = check_targets(y, len(representation), several=False)
         labels = check_task(task, len(y))
-        similarity = cosine_similarity(representation)
+        return cls._from_similarity(cosine_similarity(representation), y, labels, ax)
+
+    @classmethod
+    def _from_similarity(
+        cls, similarity: np.ndarray, y: np.ndarray, labels: np.ndarray, ax: Any
+    ) -> RepresentationSimilarityDisplay:
         same_class, same_task = y[:, None] == y, labels[:, None] == labels
         pairs = np.triu(np.ones(similarity.shape, bool), k=1)
         return cls(

@@ -1,7 +1,7 @@
 """Torch modules and losses, each usable alone in plain PyTorch. No scikit-learn in here."""
 
 from .encoder import FrozenEncoder
-from .expansion import DenseExpansion, SparseExpansion
+from .expansion import DenseExpansion, SparseExpansion, difference_weights, gaussian_weights
 from .features import RandomConvolution
 from .losses import CodewordLoss, PairwiseLoss
 from .modulation import ModulatedHead, apply_weights, class_readout, head_projection
@@ -18,6 +18,8 @@ __all__ = [
     "apply_weights",
     "class_readout",
     "convnet",
+    "difference_weights",
+    "gaussian_weights",
     "head_projection",
     "mlp",
     "resnet",

@@ -7,13 +7,11 @@ from torch import Tensor, nn
 
 
 class FrozenEncoder(nn.Module):
-    """Centre and scale, extract features, standardise them, expand. Nothing in here is trained.
+    """Extract features, standardise them, expand. Nothing in here is trained.
 
     Parameters
     ----------
-    shift, scale : float
-        Samples are first mapped to ``(x - shift) * scale``.
-    features : torch.nn.Module or None
+    extractor : torch.nn.Module or None
         Maps (batch, n_inputs) to (batch, n_features); None leaves samples as they are.
     feature_mean, feature_scale : Tensor of shape (n_features,), or None
         Features are mapped to ``(f - feature_mean) * feature_scale``; None leaves them.
@@ -22,24 +20,28 @@ class FrozenEncoder(nn.Module):
     axes_mean : Tensor of shape (n_axes,)
         Projection of the mean features onto the axes.
     expansion : torch.nn.Module
-        Maps features (batch, n_features) to hidden activity (n_hidden, batch).
+        Maps features (batch, n_features) to rectified units (n_units, batch).
+    unit_scale : float, default=1.0
+        Rectified units are multiplied by it.
+    skip : bool, default=False
+        Let the features stand beside the rectified units, after them.
     """
 
     def __init__(
         self,
-        shift: float,
-        scale: float,
-        features: nn.Module | None,
+        extractor: nn.Module | None,
         feature_mean: Tensor | None,
         feature_scale: Tensor | None,
         axes: Tensor,
         axes_mean: Tensor,
         expansion: nn.Module,
+        unit_scale: float = 1.0,
+        skip: bool = False,
     ):
         super().__init__()
-        self.shift, self.scale = shift, scale
-        self.extractor = features
+        self.extractor = extractor
         self.expansion = expansion
+        self.unit_scale, self.skip = unit_scale, skip
         self.register_buffer("feature_mean", feature_mean)
         self.register_buffer("feature_scale", feature_scale)
         self.register_buffer("axes", axes)
@@ -48,13 +50,23 @@ class FrozenEncoder(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return self.axes.shape[1]
+
+    @property
+    def n_hidden(self) -> int:
+        """Number of hidden units, features beside the rectified ones counted in."""
+        return self.expansion.n_hidden + (self.n_features if self.skip else 0)
+
     def train(self, mode: bool = True) -> FrozenEncoder:
         """Stay in evaluation mode: batch statistics and dropout would unfreeze the encoder."""
         return super().train(False)
 
     def features(self, samples: Tensor) -> Tensor:
-        """Samples (batch, n_inputs) to standardised features (batch, n_features)."""
-        features = (samples - self.shift) * self.scale
+        """Scaled samples (batch, n_inputs) to standardised features (batch, n_features)."""
+        features = samples
         if self.extractor is not None:
             features = self.extractor(features).flatten(1)
         if self.feature_mean is not None:
@@ -65,7 +77,14 @@ class FrozenEncoder(nn.Module):
         """Standardised features to coordinates along the principal axes (batch, n_axes)."""
         return features @ self.axes.T - self.axes_mean
 
+    def hidden(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
+        """Standardised features to hidden activity (n_hidden, batch); the first units, if asked."""
+        units = self.expansion(features, None if self.skip else n_hidden)
+        if self.unit_scale != 1.0:
+            units = units * self.unit_scale
+        return torch.cat([units, features.T]) if self.skip else units
+
     @torch.no_grad()
     def forward(self, samples: Tensor) -> Tensor:
-        """Samples (batch, n_inputs) to hidden activity (n_hidden, batch)."""
-        return self.expansion(self.features(samples))
+        """Scaled samples (batch, n_inputs) to hidden activity (n_hidden, batch)."""
+        return self.hidden(self.features(samples))

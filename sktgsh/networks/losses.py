@@ -17,8 +17,8 @@ class CodewordLoss(nn.Module):
     - ``"joint"``: squared hinge + 0.3 cross-entropy. The first makes bits right one by one, the
       second lets bits that are sure make up for those that are not.
 
-    Bits that follow the structure of the data (``structure_bits``) have real targets and a squared
-    error, whichever loss is chosen.
+    A row of several classes counts for each by its share. Bits that follow the structure of the
+    data (``structure_bits``) have real targets and a squared error, whichever loss is chosen.
 
     Parameters
     ----------
@@ -28,11 +28,21 @@ class CodewordLoss(nn.Module):
         Values -1 and +1.
     codebook_bits, structure_bits : Tensor of int
         Which bits of a code spell the codeword, and which follow the structure.
+    target : {"class", "shares", "codes"}, default="class"
+        What a row's target says: the index of its class, its share of each class, or its own code
+        of -1 and +1. Codes have no classes, and so no cross-entropy.
     """
 
-    def __init__(self, kind: str, codewords: Tensor, codebook_bits: Tensor, structure_bits: Tensor):
+    def __init__(
+        self,
+        kind: str,
+        codewords: Tensor,
+        codebook_bits: Tensor,
+        structure_bits: Tensor,
+        target: str = "class",
+    ):
         super().__init__()
-        self.kind = kind
+        self.kind, self.target = kind, target
         self.register_buffer("codewords", codewords)
         self.register_buffer("codebook_bits", codebook_bits)
         self.register_buffer("structure_bits", structure_bits)
@@ -44,27 +54,38 @@ class CodewordLoss(nn.Module):
         ----------
         output : tuple of Tensor
             Bits (batch, n_bits) and scores (batch, n_classes).
-        target : Tensor of shape (batch, 2 + n_structure_bits)
-            Class index, sample weight, targets of the structure bits.
+        target : Tensor of shape (batch, 1 + n_structure_bits + n)
+            Sample weight, targets of the structure bits, then what `target` says: 1, n_classes or
+            n_codebook_bits columns.
         """
         bits, scores = output
-        label, weight = target[:, 0].long(), target[:, 1]
-        loss = self._codebook_loss(bits[:, self.codebook_bits], scores, label)
-        if len(self.structure_bits):
-            error = (bits[:, self.structure_bits] - target[:, 2:]).square().mean(dim=1)
-            share = len(self.structure_bits) / bits.shape[1]
+        n_structure = len(self.structure_bits)
+        weight, structure = target[:, 0], target[:, 1 : 1 + n_structure]
+        loss = self._codebook_loss(
+            bits[:, self.codebook_bits], scores, target[:, 1 + n_structure :]
+        )
+        if n_structure:
+            error = (bits[:, self.structure_bits] - structure).square().mean(dim=1)
+            share = n_structure / bits.shape[1]
             loss = (1 - share) * loss + share * error
         return (weight * loss).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
 
-    def _codebook_loss(self, bits: Tensor, scores: Tensor, label: Tensor) -> Tensor:
-        if self.kind == "cross_entropy":
-            return F.cross_entropy(scores, label, reduction="none")
-        shortfall = F.relu(1 - bits * self.codewords[label])
-        if self.kind == "hinge":
-            return shortfall.mean(dim=1)
-        loss = shortfall.square().mean(dim=1)
-        if self.kind == "joint":
-            loss = loss + 0.3 * F.cross_entropy(scores, label, reduction="none")
+    def _codebook_loss(self, bits: Tensor, scores: Tensor, target: Tensor) -> Tensor:
+        # What the cross-entropy takes: class indices, or probabilities.
+        classes = target[:, 0].long() if self.target == "class" else target
+        if self.kind == "cross_entropy" and self.target != "codes":
+            return F.cross_entropy(scores, classes, reduction="none")
+        if self.target == "class":
+            wanted = self.codewords[classes]
+        else:
+            wanted = target if self.target == "codes" else target @ self.codewords
+        # A bit that half of a row's classes want at +1 is drawn both ways.
+        up, down = F.relu(1 - bits), F.relu(1 + bits)
+        if self.kind != "hinge":
+            up, down = up.square(), down.square()
+        loss = (0.5 * (1 + wanted) * up + 0.5 * (1 - wanted) * down).mean(dim=1)
+        if self.kind == "joint" and self.target != "codes":
+            loss = loss + 0.3 * F.cross_entropy(scores, classes, reduction="none")
         return loss
 
 

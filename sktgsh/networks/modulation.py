@@ -32,8 +32,8 @@ class ModulatedHead(nn.Module):
     ----------
     projection : Tensor of shape (n_outputs, n_hidden) or (n_outputs, units_per_output)
         Frozen readout; see :func:`apply_weights`.
-    context : Tensor of shape (n_hidden,)
-        Where the context ``c`` starts.
+    context : Tensor of shape (n_outputs, n_hidden) or (n_hidden,)
+        Where the context ``c`` starts: one for each output, or one for all.
     strength : float
         Where the strength ``s`` starts.
     bias : Tensor of shape (n_bits,)
@@ -88,22 +88,24 @@ class ModulatedHead(nn.Module):
         return bits.T, 0.5 * scores.T
 
 
-def head_projection(head: str, n_bits: int, units_per_bit: int, *, seed: int) -> np.ndarray:
-    """Draw the frozen readout of a ``"block"`` or ``"dense"`` head.
+def head_projection(
+    head: str, n_bits: int, n_blocks: int, units_per_block: int, *, seed: int
+) -> np.ndarray:
+    """Draw the frozen readout of a ``"shared"``, ``"block"`` or ``"dense"`` head.
 
     Returns
     -------
     projection : ndarray, dtype float32
-        Shape (n_bits, units_per_bit) for ``"block"``: random signs. Shape (n_bits, n_hidden) for
-        ``"dense"``: Gaussian. Scaled so that a bit's value does not grow with the number of units.
+        Random signs for ``"shared"``, of shape (n_bits, n_hidden), and for ``"block"``, of shape
+        (n_bits, units_per_block). Gaussian for ``"dense"``, of shape (n_bits, n_hidden). Scaled so
+        that a bit's value does not grow with the number of units.
     """
-    n_hidden, rows = n_bits * units_per_bit, []
+    width = units_per_block if head == "block" else n_blocks * units_per_block
+    rows = []
     for bit in range(n_bits):
         rng = generator(seed, f"head-{head}", bit)
-        if head == "block":
-            rows.append(rng.choice([-1.0, 1.0], size=units_per_bit) / np.sqrt(units_per_bit))
-        else:
-            rows.append(rng.standard_normal(n_hidden) / np.sqrt(n_hidden))
+        drawn = rng.standard_normal(width) if head == "dense" else rng.choice([-1.0, 1.0], width)
+        rows.append(drawn / np.sqrt(width))
     return np.stack(rows).astype(np.float32)
 
 

@@ -6,17 +6,20 @@ Every codebook here is nested: the codewords of 16 bits are the first 16 bits of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-from scipy.linalg import hadamard
 
 from ..networks.random import generator
 
 CODEWORDS = ("learned", "hadamard", "random")
-# Up to this many classes all dichotomies are tried; beyond, this many random ones.
-_MOST_ENUMERATED_CLASSES = 10
-_N_CANDIDATES = 512
+# Dichotomies of the classes that a bit of a learned codebook is chosen from.
+N_CANDIDATES = 2048
+# Bits are chosen by looking at no more classes than this; the others follow the same projections.
+MOST_JUDGED_CLASSES = 512
+_N_FARTHEST = 512
+_MOST_DRAWS_OF_ROWS = 64
 
 
 def random_codeword(label: object, n_bits: int, seed: int) -> np.ndarray:
@@ -28,21 +31,49 @@ def random_codeword(label: object, n_bits: int, seed: int) -> np.ndarray:
     return rng.choice(np.int8([-1, 1]), size=n_bits)
 
 
-def hadamard_codeword(index: int, n_bits: int) -> np.ndarray:
-    """The codeword of the class that came as number `index`.
+def hadamard_codebook(n_classes: int, n_bits: int, seed: int) -> np.ndarray:
+    """Rows of a Hadamard matrix: any two differ in half of the bits.
 
-    Rows of a Hadamard matrix: any two differ in half of the bits. Signs follow the Thue-Morse
-    sequence over groups of eight rows, so that rows which agree on a short prefix are each other's
-    complement there.
+    With few classes the columns of the matrix are soon used up. Its rows are then dealt out anew,
+    and columns are taken on that split the classes as no bit before did, while there are any.
+
+    Parameters
+    ----------
+    n_classes, n_bits, seed : int
+
+    Returns
+    -------
+    codebook : ndarray of shape (n_classes, n_bits), dtype int8
+        Values -1 and +1.
     """
-    order = 1 << max(3, int(np.ceil(np.log2(max(n_bits + 1, index + 2)))))
-    sign = 1 - 2 * ((index >> 3).bit_count() % 2)
-    return (sign * hadamard(order, dtype=np.int8)[index + 1, 1 : n_bits + 1]).astype(np.int8)
+    order = 1 << int(np.ceil(np.log2(n_classes + 1)))
+    powers = 1 << np.arange(order.bit_length() - 1)
+    # Powers of two first: a code of log2(order) bits then tells all classes apart.
+    rng, rows = generator(seed, "hadamard"), np.arange(1, n_classes + 1)
+    others = rng.permutation(np.setdiff1d(np.arange(1, order), powers))
+    columns = np.concatenate([powers, others])
+    bits: list[np.ndarray] = []
+    seen: set[bytes] = set()
+    for _ in range(_MOST_DRAWS_OF_ROWS):
+        for start in range(0, len(columns), 64):
+            chunk = columns[start : start + 64]
+            parity = (np.bitwise_count(rows[:, None] & chunk) & 1).astype(np.int8)
+            for split in 1 - 2 * parity.T:
+                # A split and its opposite are the same.
+                key = (split * split[0]).tobytes()
+                if key not in seen:
+                    seen.add(key)
+                    bits.append(split)
+            if len(bits) >= n_bits:
+                return np.stack(bits[:n_bits], axis=1)
+        rows = 1 + rng.permutation(order - 1)[:n_classes]
+    repeated = [bits[position % len(bits)] for position in range(n_bits)]
+    return np.stack(repeated, axis=1)
 
 
 def _farthest_codeword(known: np.ndarray, n_bits: int, rng: np.random.Generator) -> np.ndarray:
-    candidates = rng.choice(np.int8([-1, 1]), size=(_N_CANDIDATES, n_bits))
-    agreement = candidates.astype(np.int32) @ known.T.astype(np.int32)
+    candidates = rng.choice(np.int8([-1, 1]), size=(_N_FARTHEST, n_bits))
+    agreement = candidates.astype(np.float32) @ known.T.astype(np.float32)
     return candidates[agreement.max(axis=1).argmin()]
 
 
@@ -58,7 +89,9 @@ def extend_codebook(
     known, labels : sequence
         Labels of the codebook's rows, and the labels to add.
     kind : {"learned", "hadamard", "random"}
-        A learned codebook is extended by the random codewords that lie farthest from its own.
+        ``"random"`` codewords hang on their labels alone. The others, where nothing is known yet,
+        are a Hadamard codebook; later ones are, of some random codewords, those that lie farthest
+        from all before.
     seed : int
         Of random codewords.
 
@@ -67,24 +100,111 @@ def extend_codebook(
     codebook : ndarray of shape (n_known + n_labels, n_bits), dtype int8
     """
     n_bits = codebook.shape[1]
-    for index, label in enumerate(labels, start=len(known)):
-        if kind == "random":
-            row = random_codeword(label, n_bits, seed)
-        elif kind == "hadamard" or not len(codebook):
-            row = hadamard_codeword(index, n_bits)
-        else:
-            row = _farthest_codeword(codebook, n_bits, generator(seed, "codeword", index))
+    if not len(labels):
+        return codebook
+    if kind == "random":
+        rows = np.stack([random_codeword(label, n_bits, seed) for label in labels])
+        return np.concatenate([codebook, rows])
+    if not len(codebook):
+        return hadamard_codebook(len(labels), n_bits, seed)
+    for index in range(len(known), len(known) + len(labels)):
+        row = _farthest_codeword(codebook, n_bits, generator(seed, "codeword", index))
         codebook = np.concatenate([codebook, row[None]])
     return codebook
 
 
-def _dichotomies(n_classes: int, seed: int) -> np.ndarray:
-    """Ways to split the classes in two, as rows of -1 and +1."""
-    if n_classes <= _MOST_ENUMERATED_CLASSES:
-        members = np.arange(1, 2 ** (n_classes - 1))
-        return 1 - 2 * ((members[:, None] >> np.arange(n_classes)) & 1)
-    drawn = generator(seed, "dichotomies").choice([-1, 1], size=(_N_CANDIDATES, n_classes))
-    return drawn[np.abs(drawn.sum(axis=1)) < n_classes]
+@dataclass(frozen=True)
+class ClassProjections:
+    """Codewords with a geometry: a locality sensitive hash of the classes' means.
+
+    A bit of a class's codeword is the side on which the class's mean lies of a hyperplane in the
+    frozen feature space. Near classes get near codewords, and a class that comes later, or on
+    another machine, gets its codeword from its own mean with nothing exchanged.
+
+    Attributes
+    ----------
+    directions : ndarray of shape (n_bits, n_features), dtype float32
+    thresholds : ndarray of shape (n_bits,), dtype float64
+    """
+
+    directions: np.ndarray
+    thresholds: np.ndarray
+
+    def codewords(self, means: np.ndarray) -> np.ndarray:
+        """Codewords of classes, (n_classes, n_bits), from their means (n_classes, n_features)."""
+        return np.where(self._margins(means) > 0, 1, -1).astype(np.int8)
+
+    def later_codewords(self, means: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Codewords of classes that come later, none the same as another.
+
+        Where a codeword is taken, the bit changes that its mean is least sure of.
+
+        Parameters
+        ----------
+        means : ndarray of shape (n_classes, n_features)
+        known : ndarray of shape (n_known, n_bits)
+            Codewords that are taken.
+
+        Returns
+        -------
+        codewords : ndarray of shape (n_classes, n_bits), dtype int8
+        """
+        words = self.codewords(means)
+        taken = {word.tobytes() for word in known}
+        for word, margin in zip(words, self._margins(means)):
+            if word.tobytes() in taken:
+                for bit in np.argsort(np.abs(margin), kind="stable"):
+                    word[bit] *= -1
+                    if word.tobytes() not in taken:
+                        break
+                    word[bit] *= -1
+            taken.add(word.tobytes())
+        return words
+
+    def _margins(self, means: np.ndarray) -> np.ndarray:
+        return means @ self.directions.T.astype(np.float64) - self.thresholds
+
+
+def _balanced_splits(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split the classes in halves by each row of scores; the splits, and the thresholds."""
+    n_classes = scores.shape[1]
+    middle = (n_classes - 1) // 2
+    ordered = np.sort(scores, axis=1)
+    thresholds = 0.5 * (ordered[:, middle] + ordered[:, min(middle + 1, n_classes - 1)])
+    return np.where(scores > thresholds[:, None], 1.0, -1.0), thresholds
+
+
+def learn_projections(
+    means: np.ndarray, explained: np.ndarray, counts: np.ndarray, n_bits: int, seed: int
+) -> ClassProjections:
+    """Choose, of many random projections of the class means, those that make good bits.
+
+    Each projection splits the classes in halves: near classes fall on one side, so that the bit is
+    easy to learn and says something of classes that are not there yet. Which are taken decides
+    :func:`choose_splits`.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_classes, n_features)
+        Class means in the frozen feature space.
+    explained : ndarray of shape (n_bits or 1, n_classes, n_classes)
+        As in :func:`choose_splits`.
+    counts : ndarray of shape (n_classes,)
+        Rows (or sum of weights) of each class.
+    n_bits : int
+    seed : int
+        Of the projections.
+
+    Returns
+    -------
+    projections : ClassProjections
+    """
+    rng, n_features = generator(seed, "class projections"), means.shape[1]
+    drawn = rng.standard_normal((N_CANDIDATES, n_features), dtype=np.float32)
+    drawn /= np.float32(np.sqrt(n_features))
+    splits, thresholds = _balanced_splits(drawn.astype(np.float64) @ means.T)
+    chosen = choose_splits(splits, explained, counts, n_bits)
+    return ClassProjections(drawn[chosen], thresholds[chosen])
 
 
 def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -92,7 +212,9 @@ def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.einsum("vc,vc->v", rows @ matrix, rows)
 
 
-def learn_codebook(explained: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
+def choose_splits(
+    splits: np.ndarray, explained: np.ndarray, counts: np.ndarray, n_bits: int
+) -> np.ndarray:
     """Choose, bit after bit, a dichotomy of the classes that is easy and keeps close classes apart.
 
     A bit is worth the pairs of classes that it separates, each weighted by how close their
@@ -102,33 +224,34 @@ def learn_codebook(explained: np.ndarray, counts: np.ndarray, seed: int) -> np.n
 
     Parameters
     ----------
-    explained : ndarray of shape (n_bits, n_classes, n_classes)
+    splits : ndarray of shape (n_splits, n_classes)
+        Values -1 and +1.
+    explained : ndarray of shape (n_bits or 1, n_classes, n_classes)
         For bit b and a dichotomy v, ``v' explained[b] v`` is the sum of squares that the bit's
-        units explain.
+        units explain; the same for all bits where it has length 1.
     counts : ndarray of shape (n_classes,)
         Rows (or sum of weights) of each class.
-    seed : int
-        Of the dichotomies that are tried where there are too many to try all.
+    n_bits : int
 
     Returns
     -------
-    codebook : ndarray of shape (n_classes, n_bits), dtype int8
-        Values -1 and +1.
+    chosen : ndarray of shape (n_bits,)
+        Indices of splits.
     """
-    n_bits, n_classes, _ = explained.shape
-    splits = _dichotomies(n_classes, seed).astype(np.float64)
-    total = counts.sum()
+    n_classes, total = splits.shape[1], counts.sum()
     variance = 1 - (splits @ counts / total) ** 2
     pairs = ~np.eye(n_classes, dtype=bool)
     distance = np.zeros((n_classes, n_classes))
-    chosen = []
+    chosen, unexplained = np.empty(n_bits, dtype=int), variance
     for bit in range(n_bits):
-        unexplained = variance - _quadratic(splits, explained[bit]) / total
-        closeness = pairs * np.exp(-0.5 * (distance - distance[pairs].min()))
-        separated = 0.5 * (1 - _quadratic(splits, closeness / closeness.sum()))
+        if bit < len(explained):
+            unexplained = variance - _quadratic(splits, explained[bit]) / total
+        least = distance[pairs].min(initial=np.inf)
+        closeness = pairs * np.exp(-0.5 * (distance - least))
+        separated = 0.5 * (1 - _quadratic(splits, closeness / max(closeness.sum(), 1e-300)))
         # Classes that stay close while the code grows outweigh ease: they must be told apart.
-        urgency = 1 + max(0.0, bit / 4 - distance[pairs].min())
-        best = splits[np.argmax(urgency * separated - unexplained)]
-        chosen.append(best)
+        urgency = 1 + max(0.0, bit / 4 - least)
+        chosen[bit] = np.argmax(urgency * separated - unexplained)
+        best = splits[chosen[bit]]
         distance += 0.5 * (1 - np.outer(best, best))
-    return np.stack(chosen, axis=1).astype(np.int8)
+    return chosen

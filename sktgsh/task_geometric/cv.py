@@ -31,7 +31,8 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
     n_bits : sequence of int, default=(8, 16, 32, 64)
         Code lengths to choose from.
     estimator : TaskGeometricHasher, optional
-        Its other parameters; `n_hidden` must be None, so that units follow bits. By default a
+        Its other parameters; where each bit has units of its own (``head="block"``), `n_hidden`
+        must be None, so that units follow bits. By default a
         ``TaskGeometricHasher()``.
     cv : int, cross-validator or iterable, default=None
         As everywhere in scikit-learn; None is 5 folds, stratified by class.
@@ -177,7 +178,8 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         lengths = np.unique(np.asarray(self.n_bits)).tolist()
         if not lengths or any(not isinstance(n, Integral) or n < 1 for n in lengths):
             raise ValueError(f"n_bits={self.n_bits!r}; expected a sequence of positive integers")
-        if self.estimator is not None and self.estimator.n_hidden is not None:
+        fixed = self.estimator is not None and self.estimator.n_hidden is not None
+        if fixed and self.estimator.head != "shared":
             raise ValueError(
                 f"the estimator has n_hidden={self.estimator.n_hidden}; leave it None, so that "
                 "each bit has as many hidden units at every length"

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.decomposition import PCA
+from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from torch import nn
 
-from ..batches import STATISTICS_ROWS, dense_rows, iter_batches
-from ..networks import DenseExpansion, FrozenEncoder, RandomConvolution, SparseExpansion
+from ..batches import STATISTICS_ROWS, InputScaling, dense_rows, iter_batches
+from ..networks import (
+    DenseExpansion,
+    FrozenEncoder,
+    RandomConvolution,
+    SparseExpansion,
+    difference_weights,
+    gaussian_weights,
+)
 from ..networks.features import power_of_two
+from ..networks.random import generator
 
 N_AXES = 32
 N_FILTERS = 64
 # Features that a hidden unit sums, by measurement: of raw values, more of them; of features that
 # an extractor made, few.
 N_INPUTS_RAW, N_INPUTS_EXTRACTED = 7, 3
+# Columns beyond this many are summed into as many, with random signs.
+MOST_FEATURES = 4096
+# A column's deviation counts for no less than this share of its range: a pixel that is rarely on
+# would otherwise outweigh all others where another task has it on.
+_LEAST_SHARE_OF_RANGE = 0.05
+# Scaled values are cut here: outliers, and columns that vary in later tasks only.
+_MOST_DEVIATIONS = 10.0
+_CHUNK_ROWS = 1024
 
 
 def default_convolution(
@@ -38,82 +57,160 @@ def build_encoder(
     X: Any,
     rows: np.ndarray,
     *,
-    n_bits: int,
-    units_per_bit: int,
+    n_blocks: int,
+    units_per_block: int,
     n_inputs: int | None,
     image_shape: tuple[int, ...] | None,
-    nested: bool,
+    skip: bool,
+    published: bool,
     seed: int,
     device: torch.device,
-) -> FrozenEncoder:
+) -> tuple[InputScaling, FrozenEncoder]:
     """Draw the random weights, and take the statistics that are frozen with them.
 
     Parameters
     ----------
-    encoder : {"fly", "gaussian", "conv"} or torch.nn.Module
+    encoder : {"samples", "gaussian", "fly", "conv"} or torch.nn.Module
         Kind of the encoder, or a module that makes features.
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Samples.
     rows : ndarray of int
         Rows of the first task.
-    n_bits, units_per_bit, n_inputs, image_shape, nested, seed
-        As in ``TaskGeometricHasher`` and :class:`~sktgsh.networks.SparseExpansion`.
+    n_blocks, units_per_block, n_inputs
+        As in :class:`~sktgsh.networks.SparseExpansion`.
+    image_shape : tuple of int or None
+        As in ``TaskGeometricHasher``.
+    skip : bool
+        Let the features stand beside the rectified units.
+    published : bool
+        Standardise and inhibit as the published network does: one mean and deviation for all
+        columns, the mean over the units that were drawn.
+    seed : int
+        Of all that is drawn.
     device : torch.device
         Where to compute.
 
     Returns
     -------
+    inputs : InputScaling
+        How samples enter.
     encoder : FrozenEncoder
     """
     if len(rows) > STATISTICS_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_ROWS, replace=False))
-    sample = dense_rows(X, rows)
-    # A module gets samples as they come: it was made for them.
-    shift, scale = 0.0, 1.0
-    if not isinstance(encoder, nn.Module):
-        deviation = float(sample.std(dtype=np.float64))
-        # The published network (not nested) takes standardised inputs.
-        scale = 1 / (power_of_two(deviation) if nested else max(deviation, 1e-30))
-        shift = 0.0 if encoder == "fly" else float(sample.mean(dtype=np.float64))
+        rows = np.random.default_rng(seed).choice(rows, STATISTICS_ROWS, replace=False)
+    rows = _distinct(X, rows)
+    inputs = _input_scaling(encoder, X, rows, published, seed)
+    features = inputs(X, rows)
     mean = inverse_std = None
-    features = (sample - np.float32(shift)) * np.float32(scale)
     extractor = _make_extractor(encoder, image_shape, features, seed)
     if extractor is not None:
         features = _extract(extractor.to(device), features, device)
-        mean = features.mean(axis=0, dtype=np.float64)
-        std = features.std(axis=0, dtype=np.float64)
-        # A constant feature carries nothing: it is mapped to 0, not divided by 0.
-        alive = std > 1e-6 * max(float(std.max(initial=0)), 1e-30)
-        inverse_std = np.divide(1.0, std, out=np.zeros_like(std), where=alive).astype(np.float32)
+        mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+        inverse_std = _inverse(std).astype(np.float32)
         features = (features - mean.astype(np.float32)) * inverse_std
     axes, axes_mean = _principal_axes(features, seed)
-    n_features = features.shape[1]
-    if n_inputs is None:
-        n_inputs = N_INPUTS_RAW if extractor is None else N_INPUTS_EXTRACTED
-    # With every feature as an input all units would be equal.
-    n_inputs = max(1, min(n_inputs, n_features // 2))
-    if encoder == "gaussian":
-        expansion: nn.Module = DenseExpansion(n_features, n_bits, units_per_bit, seed=seed)
-    else:
-        expansion = SparseExpansion(
-            n_features,
-            n_bits,
-            units_per_bit,
-            n_inputs,
-            seed=seed,
-            signed=encoder != "fly",
-            nested=nested,
-        )
-    return FrozenEncoder(
-        shift,
-        scale,
+    expansion = _make_expansion(
+        encoder, features, n_blocks, units_per_block, n_inputs, not published, seed
+    )
+    return inputs, FrozenEncoder(
         extractor,
         None if mean is None else torch.from_numpy(mean.astype(np.float32)),
         None if inverse_std is None else torch.from_numpy(inverse_std),
         torch.from_numpy(axes),
         torch.from_numpy(axes_mean),
         expansion,
+        _unit_scale(expansion, features) if skip else 1.0,
+        skip,
     )
+
+
+def _distinct(X: Any, rows: np.ndarray) -> np.ndarray:
+    """Rows without repetitions, in an order that hangs on their values alone.
+
+    What is drawn from them then depends neither on the order of rows nor on how often a row is
+    there: a weight of 2 is the same as the row twice.
+    """
+    digests = {}
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        part = dense_rows(X, rows[start : start + _CHUNK_ROWS])
+        for row, values in zip(rows[start : start + _CHUNK_ROWS].tolist(), part):
+            digests.setdefault(blake2b(values, digest_size=8).digest(), row)
+    return np.array([digests[digest] for digest in sorted(digests)])
+
+
+# -- samples in ----------------------------------------------------------------------------------
+
+
+def _input_scaling(
+    encoder: str | nn.Module, X: Any, rows: np.ndarray, published: bool, seed: int
+) -> InputScaling:
+    if isinstance(encoder, nn.Module):
+        return InputScaling()  # it was made for samples as they come
+    mean, std, span = _moments(X, rows)
+    if encoder in ("conv", "fly") or published:
+        # One mean and deviation for all columns. The fly takes rates, which are not centred.
+        centre = float(mean.mean())
+        deviation = float(np.sqrt(np.mean(std**2 + (mean - centre) ** 2)))
+        scale = 1 / (max(deviation, 1e-30) if published else power_of_two(deviation))
+        return InputScaling(0.0 if encoder == "fly" else centre, scale)
+    if X.shape[1] > MOST_FEATURES:
+        return _sketched(X, rows, std, span, seed)
+    return InputScaling(mean, _column_scale(std, span), _MOST_DEVIATIONS)
+
+
+def _sketched(
+    X: Any, rows: np.ndarray, std: np.ndarray, span: np.ndarray, seed: int
+) -> InputScaling:
+    """Each column is added to one of a few sums, with a random sign (Charikar et al. 2002)."""
+    rng, n_columns = generator(seed, "sketch"), X.shape[1]
+    target = rng.integers(MOST_FEATURES, size=n_columns)
+    signs = rng.choice([-1.0, 1.0], size=n_columns)
+    sketch = sparse.csr_array(
+        (signs, (np.arange(n_columns), target)), shape=(n_columns, MOST_FEATURES)
+    )
+    scale = _column_scale(std, span)
+    plain = InputScaling(0.0, scale, np.inf, sketch)
+    total, squares = np.zeros(MOST_FEATURES), np.zeros(MOST_FEATURES)
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        values = plain(X, rows[start : start + _CHUNK_ROWS]).astype(np.float64)
+        total, squares = total + values.sum(axis=0), squares + (values**2).sum(axis=0)
+    mean = total / len(rows)
+    spread = np.sqrt(np.maximum(squares / len(rows) - mean**2, 0))
+    typical = float(np.median(spread[spread > 0])) if (spread > 0).any() else 1.0
+    sketch = sketch / typical
+    return InputScaling(mean / typical, scale, _MOST_DEVIATIONS, sparse.csr_array(sketch))
+
+
+def _moments(X: Any, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, standard deviation and range of each column, in float64."""
+    if sparse.issparse(X):
+        part = sparse.csr_matrix(X[rows], dtype=np.float64)
+        mean, variance = mean_variance_axis(part, axis=0)
+        least, most = min_max_axis(part, axis=0)
+        return mean, np.sqrt(variance), most - least
+    chunks = [rows[start : start + _CHUNK_ROWS] for start in range(0, len(rows), _CHUNK_ROWS)]
+    mean = sum(X[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks) / len(rows)
+    squares = sum(np.square(X[chunk] - mean).sum(axis=0) for chunk in chunks)
+    least = np.min([X[chunk].min(axis=0) for chunk in chunks], axis=0).astype(np.float64)
+    most = np.max([X[chunk].max(axis=0) for chunk in chunks], axis=0).astype(np.float64)
+    return mean, np.sqrt(squares / len(rows)), most - least
+
+
+def _column_scale(std: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """What columns are multiplied by; one that is constant gets the others' typical scale."""
+    deviation = np.maximum(std, _LEAST_SHARE_OF_RANGE * span)
+    alive = deviation > 0
+    typical = float(np.median(deviation[alive])) if alive.any() else 1.0
+    return 1 / np.where(alive, deviation, typical)
+
+
+# -- features, axes, units -----------------------------------------------------------------------
+
+
+def _inverse(std: np.ndarray) -> np.ndarray:
+    """A constant feature carries nothing: it is mapped to 0, not divided by 0."""
+    alive = std > 1e-6 * max(float(std.max(initial=0)), 1e-30)
+    return np.divide(1.0, std, out=np.zeros_like(std), where=alive)
 
 
 def _make_extractor(
@@ -144,3 +241,38 @@ def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nda
     alive = deviation > 1e-6 * max(float(deviation.max(initial=0)), 1e-30)
     axes = pca.components_[alive] / deviation[alive, None]
     return axes.astype(np.float32), (axes @ mean).astype(np.float32)
+
+
+def _make_expansion(
+    encoder: str | nn.Module,
+    features: np.ndarray,
+    n_blocks: int,
+    units_per_block: int,
+    n_inputs: int | None,
+    nested: bool,
+    seed: int,
+) -> nn.Module:
+    n_features, sizes = features.shape[1], (n_blocks, units_per_block)
+    if encoder == "gaussian":
+        return DenseExpansion(gaussian_weights(n_features, *sizes, seed=seed))
+    if encoder == "samples":
+        return DenseExpansion(difference_weights(features, *sizes, seed=seed))
+    if n_inputs is None:
+        n_inputs = N_INPUTS_RAW if encoder == "fly" else N_INPUTS_EXTRACTED
+    # With every feature as an input all units would be equal.
+    n_inputs = max(1, min(n_inputs, n_features // 2))
+    return SparseExpansion(
+        n_features, *sizes, n_inputs, seed=seed, signed=encoder != "fly", nested=nested
+    )
+
+
+@torch.no_grad()
+def _unit_scale(expansion: nn.Module, features: np.ndarray) -> float:
+    """Brings the rectified units to the deviation that the features have: 1, on average."""
+    units = expansion(torch.from_numpy(features[: 4 * _CHUNK_ROWS]).to(_device_of(expansion)))
+    deviation = float(units.std(dim=1, correction=0).mean())
+    return 1 / deviation if deviation > 0 else 1.0
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    return next(module.buffers()).device

@@ -10,73 +10,79 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-from tqdm.auto import tqdm
+from sklearn.utils.validation import check_is_fitted
 
-from ..base import draft_of
-from ..batches import SAMPLE_DTYPES
 from ..networks.device import resolve_device
 from ..networks.losses import LOSSES
-from ..tasks import INFER, check_known, check_same_kind, check_task, iter_tasks
+from ..tasks import check_known
 from ..training import OPTIMIZERS
 from .codebook import CODEWORDS
-from .encoder import build_encoder
-from .learner import BitLayout, Rows, TaskLearner
-from .modulation import Modulation
+from .learning import LearningMixin
 from .reading import LearnedTasksMixin
 
-UNITS_PER_BIT = 256
+# By generalised cross-validation: from data with hardly any noise to more units than rows.
+ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 
 
-class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
+class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
     """Task-specific geometric sensitive hashing.
 
     Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,
     and a fixed `head` reads bits from these. For each task, only a modulation is learned between
-    the two: a context (one value a hidden unit) and a strength. A new task therefore costs
-    kilobytes and seconds, and no code of an older task ever changes.
+    the two: a context (one value a hidden unit, for each bit) and a strength. A new task therefore
+    costs seconds and little memory, and no code of an older task ever changes.
 
     Parameters
     ----------
     n_bits : int, default=32
         Length of a code.
-    encoder : {"fly", "gaussian", "conv"} or torch.nn.Module, default="fly"
+    encoder : {"samples", "gaussian", "fly", "conv"} or torch.nn.Module, default="samples"
         How samples reach the hidden units.
 
+        - ``"samples"``: each unit is a projection along the difference of two random samples of
+          the first task.
+        - ``"gaussian"``: each unit is a Gaussian random projection.
         - ``"fly"``: each unit sums `n_inputs` random features; lateral inhibition.
-        - ``"gaussian"``: each unit is a dense Gaussian projection.
         - ``"conv"``: convolutions with random patches of the first task's images, pooled and
           standardised, then a sparse signed expansion. For images; needs `image_shape`.
         - a module that maps samples as they come, (batch, n_features), or
           (batch, \\*image_shape) where that is given, to features: a pretrained backbone, say. It
           is frozen; its features are standardised and expanded as those of ``"conv"``.
+
+        Columns are standardised first, by the first task's statistics: embeddings, tables and
+        counts may come as they are.
     n_hidden : int, optional
-        Number of hidden units, rounded down to a multiple of `n_bits`. By default 256 a bit: then
-        longer codes are better codes, and a short code is the prefix of a long one.
+        Number of rectified hidden units: by default 2,048 that all bits share, or 256 for each bit
+        of another `head` (then a multiple of `n_bits`, rounded down).
     n_inputs : int, optional
         Features that a sparse hidden unit sums. By default 7 of the samples' own values, 3 of the
         features that an extractor makes.
     image_shape : tuple of int, optional
         (height, width) or (height, width, channels) of an image that is a row of X.
-    head : {"block", "dense", "readout"}, default="block"
-        The frozen readout. ``"block"``: each bit has hidden units of its own. ``"dense"``: each bit
-        sees all of them. ``"readout"``: random class scores, spelled out as codewords (the
-        published FlyNet). The last two need ``solver="sgd"``.
+    head : {"shared", "block", "dense", "readout"}, default="shared"
+        The frozen readout. ``"shared"``: all bits see all units, each through a context of its
+        own. ``"block"``: each bit has hidden units of its own, and a task costs kilobytes.
+        ``"dense"``: all bits see all units through one context. ``"readout"``: random class
+        scores, spelled out as codewords (the published FlyNet). The last two need
+        ``solver="sgd"``.
+    skip : bool, default=True
+        Let the features stand beside the rectified units where bits share them: the closed form
+        then contains ridge regression on the features.
     codebook : {"shared", "per_task"}, default="shared"
         Whether a class has the same target code in all tasks, so that codes can be compared across
         tasks, or one of its own in each task.
     codewords : {"learned", "hadamard", "random"}, default="learned"
-        How target codes are chosen: from the data of the first task (which classes are easily told
-        apart, and which must be kept apart), with largest distances, or at random by class label.
+        How target codes are chosen. ``"learned"``: of random projections of the first task's
+        class means, those whose sides are easily told apart and keep all classes apart; near
+        classes get near codewords, and a later class gets its own from its mean. ``"hadamard"``:
+        with largest distances. ``"random"``: at random, by class label.
     structure_bits : float, default=0.0
         Share of the bits that follow the directions of largest variance of the frozen features in
         place of a codeword. They find classes that no task was trained on.
     solver : {"ridge", "sgd", "ridge+sgd"}, default="ridge"
         Closed form, gradient steps, or gradient steps that start from the closed form.
-    alpha : float or sequence of float, default=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+    alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 0.3, 1)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, the best
         by generalised cross-validation is taken, for each bit of each task.
     loss : {"joint", "hinge", "squared_hinge", "cross_entropy"}, default="joint"
@@ -100,8 +106,9 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         The column of X that holds the task, where it is not given as `task`.
     open_tasks : int, default=8
         How many tasks, the last ones learned, keep the sums that the closed form needs to take more
-        rows in `partial_fit`. They are about ``8 * n_hidden ** 2 / n_bits`` bytes a task, and are
-        never part of a pickle.
+        rows in `partial_fit`. They are about ``8 * n_hidden_ ** 2`` bytes a task where bits share
+        the units (a share of 1 / `n_bits` of that for ``head="block"``), and never part of a
+        pickle.
     packed : bool, default=False
         Give eight bits in a byte, in the order of :func:`numpy.packbits`.
     device : str, default="auto"
@@ -117,8 +124,9 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         Labels of the tasks, in the order in which they were learned.
     classes_ : ndarray of shape (n_classes,)
         Class labels of all tasks, sorted.
-    contexts_ : ndarray of shape (n_tasks, n_hidden), dtype float32
-        Context of each task, of root mean square 1.
+    contexts_ : ndarray of shape (n_tasks, n_bits, n_hidden_) or (n_tasks, n_hidden_)
+        Context of each task, of root mean square 1, float32. One for each bit where bits share the
+        units.
     strengths_ : ndarray of shape (n_tasks,), dtype float32
         Strength of each task.
     biases_ : ndarray of shape (n_tasks, n_bits), dtype float32
@@ -130,7 +138,7 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
     history_ : dict of list
         Epochs of the gradient steps of each task, as skorch recorded them.
     n_bits_, n_hidden_ : int
-        Length of a code and number of hidden units.
+        Length of a code, and number of hidden units with the features beside them.
     n_features_in_ : int
         Number of features; a `task_column` does not count.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -153,11 +161,12 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "n_bits": [Interval(Integral, 1, None, closed="left")],
-        "encoder": [StrOptions({"fly", "gaussian", "conv"}), torch.nn.Module],
+        "encoder": [StrOptions({"samples", "gaussian", "fly", "conv"}), torch.nn.Module],
         "n_hidden": [None, Interval(Integral, 1, None, closed="left")],
         "n_inputs": [None, Interval(Integral, 1, None, closed="left")],
         "image_shape": [None, "array-like"],
-        "head": [StrOptions({"block", "dense", "readout"})],
+        "head": [StrOptions({"shared", "block", "dense", "readout"})],
+        "skip": ["boolean"],
         "codebook": [StrOptions({"shared", "per_task"})],
         "codewords": [StrOptions(set(CODEWORDS))],
         "structure_bits": [Interval(Real, 0, 1, closed="both")],
@@ -183,16 +192,17 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         self,
         n_bits: int = 32,
         *,
-        encoder: str | torch.nn.Module = "fly",
+        encoder: str | torch.nn.Module = "samples",
         n_hidden: int | None = None,
         n_inputs: int | None = None,
         image_shape: tuple[int, ...] | None = None,
-        head: str = "block",
+        head: str = "shared",
+        skip: bool = True,
         codebook: str = "shared",
         codewords: str = "learned",
         structure_bits: float = 0.0,
         solver: str = "ridge",
-        alpha: float | Sequence[float] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        alpha: float | Sequence[float] = ALPHAS,
         loss: str = "joint",
         max_epochs: int = 10,
         lr: float = 0.1,
@@ -214,6 +224,7 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         self.n_inputs = n_inputs
         self.image_shape = image_shape
         self.head = head
+        self.skip = skip
         self.codebook = codebook
         self.codewords = codewords
         self.structure_bits = structure_bits
@@ -280,8 +291,9 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or label indicators: a row's target is then the mean codeword of its
+            labels, and rows without a label are left out.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -331,6 +343,65 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         fresh = not hasattr(self, "modulations_")
         return self._learn(X, y, task, sample_weight, fresh=fresh, renew=False)
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_codes(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> TaskGeometricHasher:
+        """Learn to give the codes that rows have elsewhere.
+
+        A new embedding model can so take the place of an old one whose database of codes stays as
+        it is: give the new model's embeddings of some rows, and the codes that the old one gave
+        them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        codes : array-like of shape (n_samples, n_bits), values 0 and 1
+            Target code of each row; packed if `packed` is set.
+        task, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If X, codes or task are malformed. The estimator then stays as it was.
+        """
+        fresh = not (self.warm_start and hasattr(self, "modulations_"))
+        return self._learn(X, codes, task, sample_weight, fresh=fresh, renew=True, given=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit_codes(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> TaskGeometricHasher:
+        """Learn given codes in chunks: :meth:`fit_codes`, as :meth:`partial_fit` is :meth:`fit`.
+
+        Parameters
+        ----------
+        X, codes, task, sample_weight
+            As in :meth:`fit_codes`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        fresh = not hasattr(self, "modulations_")
+        return self._learn(X, codes, task, sample_weight, fresh=fresh, renew=False, given=True)
+
     def close_task(self, task: int | str) -> TaskGeometricHasher:
         """Free the sums of a task that will not get more rows; its codes stay.
 
@@ -347,169 +418,6 @@ class TaskGeometricHasher(LearnedTasksMixin, BaseEstimator):
         check_known(np.array([task]), list(self.modulations_))
         self.statistics_.pop(task, None)
         return self
-
-    def _learn(
-        self, X: Any, y: Any, task: Any, sample_weight: Any, *, fresh: bool, renew: bool
-    ) -> TaskGeometricHasher:
-        # The draft replaces this estimator's state task by task: Ctrl-C keeps those finished.
-        draft = draft_of(self, fresh=fresh)
-        rows, labels = draft._check_training_rows(X, y, task, sample_weight, fresh, renew)
-        if fresh:
-            draft._build(rows, np.flatnonzero(labels == labels[0]))
-        todo = list(iter_tasks(labels))
-        for label, positions in tqdm(todo, desc="tasks", unit="task", disable=not self.verbose):
-            draft._learn_task(label, rows.take(positions), renew)
-            self.__dict__ = dict(draft.__dict__)
-        return self
-
-    def _check_training_rows(
-        self, X: Any, y: Any, task: Any, sample_weight: Any, fresh: bool, renew: bool
-    ) -> tuple[Rows, np.ndarray]:
-        self._check_combination()
-        X, task = self._split_task(X, task)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=SAMPLE_DTYPES, reset=fresh)
-        check_classification_targets(y)
-        labels = check_task(task, X.shape[0])
-        known = {} if fresh else self.modulations_
-        check_same_kind(labels.tolist(), list(known))
-        if INFER in labels.tolist():
-            raise ValueError(f"task has the label {INFER!r}, which is reserved; rename that task")
-        kept = np.arange(X.shape[0])
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            kept = np.flatnonzero(weight > 0)
-            weight = weight[kept]
-        labels = labels[kept]
-        for label, rows in iter_tasks(labels):
-            previous = None if renew else known.get(label)
-            classes = set(y[kept[rows]].tolist()) | set(previous.classes if previous else ())
-            if len(classes) < 2:
-                raise ValueError(
-                    f"task {label!r} has one class only, {classes.pop()!r} "
-                    f"(n_samples={len(rows)}); at least 2 are needed to learn what tells them apart"
-                )
-            if previous and "ridge" in self.solver and label not in self.statistics_:
-                raise ValueError(
-                    f"task {label!r} is closed: the sums that solver={self.solver!r} needs to take "
-                    f"more rows were dropped. Fit it again from all its rows, keep more tasks open "
-                    f"(open_tasks={self.open_tasks}), or use solver='sgd'"
-                )
-        return Rows(X, kept, y[kept], weight), labels
-
-    def _check_combination(self) -> None:
-        """Raise ValueError for parameters that do not go together."""
-        if self.head != "block" and self.solver != "sgd":
-            raise ValueError(
-                f"head={self.head!r} has no closed form; use solver='sgd' or head='block' "
-                f"(got solver={self.solver!r})"
-            )
-        if self.n_hidden is not None and self.n_hidden < self.n_bits:
-            raise ValueError(
-                f"n_hidden={self.n_hidden} is less than n_bits={self.n_bits}; each bit needs at "
-                "least one hidden unit"
-            )
-        if self.encoder == "conv" and self.image_shape is None:
-            raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
-        if np.size(self.alpha) == 0 or np.min(np.asarray(self.alpha, dtype=float)) < 0:
-            raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
-
-    def _build(self, rows: Rows, first: np.ndarray) -> None:
-        """Draw the frozen network; its statistics come from the first task's rows."""
-        shape = None if self.image_shape is None else tuple(self.image_shape)
-        if shape is not None and int(np.prod(shape)) != rows.X.shape[1]:
-            raise ValueError(
-                f"image_shape={shape} has {int(np.prod(shape))} values, but X has "
-                f"{rows.X.shape[1]} features"
-            )
-        self.n_bits_ = int(self.n_bits)
-        units = UNITS_PER_BIT if self.n_hidden is None else self.n_hidden // self.n_bits
-        self.n_hidden_ = self.n_bits_ * units
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        device = resolve_device(self.device)
-        encoder = build_encoder(
-            self.encoder,
-            rows.X,
-            rows.positions[first],
-            n_bits=self.n_bits_,
-            units_per_bit=units,
-            n_inputs=self.n_inputs,
-            image_shape=shape,
-            nested=self.head != "readout",
-            seed=seed,
-            device=device,
-        )
-        self.learner_ = TaskLearner(
-            encoder, BitLayout(self.n_bits_, units, self.structure_bits), self.head, seed, device
-        )
-        self.modulations_: dict[Any, Modulation] = {}
-        self.history_: dict[Any, list] = {}
-        self.statistics_: dict[Any, Any] = {}
-        self.shared_codewords_: dict[Any, np.ndarray] = {}
-
-    def _learn_task(self, label: Any, rows: Rows, renew: bool) -> None:
-        learner = self.learner_
-        rows = learner.extract(rows)
-        previous = None if renew else self.modulations_.get(label)
-        shared = self.codebook == "shared"
-        # A codebook that other tasks' codes depend on is only ever extended.
-        settled = shared and any(other != label for other in self.modulations_)
-        before = previous.classes if previous else ()
-        classes = sorted(set(before) | set(rows.y.tolist()), key=lambda c: (str(type(c)), c))
-        known = dict(self.shared_codewords_) if settled else {}
-        if not settled and previous is not None and "ridge" not in self.solver:
-            known = dict(zip(previous.classes, previous.codewords))
-        statistics = None
-        if "ridge" in self.solver or (self.codewords == "learned" and not known):
-            statistics = learner.add_statistics(
-                rows, self.statistics_.get(label) if previous is not None else None
-            )
-        problem = None if statistics is None else statistics.centred()
-        new = [c for c in classes if c not in known]
-        codewords = learner.choose_codewords(
-            problem, known, new, self.codewords, self._alpha_max(), None if shared else label
-        )
-        if shared:
-            self.shared_codewords_ = known | {c: codewords[c] for c in new}
-        start = learner.start(
-            problem if "ridge" in self.solver else None,
-            classes,
-            np.stack([codewords[c] for c in classes]),
-            self.alpha,
-            previous,
-            label,
-        )
-        history: list[dict] = []
-        if "sgd" in self.solver:
-            start, history = learner.polish(rows, start, self.loss, self._training())
-        learned = learner.with_density(rows, start, previous, self._rivals(label))
-        self.modulations_[label] = learned
-        earlier = self.history_.get(label, []) if previous else []
-        self.history_[label] = earlier + history
-        self.statistics_.pop(label, None)
-        if "ridge" in self.solver:
-            self.statistics_[label] = statistics
-        for old in list(self.statistics_)[: max(0, len(self.statistics_) - self.open_tasks)]:
-            del self.statistics_[old]
-
-    def _alpha_max(self) -> float:
-        return float(np.max(self.alpha))
-
-    def _rivals(self, label: Any) -> list[Modulation]:
-        """The tasks that inference is calibrated against: the last few, whatever their number."""
-        others = [task for task in self.modulations_ if task != label]
-        return [self.modulations_[task] for task in others[-8:]]
-
-    def _training(self) -> dict[str, Any]:
-        return dict(
-            max_epochs=self.max_epochs,
-            lr=self.lr,
-            lr_schedule=self.lr_schedule,
-            batch_size=self.batch_size,
-            optimizer=self.optimizer,
-            callbacks=self.callbacks,
-            verbose=max(0, int(self.verbose) - 1),
-        )
 
     # -- scikit-learn ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
@@ -31,7 +32,7 @@ class LearnedTasksMixin(HasherMixin):
             One task label for all rows, or one per row. May be left out where a single task was
             fitted. ``"infer"``: the task that :meth:`predict_task` finds for each row.
         n_bits : int, optional
-            Give the first `n_bits` bits only, at their share of the cost.
+            Give the first `n_bits` bits only.
 
         Returns
         -------
@@ -47,19 +48,53 @@ class LearnedTasksMixin(HasherMixin):
         X, labels = self._check_new_rows(X, task)
         width = -(-n_bits // 8) if self.packed else n_bits
         codes = np.empty((X.shape[0], width), np.uint8)
+        for rows, values in self._iter_values(X, labels, n_bits):
+            bits = values > 0
+            codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+        return codes
+
+    def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Values of the bits before the threshold at 0.
+
+        A query that keeps them ranks a database of codes better than its own code does; see
+        :meth:`sktgsh.neighbors.HammingNeighbors.kneighbors`.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples, n_bits), dtype float32
+            Positive where the bit is 1.
+        """
+        check_is_fitted(self)
+        X, labels = self._check_new_rows(X, task)
+        values = np.empty((X.shape[0], self.n_bits_), np.float32)
+        for rows, found in self._iter_values(X, labels, self.n_bits_):
+            values[rows] = found
+        return values
+
+    def _iter_values(
+        self, X: Any, labels: np.ndarray, n_bits: int
+    ) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
+        """Yield (rows, values before the threshold), task by task and batch by batch."""
         for label, positions in iter_tasks(labels):
             whole = len(positions) == X.shape[0]
-            batches = self.learner_.iter_bits(
+            batches = self.learner_.iter_values(
                 X, None if whole else positions, self.modulations_[label], n_bits
             )
             for batch, values in batches:
-                bits = values > 0
-                rows = slice(batch[0], batch[-1] + 1) if whole else positions[batch]
-                codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
-        return codes
+                yield slice(batch[0], batch[-1] + 1) if whole else positions[batch], values
 
     def representation(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """The modulated hidden activity ``s * c * h(x)`` that bits are read from.
+
+        Where every bit has a context of its own, a unit's activity is scaled by the norm of its
+        contexts, ``s * h_j * sqrt(sum_b c_bj^2)``: inner products of rows of one task are then
+        those of the whole modulated activity. To compare rows of different tasks, use
+        :meth:`representation_similarity`.
 
         Parameters
         ----------
@@ -71,13 +106,37 @@ class LearnedTasksMixin(HasherMixin):
         representation : ndarray of shape (n_samples, n_hidden), dtype float32
         """
         X, labels = self._check_new_rows(X, task)
-        values = np.empty((X.shape[0], self.n_hidden_), np.float32)
+        values = self.learner_.hidden_rows(X)
         for label, positions in iter_tasks(labels):
-            vector = self.modulations_[label].vector
-            for batch, features in self.learner_.iter_features(X, positions):
-                hidden = self.learner_.encoder.expansion(features)[:, : len(batch)]
-                values[positions[batch]] = hidden.T.cpu().numpy() * vector
+            modulation = self.modulations_[label]
+            vector = modulation.vector
+            values[positions] *= (
+                vector if vector.ndim == 1 else np.sqrt(modulation.gain(modulation))
+            )
         return values
+
+    def representation_similarity(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Cosine similarity of the modulated hidden activity of all pairs of rows.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`transform`; rows may be of different tasks.
+
+        Returns
+        -------
+        similarity : ndarray of shape (n_samples, n_samples), dtype float32
+        """
+        X, labels = self._check_new_rows(X, task)
+        hidden = self.learner_.hidden_rows(X)
+        similarity = np.zeros((len(hidden), len(hidden)), np.float32)
+        tasks = [(self.modulations_[label], rows) for label, rows in iter_tasks(labels)]
+        for modulation, rows in tasks:
+            for other, columns in tasks:
+                gained = hidden[rows] * modulation.gain(other)
+                similarity[np.ix_(rows, columns)] = gained @ hidden[columns].T
+        norms = np.sqrt(np.maximum(np.diag(similarity), 1e-30))
+        return similarity / norms[:, None] / norms
 
     def predict_class(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """The class whose codeword (or readout) fits each row best.
@@ -194,13 +253,23 @@ class LearnedTasksMixin(HasherMixin):
     def task_similarity(self) -> np.ndarray:
         """Cosine similarity of the tasks' modulations.
 
+        Where each unit has one context, that of the vectors ``s c``. Where each bit has contexts
+        of its own, there are so many that those of two tasks are hardly ever along each other, even
+        if they do the same; modulations are then compared by what they do: by the values of the
+        bits that tasks give the same samples, drawn along the principal axes of the first task. To
+        be comparable, tasks share their codebook.
+
         Returns
         -------
         similarity : ndarray of shape (n_tasks, n_tasks), dtype float64
             In the order of `tasks_`.
         """
         check_is_fitted(self)
-        vectors = self.contexts_ * self.strengths_[:, None]
+        modulations = list(self.modulations_.values())
+        if self.learner_.head == "shared":
+            vectors = self.learner_.reference_values(modulations)
+        else:
+            vectors = np.stack([modulation.vector for modulation in modulations])
         norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
         return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
 
@@ -268,7 +337,7 @@ class LearnedTasksMixin(HasherMixin):
 
     @property
     def contexts_(self) -> np.ndarray:
-        """Contexts of the tasks, (n_tasks, n_hidden)."""
+        """Contexts of the tasks, (n_tasks, n_bits, n_hidden) or (n_tasks, n_hidden)."""
         return np.stack([m.context for m in self.modulations_.values()])
 
     @property

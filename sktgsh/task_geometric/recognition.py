@@ -7,19 +7,29 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
+# Principal axes of the features that a density looks at.
+N_AXES = 32
 # Beyond this many classes a covariance for each would outweigh the modulation itself.
 _MOST_CLASS_COVARIANCES = 32
 _RIDGE = 1e-3
 TEMPERATURES = 2.0 ** np.arange(-2, 8, 0.25)
 
 
-def _log_normal(values: np.ndarray, mean: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Log density up to a constant of `values` under a normal with Cholesky `factor`."""
-    standard = solve_triangular(factor, (values - mean).T, lower=True, check_finite=False)
-    return -0.5 * (standard**2).sum(axis=0) - np.log(np.diag(factor)).sum()
+# Numbers of a table of rows times classes that are held at once.
+_BLOCK = 2**22
+
+
+def _log_normals(values: np.ndarray, means: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Log density up to a constant, (n_rows, n_means), under normals of one Cholesky `factor`."""
+    both = np.concatenate([values, means]).astype(np.float64) - means[:1]
+    standard = solve_triangular(factor, both.T, lower=True, check_finite=False).T
+    rows, centres = standard[: len(values)], standard[len(values) :]
+    squares = (rows**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * rows @ centres.T
+    return -0.5 * np.maximum(squares, 0) - np.log(np.diag(factor)).sum()
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
@@ -83,21 +93,20 @@ class TaskDensity:
             Class labels.
         """
         classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        members = [index == position for position in range(len(classes))]
-        output_means = np.stack([outputs[rows].mean(axis=0) for rows in members])
-        axis_means = np.stack([axes[rows].mean(axis=0) for rows in members])
+        share = sparse.csr_array(
+            (1 / counts[index], (index, np.arange(len(index)))), shape=(len(classes), len(index))
+        )
+        output_means, axis_means = share @ outputs, share @ axes
         residual, offset = outputs - output_means[index], axes - axis_means[index]
         pooled = offset.T @ offset / len(offset)
         n_axes = axes.shape[1]
         factors = [_factor(pooled)]
         if len(classes) <= _MOST_CLASS_COVARIANCES:
             # Few rows say little about n_axes ** 2 numbers: lean on the pooled covariance.
+            own = [offset[index == position] for position in range(len(classes))]
             factors = [
-                _factor(
-                    (offset[rows].T @ offset[rows] + 2 * n_axes * pooled)
-                    / (rows.sum() + 2 * n_axes)
-                )
-                for rows in members
+                _factor((rows.T @ rows + 2 * n_axes * pooled) / (len(rows) + 2 * n_axes))
+                for rows in own
             ]
         density = cls(
             output_means.astype(np.float32),
@@ -130,16 +139,26 @@ class TaskDensity:
 
     def log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """Log density of each row, up to a constant that is the same for all tasks."""
-        outputs, axes = outputs.astype(np.float64), axes.astype(np.float64)
-        parts = []
-        for position, prior in enumerate(self.log_priors):
-            factor = self.axis_factor(position)
-            parts.append(
-                prior
-                + _log_normal(outputs, self.output_means[position], self.output_factor)
-                + _log_normal(axes, self.axis_means[position], factor)
+        step = max(1, _BLOCK // len(self.log_priors))
+        parts = [
+            self._log_density(outputs[start : start + step], axes[start : start + step])
+            for start in range(0, len(outputs), step)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
+        by_output = _log_normals(outputs, self.output_means, self.output_factor)
+        if len(self.axis_factors) == 1:
+            by_axis = _log_normals(axes, self.axis_means, self.axis_factors[0])
+        else:
+            by_axis = np.concatenate(
+                [
+                    _log_normals(axes, mean[None], factor)
+                    for mean, factor in zip(self.axis_means, self.axis_factors)
+                ],
+                axis=1,
             )
-        return logsumexp(np.stack(parts), axis=0)
+        return logsumexp(self.log_priors + by_output + by_axis, axis=1)
 
     def axis_factor(self, position: int) -> np.ndarray:
         """Cholesky factor of a class's coordinates."""

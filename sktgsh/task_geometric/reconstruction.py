@@ -7,14 +7,14 @@ from collections.abc import Hashable
 import numpy as np
 from scipy.special import softmax
 
-from .learner import TaskLearner
 from .modulation import Modulation
+from .network import TaskNetwork
 
 N_CANDIDATES = 4096
 
 
 def reconstruct_class(
-    learner: TaskLearner,
+    network: TaskNetwork,
     modulation: Modulation,
     label: Hashable,
     n_samples: int,
@@ -30,19 +30,15 @@ def reconstruct_class(
     -------
     samples : ndarray of shape (n_samples, n_features), dtype float32
     """
-    encoder = learner.encoder
-    candidates = modulation.density.sample(N_CANDIDATES, np.random.RandomState(learner.seed))
-    # Axes are orthogonal, each divided by its standard deviation.
-    axes = encoder.axes.cpu().numpy().astype(np.float64)
-    to_features = axes / np.maximum((axes**2).sum(axis=1, keepdims=True), 1e-30)
-    features = (candidates + encoder.axes_mean.cpu().numpy()) @ to_features
-    features = features.astype(np.float32)
-    scores = learner.class_scores(features, np.arange(len(features)), modulation, extracted=True)
+    encoder = network.encoder
+    candidates = modulation.density.sample(N_CANDIDATES, np.random.RandomState(network.seed))
+    features = network.features_at(candidates)
+    scores = network.class_scores(features, np.arange(len(features)), modulation, extracted=True)
     weight = softmax(scores.astype(np.float64), axis=1)[:, modulation.classes.index(label)]
     weight /= weight.sum()
     centre = weight @ features
     drawn = features[rng.choice(len(features), n_samples, p=weight)]
     samples = centre + noise * (drawn - centre)
-    if encoder.extractor is None:
-        samples = samples / encoder.scale + encoder.shift
+    if encoder.extractor is None and network.inputs.sketch is None:
+        samples = samples / network.inputs.scale + network.inputs.shift
     return samples.astype(np.float32)

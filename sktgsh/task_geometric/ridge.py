@@ -1,23 +1,34 @@
-"""Modulation in closed form: each bit solves a ridge problem on its own hidden units.
+"""Modulation in closed form: each bit solves a ridge problem on the hidden units that it sees.
 
-For bit b with units h (u values), target k and penalty a:
+For a bit with units h, target k and penalty a:
 
     minimise  sum_i w_i (c' h_i + c0 - k_i)^2  +  a * mean(diag(G)) * |c|^2
 
 where G is the centred Gram matrix. Everything that the solution needs is a sum over rows, so
-statistics of chunks add up to the statistics of all rows, in any order.
+statistics of chunks add up to the statistics of all rows, in any order. Units come in blocks: one
+that all bits share, or one for each bit. One eigendecomposition of a block's G serves all its bits,
+all penalties and the choice of codewords.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from copy import deepcopy
+from functools import cached_property
 
 import numpy as np
-import torch
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy import sparse
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpstrf
 from torch import Tensor
 
 _EPSILON = np.finfo(np.float64).eps
+# Directions of less than this share of the largest variance are noise of the sums themselves.
+_LEAST_VARIANCE = 1e-10
+_LEAST_PIVOT = 1e-9
+_CHEAP_PRODUCT = 2e8
+# With fewer rows than this share of the units, the Gram matrix is decomposed by its rank.
+_FEW_ROWS = 0.6
 
 
 class RidgeStatistics:
@@ -25,43 +36,45 @@ class RidgeStatistics:
 
     Parameters
     ----------
-    n_bits, units_per_bit, n_structure_bits : int
-        Sizes. Memory is about ``8 * n_bits * units_per_bit ** 2`` bytes, whatever the number of
-        rows.
+    n_blocks, units_per_block : int
+        Sizes. Memory is about ``8 * n_blocks * units_per_block ** 2`` bytes, whatever the number
+        of rows.
+    n_targets : int, default=0
+        Real-valued targets, beside those that classes give: structure bits, or given codes.
 
     Attributes
     ----------
-    gram : ndarray of shape (n_bits, units_per_bit + 1, units_per_bit + 1)
-        Weighted sums of products of a bit's units, and of the constant 1 that comes last.
-    class_sums : dict of ndarray of shape (n_bits, units_per_bit + 1)
-        Weighted sums of a bit's units over the rows of each class.
-    structure_sums : ndarray of shape (n_structure_bits, n_bits, units_per_bit + 1)
-        Products of the structure targets with the units.
+    gram : ndarray of shape (n_blocks, units_per_block + 1, units_per_block + 1)
+        Weighted sums of products of a block's units, and of the constant 1 that comes last.
+    class_sums : dict of ndarray of shape (n_blocks, units_per_block + 1)
+        Weighted sums of a block's units over the rows of each class. A row of several classes
+        counts for each of them by its share.
+    overlap : ndarray of shape (n_classes, n_classes), or None
+        Weighted sums of products of shares, where rows have several classes.
+    target_sums : ndarray of shape (n_targets, n_blocks, units_per_block + 1)
+        Weighted sums of products of the real-valued targets with the units.
+    target_squares : ndarray of shape (n_targets,)
+        Weighted sums of squares of the real-valued targets.
     """
 
-    def __init__(self, n_bits: int, units_per_bit: int, n_structure_bits: int = 0):
-        width = units_per_bit + 1
-        self.units_per_bit = units_per_bit
-        self.gram = np.zeros((n_bits, width, width))
+    def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
+        width = units_per_block + 1
+        self.units_per_block = units_per_block
+        self.gram = np.zeros((n_blocks, width, width))
         self.class_sums: dict[Hashable, np.ndarray] = {}
-        self.structure_sums = np.zeros((n_structure_bits, n_bits, width))
-        self.structure_squares = np.zeros(n_structure_bits)
+        self.overlap: np.ndarray | None = None
+        self.target_sums = np.zeros((n_targets, n_blocks, width))
+        self.target_squares = np.zeros(n_targets)
 
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
-        other = RidgeStatistics.__new__(RidgeStatistics)
-        other.units_per_bit = self.units_per_bit
-        other.gram = self.gram.copy()
-        other.class_sums = {label: sums.copy() for label, sums in self.class_sums.items()}
-        other.structure_sums = self.structure_sums.copy()
-        other.structure_squares = self.structure_squares.copy()
-        return other
+        return deepcopy(self)
 
     @property
     def nbytes(self) -> int:
         """Memory of the statistics, in bytes."""
         sums = sum(sums.nbytes for sums in self.class_sums.values())
-        return self.gram.nbytes + self.structure_sums.nbytes + sums
+        return self.gram.nbytes + self.target_sums.nbytes + sums
 
     @property
     def classes(self) -> list:
@@ -71,145 +84,216 @@ class RidgeStatistics:
     def add(
         self,
         units: Tensor,
-        labels: np.ndarray,
+        shares: sparse.csr_array,
         classes: Sequence[Hashable],
         sample_weight: np.ndarray | None = None,
-        structure: Tensor | None = None,
+        targets: np.ndarray | None = None,
+        several: bool = False,
     ) -> None:
         """Add a batch of rows.
 
         Parameters
         ----------
-        units : Tensor of shape (n_bits, units_per_bit + 1, batch)
-            Hidden activity by bit; the last unit of each bit is the constant 1.
-        labels : ndarray of shape (batch,)
-            Index of each row's class in `classes`.
+        units : Tensor of shape (n_blocks, units_per_block + 1, batch)
+            Hidden activity by block; the last unit of each block is the constant 1.
+        shares : csr_array of shape (batch, n_classes)
+            How much of a row belongs to each class; rows sum to 1.
         classes : sequence
             Class labels.
         sample_weight : ndarray of shape (batch,), optional
             By default 1 for every row.
-        structure : Tensor of shape (batch, n_structure_bits), optional
-            Targets of the structure bits.
+        targets : ndarray of shape (batch, n_targets), optional
+            Real-valued targets.
+        several : bool, default=False
+            Rows may have several classes; `classes` is then the same in every call.
         """
-        n_bits, width, batch = units.shape
-        weighted = units
+        n_blocks, width, batch = units.shape
+        # float32 products of a batch, float64 sums over batches; where that costs next to nothing,
+        # all in float64.
+        exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
+        values = units.numpy().astype(np.float64 if exact else np.float32, copy=False)
+        weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
+        root = values
         if sample_weight is not None:
-            weighted = units * torch.from_numpy(sample_weight.astype(np.float32))
-        # float32 products of a batch, float64 sums over batches.
-        self.gram += torch.bmm(weighted, units.transpose(1, 2)).numpy()
-        present = np.unique(labels)
-        members = torch.from_numpy((labels[:, None] == present).astype(np.float32))
-        sums = (weighted.reshape(-1, batch) @ members).T.reshape(-1, n_bits, width).numpy()
+            root = values * np.sqrt(weight).astype(values.dtype)
+        # A product with its own transpose takes half the work.
+        for gram, block in zip(self.gram, root):
+            gram += block @ block.T
+        weighted = sparse.csr_array(sparse.diags_array(weight) @ shares)
+        present = np.unique(weighted.indices) if not several else np.arange(len(classes))
+        flat = values.reshape(-1, batch).T
+        members = sparse.csr_array(weighted[:, present].T.astype(values.dtype))
+        sums = (members @ np.ascontiguousarray(flat)).reshape(-1, n_blocks, width)
         for index, rows in zip(present, sums):
-            label = classes[index]
-            if label not in self.class_sums:
-                self.class_sums[label] = np.zeros((n_bits, width))
-            self.class_sums[label] += rows
-        if structure is not None and structure.shape[1]:
-            products = (weighted.reshape(-1, batch) @ structure).T
-            self.structure_sums += products.reshape(-1, n_bits, width).numpy()
-            weight = 1.0 if sample_weight is None else sample_weight[:, None]
-            self.structure_squares += (weight * structure.numpy().astype(float) ** 2).sum(axis=0)
+            known = self.class_sums.get(classes[index], 0.0)
+            self.class_sums[classes[index]] = known + rows.astype(np.float64)
+        if several:
+            overlap = (weighted.T @ shares).toarray()
+            self.overlap = overlap if self.overlap is None else self.overlap + overlap
+        if targets is not None and targets.shape[1]:
+            scaled = (weight[:, None] * targets).astype(values.dtype)
+            self.target_sums += (flat.T @ scaled).T.reshape(-1, n_blocks, width)
+            self.target_squares += (weight[:, None] * targets.astype(float) ** 2).sum(axis=0)
 
     def centred(self) -> CentredProblem:
         """The ridge problem of every bit, with the intercept eliminated."""
         return CentredProblem(self)
 
 
+def _spectrum(gram: np.ndarray, total: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues, not negative, and eigenvectors; where rows are few, those of the range only."""
+    width = len(gram)
+    if total < _FEW_ROWS * width:
+        # A pivoted Cholesky factor stops at the rank: few rows cost few operations.
+        factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=_LEAST_PIVOT * gram.diagonal().max())
+        if 0 < rank < _FEW_ROWS * width:
+            thin = np.empty((width, rank))
+            thin[pivots - 1] = np.tril(factor)[:, :rank]
+            values, small = eigh(thin.T @ thin, check_finite=False)
+            kept = values > _LEAST_PIVOT * values[-1]
+            return values[kept], thin @ (small[:, kept] / np.sqrt(values[kept]))
+    values, vectors = eigh(gram, driver="evd", check_finite=False)
+    return np.maximum(values, 0), vectors
+
+
 class CentredProblem:
     """Ridge problems of all bits of one task; see :class:`RidgeStatistics`."""
 
     def __init__(self, statistics: RidgeStatistics):
-        gram, units = statistics.gram, statistics.units_per_bit
+        gram, units = statistics.gram, statistics.units_per_block
+        self.n_blocks = len(gram)
         self.total = gram[0, units, units]
         self.means = gram[:, :units, units] / self.total
         self.gram = gram[:, :units, :units] - self.total * (
             self.means[:, :, None] * self.means[:, None, :]
         )
         self.classes = statistics.classes
-        sums = np.stack([statistics.class_sums[label] for label in self.classes])
-        self.counts = sums[:, 0, units]
+        sums = np.array(list(statistics.class_sums.values()), dtype=np.float64)
+        sums = sums.reshape(len(self.classes), self.n_blocks, units + 1)
+        self.counts = sums[:, 0, units].copy()
         self.class_sums = sums[:, :, :units] - self.counts[:, None, None] * self.means
-        structure = statistics.structure_sums
-        self.structure_totals = structure[:, 0, units]
-        self.structure_sums = (
-            structure[:, :, :units] - self.structure_totals[:, None, None] * self.means
-        )
-        self.structure_squares = statistics.structure_squares
+        self.overlap = statistics.overlap
+        targets = statistics.target_sums
+        self.target_totals = targets[:, 0, units]
+        self.target_sums = targets[:, :, :units] - self.target_totals[:, None, None] * self.means
+        self.target_squares = statistics.target_squares
         diagonal = np.einsum("buu->bu", self.gram).mean(axis=1)
         self.penalty_unit = np.maximum(diagonal, _EPSILON)
 
-    def solve_bit(self, bit: int, right: np.ndarray, alpha: float) -> np.ndarray:
-        """``(G + alpha * mean(diag(G)) I)^-1 right``, of least norm where G is singular."""
-        system = self.gram[bit].copy()
-        system[np.diag_indices_from(system)] += alpha * self.penalty_unit[bit]
-        if alpha > 0:
-            try:
-                solution = cho_solve(cho_factor(system, check_finite=False), right)
-                if np.isfinite(solution).all():
-                    return solution
-            except LinAlgError:
-                pass
-        values, vectors = eigh(system)
-        kept = values > max(values[-1], _EPSILON) * len(values) * 1e-10
-        inverse = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
-        return vectors @ (inverse[:, None] * (vectors.T @ right.reshape(len(values), -1))).reshape(
-            right.shape
-        )
+    @cached_property
+    def spectra(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Eigenvalues, not negative, and eigenvectors of each block's Gram matrix."""
+        return [_spectrum(gram, self.total) for gram in self.gram]
 
-    def explained(self, bits: Sequence[int], alpha: float) -> np.ndarray:
-        """What :func:`.learn_codebook` takes, (n_bits, n_classes, n_classes)."""
-        return np.stack(
-            [
-                self.class_sums[:, bit] @ self.solve_bit(bit, self.class_sums[:, bit].T, alpha)
-                for bit in bits
-            ]
-        )
+    def leverage(self, units: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+        """Weight of a row of unit weight in its own fitted value, (n_rows, n_bits).
+
+        A row's residual divided by 1 less its leverage is the residual that it would have if it
+        were left out.
+
+        Parameters
+        ----------
+        units : ndarray of shape (n_rows, n_blocks, units_per_block)
+            Rows that the statistics hold.
+        alphas : ndarray of shape (n_bits,)
+            Penalty of each bit.
+        """
+        found = np.full((len(units), len(alphas)), 1 / self.total)
+        for block, bits in self._iter_blocks(np.arange(len(alphas))):
+            vectors = self.spectra[block][1].astype(np.float32)
+            along = (units[:, block] - self.means[block].astype(np.float32)) @ vectors
+            penalties, which = np.unique(alphas[bits], return_inverse=True)
+            by_penalty = along**2 @ (1 / self._damped(block, penalties)).astype(np.float32)
+            found[:, bits] += by_penalty[:, which]
+        return found
+
+    def class_means(self, units: slice) -> np.ndarray:
+        """Mean of some units of the first block over each class, (n_classes, n_units)."""
+        counts = np.maximum(self.counts, _EPSILON)[:, None]
+        return self.class_sums[:, 0, units] / counts + self.means[0, units]
+
+    def _iter_blocks(self, bits: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (block, positions within `bits` of the bits that see it)."""
+        if self.n_blocks == 1:
+            yield 0, np.arange(len(bits))
+            return
+        for position, bit in enumerate(bits):
+            yield bit, np.array([position])
+
+    def _damped(self, block: int, alpha: np.ndarray) -> np.ndarray:
+        """Eigenvalues plus penalties, (units, n_alphas); infinite where there is nothing."""
+        values = self.spectra[block][0]
+        damped = values[:, None] + np.atleast_1d(alpha) * self.penalty_unit[block]
+        empty = max(values[-1], _EPSILON) * len(values) * _LEAST_VARIANCE
+        return np.where(damped > empty, damped, np.inf)
+
+    def explained(self, bits: Sequence[int], alpha: float, classes: np.ndarray) -> np.ndarray:
+        """What :func:`.learn_codebook` takes, (n_bits or 1, n_classes, n_classes).
+
+        1 in place of n_bits where all bits share their units.
+        """
+        found = []
+        for block in [0] if self.n_blocks == 1 else bits:
+            along = self.class_sums[classes, block] @ self.spectra[block][1]
+            found.append((along / self._damped(block, alpha).T) @ along.T)
+        return np.stack(found)
 
     def targets(
-        self, codewords: np.ndarray, codebook_bits: np.ndarray, structure_bits: np.ndarray
+        self, codewords: np.ndarray, codebook_bits: np.ndarray, target_bits: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Right-hand sides (n_bits, units), and sums and centred squares of targets (n_bits,)."""
-        n_bits, units = self.means.shape
+        n_bits, units = len(codebook_bits) + len(target_bits), self.means.shape[1]
         right, sums, squares = np.zeros((n_bits, units)), np.zeros(n_bits), np.zeros(n_bits)
-        right[codebook_bits] = np.einsum(
-            "cb,cbu->bu", codewords.astype(float), self.class_sums[:, codebook_bits]
+        words = codewords.astype(float)
+        for block, positions in self._iter_blocks(codebook_bits):
+            right[codebook_bits[positions]] = words[:, positions].T @ self.class_sums[:, block]
+        sums[codebook_bits] = words.T @ self.counts
+        squares[codebook_bits] = (
+            self.counts @ words**2
+            if self.overlap is None
+            else ((self.overlap @ words) * words).sum(axis=0)
         )
-        sums[codebook_bits] = codewords.T @ self.counts
-        squares[codebook_bits] = self.total
-        for axis, bit in enumerate(structure_bits):
-            right[bit] = self.structure_sums[axis, bit]
-            sums[bit] = self.structure_totals[axis]
-            squares[bit] = self.structure_squares[axis]
+        for block, positions in self._iter_blocks(target_bits):
+            right[target_bits[positions]] = self.target_sums[positions, block]
+        sums[target_bits] = self.target_totals[: len(target_bits)]
+        squares[target_bits] = self.target_squares[: len(target_bits)]
         return right, sums, squares - sums**2 / self.total
 
     def solve(
         self, right: np.ndarray, sums: np.ndarray, alphas: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (n_bits, units_per_bit) and intercepts (n_bits,), from a penalty a bit."""
-        weights = np.stack(
-            [self.solve_bit(bit, right[bit], alpha) for bit, alpha in enumerate(alphas)]
-        )
-        return weights, sums / self.total - np.einsum("bu,bu->b", weights, self.means)
+        """Weights (n_bits, units) and intercepts (n_bits,), from a penalty a bit.
+
+        Of least norm where the Gram matrix is singular and the penalty is 0.
+        """
+        weights, intercepts = np.empty_like(right), sums / self.total
+        for block, bits in self._iter_blocks(np.arange(len(right))):
+            vectors = self.spectra[block][1]
+            along = (vectors.T @ right[bits].T) / self._damped(block, alphas[bits])
+            weights[bits] = (vectors @ along).T
+            intercepts[bits] -= weights[bits] @ self.means[block]
+        return weights, intercepts
 
     def generalised_cross_validation(
         self, right: np.ndarray, squares: np.ndarray, alphas: Sequence[float]
     ) -> np.ndarray:
         """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
 
-        One eigendecomposition a bit serves all alphas (Golub, Heath & Wahba 1979).
+        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979).
         """
-        errors = np.full((len(self.gram), len(alphas)), np.inf)
-        for bit, gram in enumerate(self.gram):
-            values, vectors = eigh(gram)
-            values = np.maximum(values, 0)
-            along = (vectors.T @ right[bit]) ** 2
-            for position, alpha in enumerate(alphas):
-                damped = values + alpha * self.penalty_unit[bit]
-                damped = np.maximum(damped, _EPSILON * max(values[-1], _EPSILON))
-                residual = squares[bit] - (along * (damped + damped - values) / damped**2).sum()
-                freedom = self.total - 1 - (values / damped).sum()
+        errors = np.full((len(right), len(alphas)), np.inf)
+        for block, bits in self._iter_blocks(np.arange(len(right))):
+            values, vectors = self.spectra[block]
+            along = (vectors.T @ right[bits].T) ** 2
+            damped = self._damped(block, np.asarray(alphas, dtype=float))
+            for position in range(len(alphas)):
+                column = damped[:, [position]]
+                kept = np.isfinite(column)
+                with np.errstate(invalid="ignore"):
+                    gain = np.where(kept, (2 * column - values[:, None]) / column**2, 0.0)
+                residual = np.maximum(squares[bits] - (along * gain).sum(axis=0), 0)
+                freedom = self.total - 1 - np.where(kept, values[:, None] / column, 0.0).sum()
                 # With more parameters than rows the error is unbounded, not small.
                 if freedom > 0:
-                    errors[bit, position] = self.total * max(residual, 0) / freedom**2
+                    errors[bits, position] = self.total * residual / freedom**2
         return errors

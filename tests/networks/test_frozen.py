@@ -3,7 +3,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sktgsh.networks import DenseExpansion, RandomConvolution, SparseExpansion
+from sktgsh.networks import (
+    DenseExpansion,
+    RandomConvolution,
+    SparseExpansion,
+    difference_weights,
+    gaussian_weights,
+)
 from sktgsh.networks.random import generator, sample_without_replacement
 
 
@@ -31,13 +37,27 @@ def test_gather_is_the_dense_product(features, signed, nested):
     np.testing.assert_allclose(expansion(features).numpy().T, np.maximum(values, 0), atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [SparseExpansion, DenseExpansion])
-def test_first_bits_do_not_depend_on_the_number_of_bits(features, make):
-    extra = (7,) if make is SparseExpansion else ()
-    long, short = (make(50, n_bits, 30, *extra, seed=1) for n_bits in (8, 3))
-    np.testing.assert_array_equal(long(features)[:90].numpy(), short(features).numpy())
-    np.testing.assert_array_equal(long(features, 90).numpy(), short(features).numpy())
-    assert (make(50, 3, 30, *extra, seed=2)(features) != short(features)).any()
+def test_first_bits_do_not_depend_on_the_number_of_bits(features):
+    samples = np.random.default_rng(1).normal(size=(300, 50)).astype(np.float32)
+    for make in (
+        lambda n, seed: SparseExpansion(50, n, 30, 7, seed=seed),
+        lambda n, seed: DenseExpansion(gaussian_weights(50, n, 30, seed=seed)),
+        lambda n, seed: DenseExpansion(difference_weights(samples, n, 30, seed=seed)),
+    ):
+        long, short = make(8, 1), make(3, 1)
+        np.testing.assert_allclose(long(features)[:90], short(features), atol=1e-5)
+        np.testing.assert_array_equal(long(features, 90).numpy(), short(features).numpy())
+        assert (make(3, 2)(features) != short(features)).any()
+
+
+def test_differences_point_along_the_data():
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(40, 3)) @ rng.normal(size=(3, 50))
+    weight = difference_weights(flat.astype(np.float32), 2, 20, seed=0)
+    assert weight.shape == (40, 50) and np.linalg.matrix_rank(weight, tol=1e-3) == 3
+    np.testing.assert_allclose(np.linalg.norm(weight, axis=1), 1, rtol=1e-5)
+    # Equal samples have no difference: noise takes its place.
+    assert np.isfinite(difference_weights(np.ones((5, 50), np.float32), 1, 8, seed=0)).all()
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 24, 3), (64, 64)])

@@ -66,5 +66,17 @@ def test_structure_bits_have_real_targets():
     codewords = torch.tensor([[1.0], [-1.0]])
     loss = CodewordLoss("hinge", codewords, torch.tensor([0]), torch.tensor([1]))
     bits, scores = torch.tensor([[1.0, 0.5]]), torch.zeros(1, 2)
-    found = loss((bits, scores), torch.tensor([[0.0, 1.0, 2.5]]))
+    found = loss((bits, scores), torch.tensor([[1.0, 2.5, 0.0]]))
     assert float(found) == pytest.approx(0.5 * 0 + 0.5 * 4.0)
+
+
+def test_shares_of_classes_and_given_codes():
+    codewords = torch.tensor([[1.0, 1.0], [-1.0, 1.0]])
+    bits, scores = torch.tensor([[0.5, 2.0]]), torch.tensor([[0.2, -0.3]])
+    none = torch.tensor([], dtype=torch.long)
+    loss = CodewordLoss("squared_hinge", codewords, torch.tensor([0, 1]), none, target="shares")
+    found = float(loss((bits, scores), torch.tensor([[1.0, 0.5, 0.5]])))
+    assert found == pytest.approx((0.5 * 0.5**2 + 0.5 * 1.5**2) / 2)  # both ways, by halves
+    loss = CodewordLoss("joint", codewords, torch.tensor([0, 1]), none, target="codes")
+    found = float(loss((bits, scores), torch.tensor([[1.0, -1.0, 1.0]])))
+    assert found == pytest.approx(1.5**2 / 2)

@@ -15,10 +15,10 @@ def shuffled(samples, n_rows=900):
 
 def test_same_scores_and_choice_as_grid_search(digit_tasks):
     X, y, task = shuffled(digit_tasks[0])
-    ours = TaskGeometricHasherCV(LENGTHS, cv=StratifiedKFold(3), random_state=0)
+    hasher = TaskGeometricHasher(n_hidden=256, random_state=0)
+    ours = TaskGeometricHasherCV(LENGTHS, estimator=hasher, cv=StratifiedKFold(3))
     ours.fit(X, y, task=task)
     with config_context(enable_metadata_routing=True):
-        hasher = TaskGeometricHasher(random_state=0)
         hasher.set_fit_request(task=True).set_score_request(task=True)
         grid = GridSearchCV(hasher, {"n_bits": LENGTHS}, cv=StratifiedKFold(3), error_score="raise")
         grid.fit(X, y, task=task)
@@ -33,14 +33,15 @@ def test_same_scores_and_choice_as_grid_search(digit_tasks):
 
 def test_tolerance_takes_a_shorter_code(digit_tasks):
     X, y, _ = shuffled(digit_tasks[0], 400)
-    full = TaskGeometricHasherCV(LENGTHS, cv=2, random_state=0).fit(X, y)
-    loose = TaskGeometricHasherCV(LENGTHS, cv=2, tolerance=0.3, random_state=0).fit(X, y)
+    small = dict(estimator=TaskGeometricHasher(n_hidden=256), cv=2, random_state=0)
+    full = TaskGeometricHasherCV(LENGTHS, **small).fit(X, y)
+    loose = TaskGeometricHasherCV(LENGTHS, tolerance=0.3, **small).fit(X, y)
     assert loose.n_bits_ < full.n_bits_
 
 
 def test_task_column_and_packed(digit_tasks):
     X, y, task = shuffled(digit_tasks[0], 600)
-    estimator = TaskGeometricHasher(task_column=-1, random_state=0)
+    estimator = TaskGeometricHasher(n_hidden=256, task_column=-1, random_state=0)
     search = TaskGeometricHasherCV([4, 12], estimator=estimator, cv=2, packed=True)
     search.fit(np.column_stack([X, task]), y)
     assert search.transform(np.column_stack([X, task])).shape == (600, 2)
@@ -52,7 +53,9 @@ def test_bad_input_is_named(digit_tasks):
     with pytest.raises(ValueError, match="n_bits="):
         TaskGeometricHasherCV([0, 4]).fit(X, y)
     with pytest.raises(ValueError, match="n_hidden=64; leave it None"):
-        TaskGeometricHasherCV([4], estimator=TaskGeometricHasher(n_hidden=64)).fit(X, y)
+        TaskGeometricHasherCV([4], estimator=TaskGeometricHasher(head="block", n_hidden=64)).fit(
+            X, y
+        )
 
 
 class CountedFits(TaskGeometricHasher):

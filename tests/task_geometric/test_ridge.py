@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from sktgsh.task_geometric.ridge import RidgeStatistics
@@ -22,13 +23,16 @@ def statistics_of(hidden, labels, weight, rows=slice(None), known=None):
     found = known or RidgeStatistics(N_BITS, UNITS)
     ones = np.ones((N_BITS, 1, hidden.shape[2]), np.float32)
     units = torch.from_numpy(np.concatenate([hidden, ones], axis=1)[:, :, rows])
-    found.add(units, labels[rows], list(range(4)), None if weight is None else weight[rows])
+    shares = sparse.csr_array(np.eye(4)[labels[rows]])
+    found.add(units, shares, list(range(4)), None if weight is None else weight[rows])
     return found
 
 
 def solve(statistics, codewords, alphas):
     centred = statistics.centred()
-    right, sums, squares = centred.targets(codewords[centred.classes], np.arange(N_BITS), [])
+    right, sums, squares = centred.targets(
+        codewords[centred.classes], np.arange(N_BITS), np.arange(0)
+    )
     return (*centred.solve(right, sums, alphas), centred, right, squares)
 
 
@@ -93,7 +97,7 @@ def test_singular_problem_has_the_least_norm_solution(problem):
 def test_explained_is_the_sum_of_squares_of_a_split(problem):
     hidden, labels, _, _ = problem
     centred = statistics_of(hidden, labels, None).centred()
-    explained = centred.explained([0, 2], alpha=1e-6)
+    explained = centred.explained([0, 2], 1e-6, np.arange(4))
     order = np.array(centred.classes)
     split = np.array([1, -1, 1, 1])
     target = split[labels].astype(float)

@@ -1,0 +1,260 @@
+"""How tasks are learned one after another: on a draft, which replaces what was known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from tqdm.auto import tqdm
+
+from ..base import draft_of
+from ..batches import SAMPLE_DTYPES
+from ..codes import check_codes, unpack_codes
+from ..networks.device import resolve_device
+from ..tasks import INFER, check_same_kind, check_task, iter_tasks
+from .encoder import build_encoder
+from .learner import Codebook, TaskLearner
+from .modulation import Modulation
+from .rows import BitLayout, Rows
+
+# Units that all bits share, and units of each bit of another head.
+N_UNITS, UNITS_PER_BIT = 2048, 256
+
+
+class LearningMixin:
+    """Sets `modulations_` and `learner_`, which :class:`LearnedTasksMixin` reads."""
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        task: Any,
+        sample_weight: Any,
+        *,
+        fresh: bool,
+        renew: bool,
+        given: bool = False,
+    ) -> Any:
+        """Learn each task in the data; `given`: y holds codes in place of classes."""
+        # The draft replaces this estimator's state task by task: Ctrl-C keeps those finished.
+        draft = draft_of(self, fresh=fresh)
+        rows, labels = draft._check_training_rows(X, y, task, sample_weight, fresh, given)
+        draft._check_tasks(rows, labels, {} if fresh else draft.modulations_, renew)
+        if fresh:
+            draft._build(rows, np.flatnonzero(labels == labels[0]))
+        todo = list(iter_tasks(labels))
+        for label, positions in tqdm(todo, desc="tasks", unit="task", disable=not self.verbose):
+            draft._learn_task(label, rows.take(positions), renew)
+            self.__dict__ = dict(draft.__dict__)
+        return self
+
+    # -- checks ----------------------------------------------------------------------------------
+
+    def _check_training_rows(
+        self, X: Any, y: Any, task: Any, sample_weight: Any, fresh: bool, given: bool
+    ) -> tuple[Rows, np.ndarray]:
+        self._check_combination()
+        X, task = self._split_task(X, task)
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=SAMPLE_DTYPES, reset=fresh, multi_output=True
+        )
+        labels = check_task(task, X.shape[0])
+        if not fresh:
+            check_same_kind(labels.tolist(), list(self.modulations_))
+        if INFER in labels.tolist():
+            raise ValueError(f"task has the label {INFER!r}, which is reserved; rename that task")
+        codes = self._check_given(y) if given else None
+        y = np.zeros(X.shape[0], dtype=int) if given else _check_classes(y)
+        keep = np.ones(X.shape[0], dtype=bool)
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            keep = weight > 0
+        if y.ndim == 2:
+            # A row without a label says nothing of any label's code.
+            keep &= y.any(axis=1)
+        kept = np.flatnonzero(keep)
+        if not len(kept):
+            raise ValueError("y has no label in any row; at least 2 labels are needed")
+        rows = Rows(X, np.arange(X.shape[0]), y, weight, codes)
+        return rows.take(kept), labels[kept]
+
+    def _check_given(self, codes: np.ndarray) -> np.ndarray:
+        n_bits = int(self.n_bits)
+        width = -(-n_bits // 8) if self.packed else n_bits
+        if codes.ndim != 2 or codes.shape[1] != width:
+            raise ValueError(
+                f"codes has shape {codes.shape}; expected (n_samples, {width}) for n_bits={n_bits}"
+                + (" in packed bytes" if self.packed else "")
+            )
+        return unpack_codes(codes, n_bits) if self.packed else check_codes(codes)
+
+    def _check_tasks(self, rows: Rows, labels: np.ndarray, known: dict, renew: bool) -> None:
+        """Raise ValueError for a task that cannot be learned from its rows."""
+        for label, positions in iter_tasks(labels):
+            previous = None if renew else known.get(label)
+            part = rows.take(positions)
+            if previous is not None and bool(previous.classes) == (part.codes is not None):
+                raise ValueError(
+                    f"task {label!r} was learned from "
+                    f"{'classes' if previous.classes else 'codes'}; go on with the same, or fit it "
+                    "again from all its rows"
+                )
+            classes = set(part.classes) | set(previous.classes if previous else ())
+            if part.codes is None and len(classes) < 2:
+                raise ValueError(
+                    f"task {label!r} has one class only, {classes.pop()!r} "
+                    f"(n_samples={len(positions)}); at least 2 are needed to learn what tells "
+                    "them apart"
+                )
+            if previous and "ridge" in self.solver and label not in self.statistics_:
+                raise ValueError(
+                    f"task {label!r} is closed: the sums that solver={self.solver!r} needs to take "
+                    f"more rows were dropped. Fit it again from all its rows, keep more tasks open "
+                    f"(open_tasks={self.open_tasks}), or use solver='sgd'"
+                )
+
+    def _check_combination(self) -> None:
+        """Raise ValueError for parameters that do not go together."""
+        if self.head in ("dense", "readout") and self.solver != "sgd":
+            raise ValueError(
+                f"head={self.head!r} has no closed form; use solver='sgd', or head='shared' or "
+                f"'block' (got solver={self.solver!r})"
+            )
+        if self.head != "shared" and self.n_hidden is not None and self.n_hidden < self.n_bits:
+            raise ValueError(
+                f"n_hidden={self.n_hidden} is less than n_bits={self.n_bits}; each bit needs at "
+                "least one hidden unit"
+            )
+        if self.encoder == "conv" and self.image_shape is None:
+            raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
+        if np.size(self.alpha) == 0 or np.min(np.asarray(self.alpha, dtype=float)) < 0:
+            raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
+
+    # -- learning --------------------------------------------------------------------------------
+
+    def _build(self, rows: Rows, first: np.ndarray) -> None:
+        """Draw the frozen network; its statistics come from the first task's rows."""
+        shape = None if self.image_shape is None else tuple(self.image_shape)
+        if shape is not None and int(np.prod(shape)) != rows.X.shape[1]:
+            raise ValueError(
+                f"image_shape={shape} has {int(np.prod(shape))} values, but X has "
+                f"{rows.X.shape[1]} features"
+            )
+        self.n_bits_ = int(self.n_bits)
+        n_blocks = 1 if self.head == "shared" else self.n_bits_
+        units = N_UNITS if n_blocks == 1 and self.head == "shared" else UNITS_PER_BIT
+        if self.n_hidden is not None:
+            units = int(self.n_hidden) // n_blocks
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        device = resolve_device(self.device)
+        inputs, encoder = build_encoder(
+            self.encoder,
+            rows.X,
+            rows.positions[first],
+            n_blocks=n_blocks,
+            units_per_block=units,
+            n_inputs=self.n_inputs,
+            image_shape=shape,
+            skip=self.skip and self.head == "shared",
+            published=self.head == "readout",
+            seed=seed,
+            device=device,
+        )
+        self.n_hidden_ = encoder.n_hidden
+        layout = BitLayout(
+            self.n_bits_, n_blocks, encoder.n_hidden // n_blocks, self.structure_bits
+        )
+        self.learner_ = TaskLearner(inputs, encoder, layout, self.head, seed, device)
+        self.modulations_: dict[Any, Modulation] = {}
+        self.history_: dict[Any, list] = {}
+        self.statistics_: dict[Any, Any] = {}
+        self.shared_codebook_ = Codebook({})
+
+    def _learn_task(self, label: Any, rows: Rows, renew: bool) -> None:
+        learner = self.learner_
+        rows = learner.extract(rows)
+        previous = None if renew else self.modulations_.get(label)
+        before = previous.classes if previous else ()
+        classes = sorted({*before, *rows.classes}, key=lambda c: (str(type(c)), c))
+        statistics = problem = None
+        if "ridge" in self.solver:
+            known = self.statistics_.get(label) if previous else None
+            statistics = learner.add_statistics(rows, known)
+            problem = statistics.centred()
+        codewords = self._choose_codewords(label, classes, problem, previous)
+        if problem is not None:
+            start = learner.solve(
+                problem, classes, codewords, self.alpha, learner.target_bits(rows)
+            )
+        else:
+            start = learner.start(previous, classes, codewords, label)
+        history: list[dict] = []
+        if "sgd" in self.solver:
+            start, history = learner.polish(rows, start, self.loss, self._training())
+            problem = None  # it is no longer what the modulation solves
+        self.modulations_[label] = learner.with_density(
+            rows, start, previous, self._rivals(label), problem
+        )
+        earlier = self.history_.get(label, []) if previous else []
+        self.history_[label] = earlier + history
+        self.statistics_.pop(label, None)
+        if statistics is not None:
+            self.statistics_[label] = statistics
+        for old in list(self.statistics_)[: max(0, len(self.statistics_) - self.open_tasks)]:
+            del self.statistics_[old]
+
+    def _choose_codewords(
+        self, label: Any, classes: list, problem: Any, previous: Modulation | None
+    ) -> np.ndarray:
+        """Codewords of the task's classes, (n_classes, n_codebook_bits)."""
+        shared = self.codebook == "shared"
+        # A codebook that other tasks' codes depend on is only ever extended.
+        settled = shared and any(
+            modulation.classes for other, modulation in self.modulations_.items() if other != label
+        )
+        known = self.shared_codebook_ if settled else Codebook({})
+        if not settled and previous is not None and problem is None:
+            known = Codebook(dict(zip(previous.classes, previous.codewords)))
+        new = [c for c in classes if c not in known.words]
+        book = self.learner_.choose_codewords(
+            problem, known, new, self.codewords, None if shared else label
+        )
+        if shared and classes:
+            self.shared_codebook_ = book
+        n_bits = len(self.learner_.layout.codebook_bits)
+        return np.array([book.words[c] for c in classes], np.int8).reshape(-1, n_bits)
+
+    def _rivals(self, label: Any) -> list[Modulation]:
+        """The tasks that inference is calibrated against: the last few, whatever their number."""
+        others = [task for task in self.modulations_ if task != label]
+        return [self.modulations_[task] for task in others[-8:]]
+
+    def _training(self) -> dict[str, Any]:
+        return dict(
+            max_epochs=self.max_epochs,
+            lr=self.lr,
+            lr_schedule=self.lr_schedule,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            callbacks=self.callbacks,
+            verbose=max(0, int(self.verbose) - 1),
+        )
+
+
+def _check_classes(y: np.ndarray) -> np.ndarray:
+    """Labels (n_samples,), or an indicator of 0 and 1 (n_samples, n_labels), uint8."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y.ravel()
+    if y.ndim == 1:
+        check_classification_targets(y)
+        return y
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            f"y has shape {y.shape} and values other than 0 and 1; expected one label a row, or an "
+            "indicator of 0 and 1 with a column for each label"
+        )
+    return y.astype(np.uint8)

@@ -1,0 +1,212 @@
+"""The frozen network, read through a task's modulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..batches import InputScaling, dense_rows, iter_batches
+from ..networks import (
+    FrozenEncoder,
+    ModulatedHead,
+    apply_weights,
+    class_readout,
+    head_projection,
+)
+from ..networks.random import generator
+from .modulation import Modulation
+from .recognition import N_AXES
+from .rows import BitLayout
+
+# Samples that tasks are compared on.
+N_REFERENCES = 1024
+
+
+class TaskNetwork:
+    """Everything that reading a task needs and that no task changes.
+
+    Parameters
+    ----------
+    inputs : InputScaling
+    encoder : FrozenEncoder
+    layout : BitLayout
+    head : {"shared", "block", "dense", "readout"}
+    seed : int
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        inputs: InputScaling,
+        encoder: FrozenEncoder,
+        layout: BitLayout,
+        head: str,
+        seed: int,
+        device: torch.device,
+    ):
+        self.inputs, self.encoder = inputs, encoder.to(device)
+        self.layout, self.head, self.seed, self.device = layout, head, seed, device
+        self.projection = None
+        if head != "readout":
+            self.projection = head_projection(
+                head, layout.n_bits, layout.n_blocks, layout.units_per_block, seed=seed
+            )
+
+    def to(self, device: torch.device) -> TaskNetwork:
+        """Move to another device, in place."""
+        self.encoder.to(device)
+        self.device = device
+        return self
+
+    def __getstate__(self) -> dict:
+        # What was learned on a GPU must open where there is none.
+        encoder = self.encoder
+        if self.device.type != "cpu":
+            encoder = deepcopy(encoder).cpu()
+        return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
+
+    @torch.no_grad()
+    def iter_features(
+        self, X: Any, positions: np.ndarray | None = None, extracted: bool = False
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield (rows, features) of full batches; see :func:`~sktgsh.batches.iter_batches`."""
+        for rows, samples in iter_batches(X, positions, dense_rows if extracted else self.inputs):
+            samples = samples.to(self.device)
+            yield rows, samples if extracted else self.encoder.features(samples)
+
+    @torch.no_grad()
+    def iter_values(
+        self,
+        X: Any,
+        positions: np.ndarray | None,
+        modulation: Modulation,
+        n_bits: int | None = None,
+        extracted: bool = False,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (rows, values of the first bits before the threshold), batch by batch."""
+        weights, bias = self._weights(modulation)
+        n_hidden = None
+        if self.head == "block" and n_bits is not None:
+            # A prefix of the code is read from a prefix of the hidden units.
+            weights, bias = weights[:n_bits], bias[:n_bits]
+            n_hidden = n_bits * self.layout.units_per_block
+        for rows, features in self.iter_features(X, positions, extracted):
+            values = apply_weights(weights, self.encoder.hidden(features, n_hidden))
+            # Bits that share their units are cut off after the product: one of another shape
+            # might differ in the last digit.
+            values = (values + bias[:, None]).T[: len(rows), :n_bits]
+            yield rows, values.cpu().numpy()
+
+    def class_scores(
+        self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
+    ) -> np.ndarray:
+        """How well each class fits, (n_rows, n_classes)."""
+        head = self.modulated_head(modulation)
+        scores = np.empty((len(positions), len(modulation.classes)), np.float32)
+        with torch.no_grad():
+            for rows, features in self.iter_features(X, positions, extracted):
+                batch_scores = head.read(self.encoder.hidden(features))[1]
+                scores[rows] = batch_scores[: len(rows)].cpu().numpy()
+        return scores
+
+    @torch.no_grad()
+    def log_densities(
+        self, X: Any, modulations: Sequence[Modulation], extracted: bool = False
+    ) -> np.ndarray:
+        """Log density of each row under each task, (n_rows, n_tasks).
+
+        Rows are encoded once, whatever the number of tasks.
+        """
+        readouts = [self._weights(modulation) for modulation in modulations]
+        found = np.empty((X.shape[0], len(modulations)))
+        for rows, features in self.iter_features(X, None, extracted):
+            hidden = self.encoder.hidden(features)
+            axes = self.axes(features)[: len(rows)]
+            for task, (modulation, (weights, bias)) in enumerate(zip(modulations, readouts)):
+                values = (apply_weights(weights, hidden) + bias[:, None]).T
+                found[rows, task] = modulation.density.log_density(
+                    values[: len(rows)].cpu().numpy(), axes
+                )
+        return found
+
+    def axes(self, features: Tensor) -> np.ndarray:
+        """Coordinates along the axes that task inference looks at, (batch, n_axes)."""
+        return self.encoder.structure(features)[:, :N_AXES].cpu().numpy()
+
+    def hidden_rows(self, X: Any) -> np.ndarray:
+        """Hidden activity of all rows, (n_rows, n_hidden), dtype float32."""
+        hidden = np.empty((X.shape[0], self.layout.n_hidden), np.float32)
+        for rows, features in self.iter_features(X):
+            hidden[rows] = self.encoder.hidden(features)[:, : len(rows)].T.cpu().numpy()
+        return hidden
+
+    @torch.no_grad()
+    def reference_values(self, modulations: Sequence[Modulation]) -> np.ndarray:
+        """Values that tasks give the same samples, (n_tasks, n_samples * n_bits), bits centred."""
+        rng = generator(self.seed, "reference")
+        drawn = rng.standard_normal((N_REFERENCES, len(self.encoder.axes)))
+        features = self.features_at(drawn)
+        found = []
+        for modulation in modulations:
+            batches = self.iter_values(features, None, modulation, extracted=True)
+            values = np.concatenate([values for _, values in batches])
+            found.append((values - values.mean(axis=0)).ravel())
+        return np.stack(found)
+
+    def features_at(self, coordinates: np.ndarray) -> np.ndarray:
+        """Features with given coordinates along the first principal axes, float32."""
+        n_axes = coordinates.shape[1]
+        # Axes are orthogonal, each divided by its standard deviation.
+        axes = self.encoder.axes[:n_axes].cpu().numpy().astype(np.float64)
+        to_features = axes / np.maximum((axes**2).sum(axis=1, keepdims=True), 1e-30)
+        means = self.encoder.axes_mean[:n_axes].cpu().numpy()
+        return ((coordinates + means) @ to_features).astype(np.float32)
+
+    def _weights(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
+        """Readout with the modulation folded in, and the bias, as tensors on the device."""
+        projection, mixing = self._readout(modulation.classes, modulation.codewords)
+        weights = projection * modulation.vector.reshape(-1, projection.shape[1])
+        if mixing is not None:
+            weights = mixing @ weights
+        return (
+            torch.from_numpy(weights).to(self.device),
+            torch.from_numpy(modulation.bias).to(self.device),
+        )
+
+    def _readout(
+        self, classes: Sequence, codewords: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Frozen projection of a task, and the mixing of its outputs into bits."""
+        if self.projection is not None:
+            return self.projection, None
+        layout, n_classes = self.layout, len(classes)
+        structure = layout.structure_bits
+        rows = class_readout(classes, layout.n_hidden, seed=self.seed)
+        mixing = np.zeros((layout.n_bits, n_classes + len(structure)), np.float32)
+        mixing[layout.codebook_bits, :n_classes] = codewords.T
+        if len(structure):
+            drawn = head_projection(
+                "dense", layout.n_bits, layout.n_blocks, layout.units_per_block, seed=self.seed
+            )
+            rows = np.concatenate([rows, drawn[structure]])
+            mixing[structure, n_classes + np.arange(len(structure))] = 1
+        return rows, mixing
+
+    def modulated_head(self, modulation: Modulation) -> ModulatedHead:
+        """The torch module that reads a task, its context and strength free to be trained."""
+        projection, mixing = self._readout(modulation.classes, modulation.codewords)
+        head = ModulatedHead(
+            torch.from_numpy(projection),
+            torch.from_numpy(modulation.context),
+            modulation.strength,
+            torch.from_numpy(modulation.bias),
+            torch.from_numpy(modulation.codewords.astype(np.float32)),
+            torch.from_numpy(self.layout.codebook_bits),
+            mixing=None if mixing is None else torch.from_numpy(mixing),
+        )
+        return head.to(self.device)
