@@ -14,7 +14,7 @@ from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import make_image_tasks
 
 from .._common import Images
-from ._pictures import new_figure, save_picture, show_image
+from ._pictures import mosaic, new_figure, save_picture, show_image
 
 N_EPOCHS, N_CHECKED = 3, 1000
 Task = tuple[Any, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -112,20 +112,16 @@ def published_reconstruction(learned: Learned, label: Any, task: Any) -> np.ndar
     return np.linalg.lstsq(expansion.T @ expansion, expansion.T @ hidden, rcond=1e-8)[0]
 
 
-def draw_reconstructions(
-    learned: Learned, tasks: list, shape: tuple[int, int], name: str, labels: Any = range(10)
-) -> None:
+def draw_reconstructions(learned: Learned, tasks: list, shape: tuple[int, int], name: str) -> None:
     """A row of classes for each task: as published on the left, by the density on the right."""
-    figure, axes = new_figure(len(tasks), 20, 0.45, 0.55)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
-    for row, task in zip(axes, tasks):
-        classes = [c for c in labels if c in learned.hasher.modulations_[task].classes]
-        for ax in row:
-            ax.axis("off")
-        for position, label in enumerate(classes):
-            show_image(row[position], published_reconstruction(learned, label, task).reshape(shape))
-            ours = learned.hasher.reconstruct(label, task)[0]
-            show_image(row[10 + position], ours.reshape(shape))
-        row[0].set_title(str(task), fontsize="x-small", loc="left")
-    figure.suptitle("Published pseudo-inverse (left), task density (right)", fontsize="small")
+    figure, axes = new_figure(1, 2, 4.6, 0.5 + 0.42 * len(tasks))
+    hasher = learned.hasher
+    ways = (
+        ("published: pseudo-inverse", lambda c, task: published_reconstruction(learned, c, task)),
+        ("density of the task", lambda c, task: hasher.reconstruct(c, task)[0]),
+    )
+    for ax, (title, way) in zip(axes[0], ways):
+        rows = [[way(c, task).reshape(shape) for c in range(10)] for task in tasks]
+        show_image(ax, mosaic(rows), title)
+        ax.set_yticks((np.arange(len(tasks)) + 0.5) * (shape[0] + 2), tasks, fontsize="small")
     save_picture(figure, name)

@@ -26,7 +26,8 @@ from ._pictures import new_figure, save_picture
 
 SIDE, STEP, N_DESCRIPTORS = 160, 40, 512
 N_BITS, N_TABLES, CAP = 22, 24, 100
-N_QUERIES, LEAST_DESCRIPTORS = 100, 20
+N_QUERIES, N_BRUTE, LEAST_DESCRIPTORS = 100, 30, 20
+SHOWN = ("motorcycle", "coffee", "china")
 Votes = Callable[[np.ndarray], np.ndarray]
 
 
@@ -182,13 +183,26 @@ def brute_votes(world: World) -> Votes:
     return votes
 
 
-def locate(world: World, queries: list, votes: Votes) -> dict:
-    """Errors of the positions of the views with the most votes, and time a query."""
+def locate(world: World, queries: list, votes: Votes, n_averaged: int = 1) -> dict:
+    """Errors of the positions found, and time a query.
+
+    The position is that of the view with the most votes; or the mean of several such views of its
+    photograph, weighted by their votes.
+    """
     start = time.perf_counter()
-    best = [int(votes(descriptors).argmax()) for _, _, descriptors in queries]
+    errors = []
+    for place, _, descriptors in queries:
+        counts = votes(descriptors)
+        best = np.argsort(-counts, kind="stable")[:n_averaged]
+        name = world.places[best[0]][0]
+        best = [view for view in best if world.places[view][0] == name]
+        centres = np.array([world.places[view][1:] for view in best])
+        found = np.average(centres, axis=0, weights=counts[best] + 1e-9)
+        errors.append(np.hypot(*(found - place[1:])) if name == place[0] else np.inf)
     spent = time.perf_counter() - start
-    errors = np.array([world.errors(place)[view] for (place, *_), view in zip(queries, best)])
-    return _figures(errors) | dict(ms_per_query=1000 * spent / len(queries))
+    return _figures(np.array(errors)) | dict(
+        queries=len(queries), ms_per_query=1000 * spent / len(queries)
+    )
 
 
 def _figures(errors: np.ndarray) -> dict:
@@ -204,14 +218,18 @@ def compare(world: World, queries: list) -> None:
     index = hash_tables(world)
     best = np.array([world.errors(place).min() for place, *_ in queries])
     rows = [dict(method="best possible: the nearest view", **_figures(best))]
-    for name, votes in (
-        ("K = 22, L = 24, cap 100, all candidates vote", table_votes(world, index, np.inf)),
-        ("the same, candidates within 0.2", table_votes(world, index, 0.2)),
-        ("brute force, 4 nearest descriptors", brute_votes(world)),
+    everyone, near = table_votes(world, index, np.inf), table_votes(world, index, 0.2)
+    brute, few = brute_votes(world), queries[:N_BRUTE]
+    for name, votes, used, n_averaged in (
+        ("K = 22, L = 24, cap 100: all candidates vote", everyone, queries, 1),
+        ("the same, candidates within 0.2", near, queries, 1),
+        ("the same, mean of the 4 best views", near, queries, 4),
+        ("candidates within 0.2, fewer queries", near, few, 1),
+        ("brute force, 4 nearest descriptors", brute, few, 1),
     ):
-        rows.append(dict(method=name, **locate(world, queries, votes)))
+        rows.append(dict(method=name, **locate(world, used, votes, n_averaged)))
     report("reproduce_capsule", rows)
-    draw(world, queries, table_votes(world, index, np.inf))
+    draw(world, queries, near)
 
 
 def sweep(world: World, queries: list) -> None:
@@ -229,26 +247,29 @@ def sweep(world: World, queries: list) -> None:
 
 
 def draw(world: World, queries: list, votes: Votes) -> None:
-    """Three queries of different photographs, the votes of the views, and what was found."""
-    chosen = {}
+    """The first query of some photographs, the votes of the views, and what was found."""
+    chosen: dict[str, tuple] = {}
     for query in queries:
-        if len(query[2]) >= 100:
-            chosen.setdefault(query[0][0], query)
-    figure, axes = new_figure(2, 3, 3.4, 2.4)
-    for column, (place, view, descriptors) in enumerate(list(chosen.values())[:3]):
+        chosen.setdefault(query[0][0], query)
+    figure, axes = new_figure(2, len(SHOWN), 3.4, 2.4)
+    for column, (place, view, descriptors) in enumerate(chosen[name] for name in SHOWN):
         name, row, col = place
         counts = votes(descriptors)
         centres = np.array([(r, c) for n, r, c in world.places if n == name])
         weight = np.array([v for v, (n, _, _) in zip(counts, world.places) if n == name])
         found = world.places[int(counts.argmax())]
-        axes[0, column].imshow(view, cmap="gray")
+        axes[0, column].imshow(view // 16, cmap="gray")
         axes[0, column].set(title=f"query ({name})", xticks=[], yticks=[])
         ax = axes[1, column]
-        ax.imshow(world.photographs[name], cmap="gray", alpha=0.7)
-        ax.scatter(*centres.T[::-1], s=120 * weight / weight.max(), c="C1", alpha=0.5, lw=0)
-        ax.scatter(col, row, marker="x", s=70, c="red", label="true position")
+        # A pale photograph of few shades: what is drawn over it counts.
+        pale = 160 + world.photographs[name][::2, ::2] // 32 * 12
+        height, width = world.photographs[name].shape
+        ax.imshow(pale, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
+        size = 150 * (weight / weight.max()) ** 2
+        ax.scatter(*centres.T[::-1], s=size, c="C0", lw=0, label="votes of a view")
+        ax.scatter(col, row, marker="x", s=90, c="red", lw=2.5, label="true position")
         if found[0] == name:
-            ax.scatter(found[2], found[1], marker="+", s=110, c="lime", label="found")
+            ax.scatter(found[2], found[1], marker="+", s=130, c="black", lw=2, label="found")
         ax.set(xticks=[], yticks=[])
     axes[1, 0].legend(fontsize="x-small", loc="upper left")
     save_picture(figure, "capsule")
