@@ -20,9 +20,9 @@ from .._common import Images, load_images, report, seconds
 from .._reference import train_reference
 from ._pictures import new_figure, save_picture
 
-N_ROWS, N_EPOCHS, N_BITS = 10_000, 5, 8
+N_ROWS, N_EPOCHS, N_BITS = 5_000, 5, 8
 # Bits, training images of a class (None: all), epochs.
-CIFAR_RUNS = ((24, None, 6), (24, 500, 16))
+CIFAR_RUNS = ((24, None, 5), (24, 500, 15))
 Codes = tuple[np.ndarray, np.ndarray]
 
 
@@ -38,7 +38,7 @@ def run(data: str | None) -> None:
 
 
 def eight_bits(images: Images) -> None:
-    """Three networks of 8 bits on the same 10,000 images."""
+    """Three networks of 8 bits on the same 5,000 images."""
     X, y = images.X[:N_ROWS], images.y[:N_ROWS]
     Q, q = images.Q[:1000], images.q[:1000]
     rows, hexes = [], []

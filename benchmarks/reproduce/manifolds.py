@@ -7,6 +7,7 @@ and characters of alphabets never seen (omniglot, 20 ways), beside pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from ._published import learn, rotations
 
 # A step this small leaves the network as it was drawn.
 UNTRAINED = dict(max_epochs=1, lr=1e-9)
+N_ROWS = 20_000
 N_WAYS, N_TRIALS = 20, 20
 
 
@@ -80,10 +82,14 @@ def by_class(images: Images) -> None:
     """The ten digits as manifolds; then five digits that the network never saw."""
     rows, Q, q = [], images.Q[:5000], images.q[:5000]
     new = q >= 5
-    for classes, used in (("all", images.y >= 0), ("0 to 4", images.y < 5)):
-        for name, params in (("untrained", UNTRAINED), ("trained", dict(max_epochs=2))):
+    for classes, known in (("all", images.y >= 0), ("0 to 4", images.y < 5)):
+        used = np.flatnonzero(known)
+        for name, params, n_rows in (
+            ("untrained", UNTRAINED, 500),
+            ("trained", dict(max_epochs=3), N_ROWS),
+        ):
             hasher = GeometricHasher(256, image_shape=images.shape, random_state=0, **params)
-            hasher.fit(images.X[used], images.y[used])
+            hasher.fit(images.X[used[:n_rows]], images.y[used[:n_rows]])
             r = hasher.representation(Q)
             row = dict(network=name, trained_on=classes, **_sensitivity(r, q))
             if classes != "all":
@@ -99,7 +105,8 @@ def by_task(images: Images) -> None:
     """Four rotations as tasks: representations of FlyNet, and codes of both codebooks."""
     n_rows, rows = 500, []
     Q, q, task = make_image_tasks(images.Q[:n_rows], images.q[:n_rows], n_tasks=4)
-    *_, learned = learn(rotations(images, 4, 90), 10 * images.X.shape[1], n_epochs=1)
+    few = replace(images, X=images.X[:N_ROWS], y=images.y[:N_ROWS])
+    *_, learned = learn(rotations(few, 4, 90), 10 * images.X.shape[1], n_epochs=1)
     trained = learned.hasher.representation(Q, task=task)
     last, drawn = (np.stack([learned.steps[t][i] for t in task.tolist()]) for i in (-1, 0))
     for name, values in (
@@ -110,8 +117,8 @@ def by_task(images: Images) -> None:
         rows.append(dict(representation=name, **_sensitivity(values, q, task)))
     for codebook in ("shared", "per_task"):
         hasher = TaskGeometricHasher(64, codebook=codebook, random_state=0)
-        for label, X, y, _, _ in rotations(images, 4, 90):
-            hasher.partial_fit(X[:20_000], y[:20_000], task=label)
+        for label, X, y, _, _ in rotations(few, 4, 90):
+            hasher.partial_fit(X, y, task=label)
         codes = 2.0 * hasher.transform(Q, task=task) - 1
         rows.append(
             dict(representation=f"64 bits, codebook {codebook}", **_sensitivity(codes, q, task))
@@ -132,11 +139,11 @@ def omniglot(data: str) -> None:
     new = fetch_omniglot(data, subset="evaluation")
     shape = tuple(new.image_shape)
     hasher = GeometricHasher(
-        256, n_components=64, image_shape=shape, max_epochs=8, random_state=0
+        256, n_components=64, image_shape=shape, max_epochs=5, random_state=0
     ).fit(turned, y)
     untrained = GeometricHasher(
         256, n_components=64, image_shape=shape, random_state=0, **UNTRAINED
-    ).fit(known.data, known.target)
+    ).fit(known.data[::20], known.target[::20])
     convolution = RandomConvolution(shape, 64, 7, 4, images=known.data / 255.0, seed=0)
     frozen = make_pipeline(_features(convolution), StandardScaler()).fit(known.data)
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
