@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
+# A name with a dot is a part of the one before the dot.
 NAMES = sorted(
-    path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")
+    module.name.removeprefix("benchmarks.")
+    for module in walk_packages([str(Path(__file__).parent)], "benchmarks.")
+    if not module.name.split(".")[-1].startswith("_")
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--data", help="folder with mnist.npz and movielens_1m.npz")
+    parser.add_argument("--data", help="folder with mnist.npz, movielens_1m.npz, ...")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    for name in arguments.names or NAMES:
+    for name in arguments.names or [name for name in NAMES if "." not in name]:
         import_module(f"benchmarks.{name}").run(arguments.data)
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from ..targets import check_targets
 
 Images = np.ndarray
+KINDS = ("rotation", "shift", "augment", "permuted")
 
 
 def _rotation(shape: tuple[int, int], degrees: float) -> np.ndarray:
@@ -50,7 +51,12 @@ def _shift(images: Images, offset: tuple[int, int]) -> Images:
 
 
 def _noisy(images: Images, rng: np.random.RandomState) -> Images:
-    return images + 0.25 * images.max() * rng.standard_normal(images.shape)
+    noisy = images + 0.25 * images.max() * rng.standard_normal(images.shape)
+    if not np.issubdtype(images.dtype, np.integer):
+        return noisy
+    # Below 0 and above 255, say, values would wrap around.
+    limits = np.iinfo(images.dtype)
+    return np.clip(noisy, limits.min, limits.max)
 
 
 def _erased(images: Images, rng: np.random.RandomState) -> Images:
@@ -103,6 +109,10 @@ def _views(
     if kind == "shift":
         offsets = _shift_offsets(n_tasks, min(images.shape[1:3]))
         return [(label, _shift(images, offset)) for label, offset in enumerate(offsets)]
+    if kind == "permuted":
+        n_pixels = images.shape[1] * images.shape[2]
+        orders = [np.arange(n_pixels), *(rng.permutation(n_pixels) for _ in range(n_tasks - 1))]
+        return [(label, _gather(images, order)) for label, order in enumerate(orders)]
     if n_tasks > len(AUGMENTATIONS):
         raise ValueError(f"n_tasks={n_tasks}; kind='augment' has {len(AUGMENTATIONS)} tasks")
     names = list(AUGMENTATIONS)[:n_tasks]
@@ -127,11 +137,13 @@ def make_image_tasks(
         Images; if flat, of `image_shape`, or square with one channel.
     y : array-like of shape (n_images,)
         Class labels.
-    kind : {"rotation", "shift", "augment"}, default="rotation"
+    kind : {"rotation", "shift", "augment", "permuted"}, default="rotation"
         - ``"rotation"``: turned by a multiple of `step` degrees (nearest neighbour); a task's label
           is the angle, where angles are whole degrees.
         - ``"shift"``: moved by a few pixels, the smallest shifts first; labels count from 0.
         - ``"augment"``: one kind of change a task (noise, blur, mirror, ...); labels are its name.
+        - ``"permuted"``: pixels in a random order, the same for all images of a task; task 0 keeps
+          them as they are.
     n_tasks : int, default=12
         Number of tasks.
     image_shape : sequence of int, optional
@@ -139,7 +151,7 @@ def make_image_tasks(
     step : float, optional
         Degrees between two rotations; by default ``360 / n_tasks``.
     random_state : int, RandomState instance or None, default=None
-        Of the noise and the erased squares of ``"augment"``.
+        Of the noise and the erased squares of ``"augment"``, and of the orders of ``"permuted"``.
 
     Returns
     -------
@@ -163,8 +175,8 @@ def make_image_tasks(
     >>> X.shape, y, task
     ((4, 9), array([7, 7, 7, 7]), array([  0,  90, 180, 270]))
     """
-    if kind not in ("rotation", "shift", "augment"):
-        raise ValueError(f"kind={kind!r}; expected 'rotation', 'shift' or 'augment'")
+    if kind not in KINDS:
+        raise ValueError(f"kind={kind!r}; expected one of {KINDS}")
     if n_tasks < 1:
         raise ValueError(f"n_tasks={n_tasks}; expected at least 1")
     images = np.asarray(images)

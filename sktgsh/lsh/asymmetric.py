@@ -1,4 +1,25 @@
-"""Asymmetric hashing for maximum inner product search: keys and queries are mapped differently."""
+"""Asymmetric hashing for maximum inner product search: keys and queries are mapped differently.
+
+The nearest key is not the key of the largest inner product. With the query Q = [1 1] and the keys
+A = [1 -1] and B = [3 3], A is nearer, and B has the larger product:
+
+>>> import numpy as np
+>>> from sktgsh import PStableHasher, SignALSH
+>>> Q, keys = np.array([[1.0, 1.0]]), np.array([[1.0, -1.0], [3.0, 3.0]])
+>>> np.linalg.norm(keys - Q, axis=1).round(2), keys @ Q[0]
+(array([2.  , 2.83]), array([0., 6.]))
+
+Hashes for distances collide more often with A, asymmetric hashes with B:
+
+>>> near = PStableHasher(1000, random_state=0).fit(keys)
+>>> matches = (near.hash_values(keys) == near.hash_values(Q)).mean(axis=1)
+>>> bool(matches[0] > matches[1])
+True
+>>> large = SignALSH(1000, random_state=0).fit(keys)
+>>> matches = (large.transform(keys) == large.transform_queries(Q)).mean(axis=1)
+>>> bool(matches[1] > matches[0])
+True
+"""
 
 from __future__ import annotations
 

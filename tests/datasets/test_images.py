@@ -37,9 +37,28 @@ def test_augmentations_differ_and_repeat():
     assert all(np.abs(a - b).max() > 0 for i, a in enumerate(views) for b in views[:i])
 
 
+def test_noise_on_whole_numbers_does_not_wrap_around():
+    images = np.zeros((1, 20, 20), np.uint8)
+    images[:, :2] = 200
+    X, _, task = make_image_tasks(images, [0], "augment", n_tasks=6, random_state=0)
+    noise = X[task == "noisy"][0].astype(float) - images.ravel()
+    assert noise[40:].max() < 200 and (noise[40:] == 0).mean() > 0.4
+
+
+def test_permutations_are_the_same_for_all_images_and_keep_every_pixel():
+    images = np.random.default_rng(0).random((3, 5, 5, 2))
+    X, _, task = make_image_tasks(images, [0, 1, 2], "permuted", n_tasks=3, random_state=0)
+    again, _, _ = make_image_tasks(images[1:], [1, 2], "permuted", n_tasks=3, random_state=0)
+    np.testing.assert_array_equal(X[task == 0], images.reshape(3, -1))
+    np.testing.assert_array_equal(X[task == 2][1:], again[4:])
+    pixels, moved = images[0].reshape(25, 2), X[task == 1][0].reshape(25, 2)
+    assert (pixels != moved).any()
+    np.testing.assert_array_equal(pixels[pixels[:, 0].argsort()], moved[moved[:, 0].argsort()])
+
+
 def test_colour_images():
     images = np.random.default_rng(0).integers(0, 255, (2, 4, 4, 3), dtype=np.uint8)
-    for kind in ("rotation", "shift", "augment"):
+    for kind in ("rotation", "shift", "augment", "permuted"):
         X, _, _ = make_image_tasks(images, [0, 1], kind, n_tasks=4)
         assert X.shape == (8, 48) and X.dtype == np.uint8
     flat, _, _ = make_image_tasks(images.reshape(2, -1), [0, 1], n_tasks=4, image_shape=(4, 4, 3))

@@ -1,0 +1,101 @@
+"""T-GSH on RotationMNIST as published: 36 rotations, 3 epochs a task, one after another.
+
+Hong and Pavlic, arXiv 2401.02437: accuracy by task, nothing forgotten, similarity of tasks before
+and after training, similarity of representations by label, and pictures of classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
+
+from .._common import Images, load_images, report
+from ._pictures import new_figure, save_picture
+from ._published import Learned, draw_reconstructions, learn, rotations
+
+ANGLES = (10, 20, 30, 40, 60, 90, 120, 180)
+N_PAIRED = 1000
+
+
+def run(data: str | None) -> None:
+    images = load_images(data)
+    *_, learned = learn(rotations(images), 10 * images.X.shape[1])
+    accuracies(learned, images.name)
+    similarities(learned, images.name)
+    representations(learned, images)
+    draw_reconstructions(learned, [0, 90, 180, 270], images.shape, "flynet_reconstructions")
+
+
+def accuracies(learned: Learned, name: str) -> None:
+    found = np.array(list(learned.accuracy.values()))
+    report(
+        f"reproduce_flynet_{name}",
+        [
+            dict(
+                tasks=len(found),
+                mean=float(found.mean()),
+                worst=float(found.min()),
+                best=float(found.max()),
+                bits_changed=learned.bits_changed,
+            )
+        ],
+    )
+    report(f"reproduce_flynet_accuracy_{name}", [{str(t): a for t, a in learned.accuracy.items()}])
+
+
+def similarities(learned: Learned, name: str) -> None:
+    """Mean similarity by angle between tasks, before training and after each epoch."""
+    tasks = np.array(list(learned.steps))
+    angle = np.abs(tasks[:, None] - tasks)
+    angle = np.minimum(angle, 360 - angle)
+    rows = []
+    for epoch in range(len(learned.steps[0])):
+        similarity = learned.similarity(epoch)
+        of_angle = {f"{a} degrees": float(similarity[angle == a].mean()) for a in ANGLES}
+        rows.append(dict(epochs=epoch, **of_angle))
+    report(f"reproduce_flynet_similarity_{name}", rows)
+    figure, axes = new_figure(1, 2)
+    for ax, epoch, title in ((axes[0, 0], 0, "before training"), (axes[0, 1], -1, "after")):
+        image = ax.imshow(learned.similarity(epoch), vmin=-1, vmax=1, cmap="RdBu_r")
+        ticks = range(0, len(tasks), 6)
+        ax.set_xticks(ticks, tasks[::6])
+        ax.set_yticks(ticks, tasks[::6])
+        ax.set(title=f"Tasks, {title}", xlabel="degrees")
+    figure.colorbar(image, ax=axes, label="cosine similarity", shrink=0.8)
+    save_picture(figure, "flynet_similarity")
+
+
+def representations(learned: Learned, images: Images) -> None:
+    """Cosine similarity of representations of pairs, grouped by label; and as the source pairs."""
+    hasher = learned.hasher
+    rng = np.random.RandomState(0)
+    first, second = 0, 90
+    rows, others = (rng.permutation(len(images.q))[:N_PAIRED] for _ in range(2))
+    views = {label: Q for label, _, _, Q, _ in rotations(images, 2, 90)}
+    y, other_y = images.q[rows], images.q[others]
+    trained = [
+        hasher.representation(views[task][part], task=task)
+        for task, part in ((first, rows), (second, others))
+    ]
+    figure, axes = new_figure(1, 2, height=3)
+    table = []
+    for ax, epoch, title in ((axes[0, 0], 0, "before training"), (axes[0, 1], -1, "after")):
+        one, two = (
+            values / learned.steps[task][-1] * learned.steps[task][epoch]
+            for values, task in zip(trained, (first, second))
+        )
+        within, across = cosine_similarity(one), cosine_similarity(one, two)
+        pairs = np.triu(np.ones(within.shape, bool), 1)
+        groups = {
+            "same task, same class": within[pairs & (y[:, None] == y)],
+            "same task, other class": within[pairs & (y[:, None] != y)],
+            "other task, same class": across[y[:, None] == other_y],
+            "other task, by position": np.diag(across),
+        }
+        table.append(dict(when=title, **{name: float(v.mean()) for name, v in groups.items()}))
+        for name, values in groups.items():
+            ax.hist(values, np.linspace(-1, 1, 61), density=True, histtype="step", label=name)
+        ax.set(title=f"Representations, {title}", xlabel="cosine similarity", yscale="log")
+    axes[0, 0].legend(fontsize="x-small", loc="upper left")
+    save_picture(figure, "flynet_representations")
+    report(f"reproduce_flynet_representations_{images.name}", table)
