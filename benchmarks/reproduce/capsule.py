@@ -238,11 +238,11 @@ def sweep(world: World, queries: list) -> None:
     for n_tables in (1, 2, 4, 8, 16, 24):
         index = hash_tables(world, n_tables)
         found = locate(world, queries, table_votes(world, index, np.inf))
-        rows.append(dict(tables=n_tables, cap=CAP, **found, share=index.candidate_share_))
+        rows.append(dict(tables=n_tables, cap=CAP, **found))
     for cap in (3, 10, 30, 1000, None):
         index = hash_tables(world, cap=cap)
         found = locate(world, queries, table_votes(world, index, np.inf))
-        rows.append(dict(tables=N_TABLES, cap=cap or "none", **found, share=index.candidate_share_))
+        rows.append(dict(tables=N_TABLES, cap=cap or "none", **found))
     report("reproduce_capsule_sweep", rows)
 
 

@@ -20,7 +20,7 @@ from .._common import Images, load_images, report, seconds
 from .._reference import train_reference
 from ._pictures import new_figure, save_picture
 
-N_ROWS, N_EPOCHS, N_BITS = 5_000, 5, 8
+N_ROWS, N_BITS = 5_000, 8
 # Bits, training images of a class (None: all), epochs.
 CIFAR_RUNS = ((24, None, 5), (24, 500, 15))
 Codes = tuple[np.ndarray, np.ndarray]
@@ -75,6 +75,7 @@ def _codes(
     method: str, shape: tuple[int, int], X: np.ndarray, y: np.ndarray, Q: np.ndarray
 ) -> Codes:
     """Codes of the training images and of the queries."""
+    n_epochs = 5 if len(X) >= N_ROWS else 20
     if method == "public variant":
         found: list[Codes] = []
 
@@ -82,11 +83,11 @@ def _codes(
             found.append((encode(X).astype(np.uint8), encode(Q).astype(np.uint8)))
             return False
 
-        train_reference(X, y, shape[0], N_BITS, N_EPOCHS, after_epoch)
+        train_reference(X, y, shape[0], N_BITS, n_epochs, after_epoch)
         return found[-1]
     params = {} if method == "ours" else dict(module="convnet", margin=2.0 * N_BITS)
     hasher = DeepSupervisedHasher(
-        N_BITS, image_shape=shape, max_epochs=N_EPOCHS, random_state=0, **params
+        N_BITS, image_shape=shape, max_epochs=n_epochs, random_state=0, **params
     ).fit(X, y)
     if method == "ours":
         return hasher.transform(X), hasher.transform(Q)

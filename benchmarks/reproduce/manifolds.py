@@ -52,8 +52,8 @@ def _sensitivity(values: np.ndarray, y: np.ndarray, task: np.ndarray | None = No
 
 
 def synthetic() -> None:
-    """Manifolds held out: 1,000 to train on, 50 to measure."""
-    drawn = make_manifolds(1050, 50, random_state=0)
+    """Manifolds held out: 1,000 to train on, 300 to measure."""
+    drawn = make_manifolds(1300, 50, random_state=0)
     held_out = drawn.target >= 1000
     X, y = drawn.data[held_out], drawn.target[held_out]
     gamma = drawn.gamma[y]
@@ -81,12 +81,12 @@ def synthetic() -> None:
 def by_class(images: Images) -> None:
     """The ten digits as manifolds; then five digits that the network never saw."""
     rows, Q, q = [], images.Q[:5000], images.q[:5000]
-    new = q >= 5
+    new, n_epochs = q >= 5, 3 if len(images.X) > 5000 else 30
     for classes, known in (("all", images.y >= 0), ("0 to 4", images.y < 5)):
         used = np.flatnonzero(known)
         for name, params, n_rows in (
             ("untrained", UNTRAINED, 500),
-            ("trained", dict(max_epochs=3), N_ROWS),
+            ("trained", dict(max_epochs=n_epochs), N_ROWS),
         ):
             hasher = GeometricHasher(256, image_shape=images.shape, random_state=0, **params)
             hasher.fit(images.X[used[:n_rows]], images.y[used[:n_rows]])
