@@ -2,7 +2,7 @@
 
 from .encoder import FrozenEncoder
 from .expansion import DenseExpansion, SparseExpansion, difference_weights, gaussian_weights
-from .features import RandomConvolution
+from .features import RandomConvolution, WhitenedPatchConvolution
 from .losses import CodewordLoss, PairwiseLoss
 from .modulation import ModulatedHead, apply_weights, class_readout, head_projection
 from .trainable import convnet, mlp, resnet
@@ -15,6 +15,7 @@ __all__ = [
     "PairwiseLoss",
     "RandomConvolution",
     "SparseExpansion",
+    "WhitenedPatchConvolution",
     "apply_weights",
     "class_readout",
     "convnet",

@@ -44,11 +44,12 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
           the first task.
         - ``"gaussian"``: each unit is a Gaussian random projection.
         - ``"fly"``: each unit sums `n_inputs` random features; lateral inhibition.
-        - ``"conv"``: convolutions with random patches of the first task's images, pooled and
-          standardised, then a sparse signed expansion. For images; needs `image_shape`.
+        - ``"conv"``: for images; needs `image_shape`. Grey ones: convolutions with random patches
+          of the first task's images, pooled and standardised, then a sparse signed expansion.
+          Those of several channels: whitened patches, then units as for ``"samples"``.
         - a module that maps samples as they come, (batch, n_features), or
           (batch, \\*image_shape) where that is given, to features: a pretrained backbone, say. It
-          is frozen; its features are standardised and expanded as those of ``"conv"``.
+          is frozen; its features are standardised, then units as for ``"samples"``.
 
         Columns are standardised first, by the first task's statistics: embeddings, tables and
         counts may come as they are.
@@ -56,8 +57,8 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
         Number of rectified hidden units: by default 2,048 that all bits share, or 256 for each bit
         of another `head` (then a multiple of `n_bits`, rounded down).
     n_inputs : int, optional
-        Features that a sparse hidden unit sums. By default 7 of the samples' own values, 3 of the
-        features that an extractor makes.
+        Features that a hidden unit sums. By default 7 of the samples' own values for ``"fly"``, 3
+        of the features of grey images, all of them elsewhere.
     image_shape : tuple of int, optional
         (height, width) or (height, width, channels) of an image that is a row of X.
     head : {"shared", "block", "dense", "readout"}, default="shared"

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from tqdm.auto import tqdm
 
@@ -14,6 +13,7 @@ from ..base import draft_of
 from ..batches import SAMPLE_DTYPES
 from ..codes import check_codes, unpack_codes
 from ..networks.device import resolve_device
+from ..targets import check_targets
 from ..tasks import INFER, check_same_kind, check_task, iter_tasks
 from .encoder import build_encoder
 from .learner import Codebook, TaskLearner
@@ -67,7 +67,7 @@ class LearningMixin:
         if INFER in labels.tolist():
             raise ValueError(f"task has the label {INFER!r}, which is reserved; rename that task")
         codes = self._check_given(y) if given else None
-        y = np.zeros(X.shape[0], dtype=int) if given else _check_classes(y)
+        y = np.zeros(X.shape[0], dtype=int) if given else check_targets(y, X.shape[0])
         keep = np.ones(X.shape[0], dtype=bool)
         weight = None
         if sample_weight is not None:
@@ -243,18 +243,3 @@ class LearningMixin:
             callbacks=self.callbacks,
             verbose=max(0, int(self.verbose) - 1),
         )
-
-
-def _check_classes(y: np.ndarray) -> np.ndarray:
-    """Labels (n_samples,), or an indicator of 0 and 1 (n_samples, n_labels), uint8."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y.ravel()
-    if y.ndim == 1:
-        check_classification_targets(y)
-        return y
-    if not np.isin(y, (0, 1)).all():
-        raise ValueError(
-            f"y has shape {y.shape} and values other than 0 and 1; expected one label a row, or an "
-            "indicator of 0 and 1 with a column for each label"
-        )
-    return y.astype(np.uint8)
