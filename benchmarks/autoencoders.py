@@ -94,7 +94,7 @@ def run(data: str | None) -> None:
         report(f"autoencoders_{images.name}", figures)
     for encoder in ("fly", "conv"):
         hasher = TaskGeometricHasher(
-            n_hidden=8192, encoder=encoder, image_shape=images.shape, random_state=0
+            head="block", n_hidden=8192, encoder=encoder, image_shape=images.shape, random_state=0
         ).fit(images.X, images.y)
         score = images.retrieval(hasher.transform(images.Q), hasher.transform(images.X))
         rows.append(dict(encoder=f"random, {encoder}", map=score))
@@ -104,7 +104,9 @@ def run(data: str | None) -> None:
 
 def _encoder_row(name: str, model: Any, images: Images) -> dict:
     """mAP of the flagship over the frozen features."""
-    hasher = TaskGeometricHasher(n_hidden=8192, encoder=model.as_module(), random_state=0)
+    hasher = TaskGeometricHasher(
+        head="block", n_hidden=8192, n_inputs=3, encoder=model.as_module(), random_state=0
+    )
     hasher.fit(images.X, images.y)
     score = images.retrieval(hasher.transform(images.Q), hasher.transform(images.X))
     return dict(encoder=f"{name} autoencoder", map=score)

@@ -13,12 +13,18 @@ from ._common import Images, load_images, report
 
 # Rows of a task that the 36 tasks are learned from: all tasks at once must fit into memory.
 N_ROWS = 10_000
+SETTINGS = {
+    "shared": {},
+    "block": dict(encoder="fly", head="block", n_hidden=8192),
+    "published": TaskGeometricHasher.flynet(n_hidden=7840, max_epochs=3).get_params()
+    | dict(open_tasks=0, random_state=0),
+}
 
 
 def retrieval_by_task(images: Images) -> None:
     """mAP of five tasks, each learned from all its rows."""
     n_hidden = 7840 if images.name == "MNIST" else None
-    hasher = TaskGeometricHasher(n_hidden=n_hidden, random_state=0)
+    hasher = TaskGeometricHasher(encoder="fly", head="block", n_hidden=n_hidden, random_state=0)
     scores = {}
     for label in range(0, 50, 10):
         X, y, task = make_image_tasks(images.X, images.y, n_tasks=label // 10 + 1, step=10)
@@ -40,9 +46,9 @@ def retrieval_by_task(images: Images) -> None:
     )
 
 
-def geometry_and_inference(images: Images) -> None:
+def geometry_and_inference(images: Images, name: str, setting: dict) -> None:
     """36 rotations: similarity against angle, inference of the task, bits that changed."""
-    hasher = TaskGeometricHasher(n_hidden=8192, open_tasks=0, random_state=0)
+    hasher = TaskGeometricHasher(open_tasks=0, random_state=0).set_params(**setting)
     X, y, task = make_image_tasks(images.X[:N_ROWS], images.y[:N_ROWS], n_tasks=36)
     Q, _, query_task = make_image_tasks(images.Q[:500], images.q[:500], n_tasks=36)
     first = {}
@@ -65,7 +71,7 @@ def geometry_and_inference(images: Images) -> None:
     error = np.minimum(error, 360 - error)
     grouped = hasher.predict_task(Q, groups=groups)
     report(
-        f"rotations_geometry_{images.name}",
+        f"rotations_geometry_{name}_{images.name}",
         [
             dict(
                 figure="tasks whose most similar task is a neighbour (of 36)",
@@ -90,7 +96,7 @@ def geometry_and_inference(images: Images) -> None:
     )
     means = {int(a): float(similarity[angle == a].mean()) for a in (10, 20, 30, 60, 120, 180)}
     report(
-        f"rotations_similarity_{images.name}",
+        f"rotations_similarity_{name}_{images.name}",
         [dict(degrees=a, mean_cosine_similarity=value) for a, value in means.items()],
     )
 
@@ -99,4 +105,5 @@ def run(data: str | None) -> None:
     images = load_images(data)
     retrieval_by_task(images)
     if images.name == "MNIST":
-        geometry_and_inference(images)
+        for name, setting in SETTINGS.items():
+            geometry_and_inference(images, name, setting)

@@ -41,8 +41,13 @@ def growth(data: str | None) -> None:
     def hasher(**params) -> TaskGeometricHasher:
         return TaskGeometricHasher(random_state=0, **params)
 
-    measure("n_hidden, 32 bits", [2048, 4096, 8192, 16384], lambda n: (hasher(n_hidden=n), n_rows))
-    measure("n_bits, 256 units a bit", [8, 16, 32, 64], lambda n: (hasher(n_bits=n), n_rows))
+    def block(**params) -> TaskGeometricHasher:
+        return hasher(encoder="fly", head="block", **params)
+
+    measure("n_hidden, shared", [512, 1024, 2048, 4096], lambda n: (hasher(n_hidden=n), n_rows))
+    measure("n_bits, shared", [8, 16, 32, 64], lambda n: (hasher(n_bits=n), n_rows))
+    measure("n_hidden, block", [2048, 4096, 8192, 16384], lambda n: (block(n_hidden=n), n_rows))
+    measure("n_bits, block", [8, 16, 32, 64], lambda n: (block(n_bits=n), n_rows))
     measure(
         "rows",
         [n_rows // 8, n_rows // 4, n_rows // 2, n_rows],

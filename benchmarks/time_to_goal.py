@@ -40,10 +40,12 @@ def reference(images: Images) -> list[dict]:
 def run(data: str | None) -> None:
     images = load_images(data)
     conv = TaskGeometricHasher(
-        n_hidden=32 * 254, encoder="conv", image_shape=images.shape, random_state=0
+        head="block", n_hidden=32 * 254, encoder="conv", image_shape=images.shape, random_state=0
     )
     coarse = default_convolution(images.shape, images.X[:10_000], seed=0, stride=2)
-    fast = TaskGeometricHasher(n_hidden=32 * 254, encoder=coarse, random_state=0)
+    fast = TaskGeometricHasher(
+        head="block", n_hidden=32 * 254, n_inputs=3, encoder=coarse, random_state=0
+    )
     rows = [
         ours(images, "TaskGeometricHasher, conv of stride 2, ridge", fast),
         ours(images, "TaskGeometricHasher, conv, ridge", conv),
