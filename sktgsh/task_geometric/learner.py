@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..batches import BATCH_ROWS
 from ..networks import CodewordLoss, apply_weights
 from ..networks.random import generator
 from ..training import to_numpy, train
@@ -25,8 +26,9 @@ from .recognition import TaskDensity
 from .ridge import CentredProblem, RidgeStatistics
 from .rows import Rows
 
-# Columns of one product for the Gram matrices; sums over more rows are in float64.
-GRAM_ROWS = 1024
+# Rows of one product for the Gram matrices; sums over more rows are in float64. More rows make
+# fewer sums, as long as their hidden activity is small beside the matrices themselves.
+GRAM_ROWS = 2048
 # Rows that a task's density is estimated from, and rows that its confidence is calibrated on.
 DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
@@ -104,19 +106,20 @@ class TaskLearner(TaskNetwork):
         statistics = known.copy() if known else RidgeStatistics(n_blocks, units, n_targets)
         classes, weight = rows.classes, rows.sample_weight
         shares = rows.shares(classes)
-        block = torch.ones(n_blocks, units + 1, GRAM_ROWS)
-        targets = np.empty((GRAM_ROWS, n_targets), np.float32)
+        at_once = min(GRAM_ROWS, -(-n_rows // BATCH_ROWS) * BATCH_ROWS)
+        block = np.ones((n_blocks, at_once, units + 1), np.float32)
+        targets = np.empty((at_once, n_targets), np.float32)
         filled = done = 0
         for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
             span = slice(filled, filled + len(batch))
-            hidden = self.encoder.hidden(features).view(n_blocks, units, -1)
-            block[:, :units, span] = hidden[:, :, : len(batch)].cpu()
+            hidden = self.encoder.hidden(features).view(n_blocks, units, -1).cpu().numpy()
+            block[:, span, :units] = hidden[:, :, : len(batch)].transpose(0, 2, 1)
             targets[span] = self._targets(rows, batch, features)
             filled += len(batch)
-            if filled == GRAM_ROWS or batch[-1] + 1 == n_rows:
+            if filled == at_once or batch[-1] + 1 == n_rows:
                 span = slice(done, done + filled)
                 statistics.add(
-                    block if filled == GRAM_ROWS else block[:, :, :filled].contiguous(),
+                    block[:, :filled],
                     shares[span],
                     classes,
                     None if weight is None else weight[span],

@@ -20,7 +20,6 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpstrf
-from torch import Tensor
 
 _EPSILON = np.finfo(np.float64).eps
 # Directions of less than this share of the largest variance are noise of the sums themselves.
@@ -83,7 +82,7 @@ class RidgeStatistics:
 
     def add(
         self,
-        units: Tensor,
+        units: np.ndarray,
         shares: sparse.csr_array,
         classes: Sequence[Hashable],
         sample_weight: np.ndarray | None = None,
@@ -94,7 +93,7 @@ class RidgeStatistics:
 
         Parameters
         ----------
-        units : Tensor of shape (n_blocks, units_per_block + 1, batch)
+        units : ndarray of shape (n_blocks, batch, units_per_block + 1), dtype float32
             Hidden activity by block; the last unit of each block is the constant 1.
         shares : csr_array of shape (batch, n_classes)
             How much of a row belongs to each class; rows sum to 1.
@@ -107,23 +106,22 @@ class RidgeStatistics:
         several : bool, default=False
             Rows may have several classes; `classes` is then the same in every call.
         """
-        n_blocks, width, batch = units.shape
+        n_blocks, batch, width = units.shape
         # float32 products of a batch, float64 sums over batches; where that costs next to nothing,
         # all in float64.
         exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
-        values = units.numpy().astype(np.float64 if exact else np.float32, copy=False)
+        values = units.astype(np.float64 if exact else np.float32, copy=False)
         weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
         root = values
         if sample_weight is not None:
-            root = values * np.sqrt(weight).astype(values.dtype)
-        # A product with its own transpose takes half the work.
-        for gram, block in zip(self.gram, root):
-            gram += block @ block.T
+            root = values * np.sqrt(weight).astype(values.dtype)[:, None]
         weighted = sparse.csr_array(sparse.diags_array(weight) @ shares)
         present = np.unique(weighted.indices) if not several else np.arange(len(classes))
-        flat = values.reshape(-1, batch).T
         members = sparse.csr_array(weighted[:, present].T.astype(values.dtype))
-        sums = (members @ np.ascontiguousarray(flat)).reshape(-1, n_blocks, width)
+        for gram, block in zip(self.gram, root):
+            # A product with its own transpose takes half the work.
+            gram += block.T @ block
+        sums = np.stack([members @ block for block in values], axis=1)
         for index, rows in zip(present, sums):
             known = self.class_sums.get(classes[index], 0.0)
             self.class_sums[classes[index]] = known + rows.astype(np.float64)
@@ -132,7 +130,7 @@ class RidgeStatistics:
             self.overlap = overlap if self.overlap is None else self.overlap + overlap
         if targets is not None and targets.shape[1]:
             scaled = (weight[:, None] * targets).astype(values.dtype)
-            self.target_sums += (flat.T @ scaled).T.reshape(-1, n_blocks, width)
+            self.target_sums += np.stack([scaled.T @ block for block in values], axis=1)
             self.target_squares += (weight[:, None] * targets.astype(float) ** 2).sum(axis=0)
 
     def centred(self) -> CentredProblem:

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from scipy import sparse
 from sklearn.linear_model import Ridge
 
@@ -22,7 +21,7 @@ def problem():
 def statistics_of(hidden, labels, weight, rows=slice(None), known=None):
     found = known or RidgeStatistics(N_BITS, UNITS)
     ones = np.ones((N_BITS, 1, hidden.shape[2]), np.float32)
-    units = torch.from_numpy(np.concatenate([hidden, ones], axis=1)[:, :, rows])
+    units = np.concatenate([hidden, ones], axis=1)[:, :, rows].transpose(0, 2, 1)
     shares = sparse.csr_array(np.eye(4)[labels[rows]])
     found.add(units, shares, list(range(4)), None if weight is None else weight[rows])
     return found
