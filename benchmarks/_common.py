@@ -6,6 +6,7 @@ import csv
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,31 @@ def seconds(function: Callable[[], Any], repeat: int = 1) -> tuple[float, Any]:
         result = function()
         times.append(time.perf_counter() - start)
     return float(np.median(times)), result
+
+
+def medians(tries: list[dict[str, float]]) -> dict[str, float]:
+    """Median of each figure over repetitions."""
+    return {key: float(np.median([found[key] for found in tries])) for key in tries[0]}
+
+
+def skip_without(files: str) -> Callable:
+    """Print a sentence in place of a benchmark whose data are not there."""
+
+    def decorate(run: Callable[[str], None]) -> Callable[[str | None], None]:
+        @wraps(run)
+        def run_or_skip(data: str | None) -> None:
+            name = run.__module__.rsplit(".", 1)[-1]
+            if data is None:
+                print(f"\n== {name}: skipped; name a folder with {files} by --data")
+                return
+            try:
+                run(data)
+            except FileNotFoundError as error:
+                print(f"\n== {name}: skipped; {error}")
+
+        return run_or_skip
+
+    return decorate
 
 
 def exponent(sizes: list[float], costs: list[float]) -> float:
