@@ -17,9 +17,11 @@ NAMES = (
     "families",
     "identity",
     "manifolds",
+    "omniglot",
     "capsule",
     "deep",
     "autoencoders",
+    "deep_cifar10",
 )
 
 

@@ -1,7 +1,7 @@
-"""DSH: codes of classes in 8 bits, maps of codes, and CIFAR-10 with the paper's network.
+"""DSH: codes of classes in 8 bits, distances between them, and maps, of three networks.
 
 Liu et al., CVPR 2016, and a public variant in PyTorch (three residual blocks, one random partner an
-image). CIFAR-10 as far as about 20 minutes on one thread go.
+image), all trained on the same 5,000 images.
 """
 
 from __future__ import annotations
@@ -12,33 +12,19 @@ import numpy as np
 
 from sktgsh import DeepSupervisedHasher
 from sktgsh.codes import codes_to_hex, hamming_distances, modal_codes
-from sktgsh.datasets import fetch_cifar10
 from sktgsh.inspection import CodeMapDisplay
 from sktgsh.metrics import mean_average_precision
 
-from .._common import Images, load_images, report, seconds
+from .._common import load_images, report, seconds
 from .._reference import train_reference
 from ._pictures import new_figure, save_picture
 
 N_ROWS, N_BITS = 5_000, 8
-# Bits, training images of a class (None: all), epochs.
-CIFAR_RUNS = ((24, None, 5), (24, 500, 15))
 Codes = tuple[np.ndarray, np.ndarray]
 
 
 def run(data: str | None) -> None:
-    eight_bits(load_images(data))
-    if data is None:
-        print("CIFAR-10: skipped; give --data with a folder that holds cifar10_images.npz")
-        return
-    cifar10(data)
-
-
-# -- codes of classes --------------------------------------------------------------------------
-
-
-def eight_bits(images: Images) -> None:
-    """Three networks of 8 bits on the same 5,000 images."""
+    images = load_images(data)
     X, y = images.X[:N_ROWS], images.y[:N_ROWS]
     Q, q = images.Q[:1000], images.q[:1000]
     rows, hexes = [], []
@@ -110,50 +96,3 @@ def _draw_map(ax, title: str, codes: np.ndarray, y: np.ndarray) -> None:
     display = CodeMapDisplay.from_predictions(codes, y, method=method, max_rows=600, ax=ax)
     ax.set_title(f"{title} ({display.method})", fontsize="medium")
     ax.get_legend().remove()
-
-
-# -- CIFAR-10 ----------------------------------------------------------------------------------
-
-
-def cifar10(data: str) -> None:
-    """The paper's network on all 20,000 images at hand, and on 500 of each class."""
-    train, test = (fetch_cifar10(data, kind="images", subset=part) for part in ("train", "test"))
-    rng, rows = np.random.RandomState(0), []
-    queries = _of_each_class(test.target, 100, rng)
-    for n_bits, n_of_class, n_epochs in CIFAR_RUNS:
-        used = np.arange(len(train.target))
-        if n_of_class:
-            used = _of_each_class(train.target, n_of_class, rng)
-        # Training images are not searched where only some are trained on.
-        rest = np.setdiff1d(np.arange(len(train.target)), used) if n_of_class else used
-        hasher = DeepSupervisedHasher(
-            n_bits,
-            module="convnet",
-            image_shape=train.image_shape,
-            margin=2.0 * n_bits,
-            max_epochs=n_epochs,
-            random_state=0,
-        )
-        spent, _ = seconds(lambda: hasher.fit(train.data[used], train.target[used]))
-        score = mean_average_precision(
-            hasher.transform(test.data[queries]),
-            test.target[queries],
-            hasher.transform(train.data[rest]),
-            train.target[rest],
-        )
-        rows.append(
-            dict(
-                trained_on=len(used),
-                database=len(rest),
-                bits=n_bits,
-                epochs=n_epochs,
-                map=score,
-                minutes=spent / 60,
-            )
-        )
-        report("reproduce_deep_cifar10", rows)
-
-
-def _of_each_class(y: np.ndarray, n_rows: int, rng: np.random.RandomState) -> np.ndarray:
-    chosen = [rng.permutation(np.flatnonzero(y == label))[:n_rows] for label in np.unique(y)]
-    return np.sort(np.concatenate(chosen))
