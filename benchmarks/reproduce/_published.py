@@ -99,29 +99,37 @@ def learn(
     yield learned
 
 
-def published_reconstruction(learned: Learned, label: Any, task: Any) -> np.ndarray:
-    """A class's readout under the task's context, through the expansion's pseudo-inverse."""
-    encoder = learned.hasher.learner_.encoder
+def published_reconstructions(learned: Learned, tasks: list) -> dict[Any, np.ndarray]:
+    """Each class's readout under a task's context, through the expansion's pseudo-inverse.
+
+    Returns
+    -------
+    samples : dict of ndarray of shape (n_classes, n_features)
+        By task.
+    """
     n_hidden = learned.hasher.n_hidden_
-    wiring = encoder.expansion.indices.numpy().reshape(n_hidden, -1)
+    wiring = learned.hasher.learner_.encoder.expansion.indices.numpy().reshape(n_hidden, -1)
     expansion = np.zeros((n_hidden, learned.hasher.n_features_in_))
     np.put_along_axis(expansion, wiring, 1.0, axis=1)
     expansion -= expansion.mean(axis=0)
-    classes = learned.hasher.modulations_[task].classes
-    hidden = learned.projections[task][classes.index(label)] * learned.steps[task][-1]
-    return np.linalg.lstsq(expansion.T @ expansion, expansion.T @ hidden, rcond=1e-8)[0]
+    inverse = np.linalg.pinv(expansion.T @ expansion, rcond=1e-8, hermitian=True)
+    return {
+        task: (learned.projections[task] * learned.steps[task][-1]) @ expansion @ inverse
+        for task in tasks
+    }
 
 
 def draw_reconstructions(learned: Learned, tasks: list, shape: tuple[int, int], name: str) -> None:
     """A row of classes for each task: as published on the left, by the density on the right."""
     figure, axes = new_figure(1, 2, 4.6, 0.5 + 0.42 * len(tasks))
     hasher = learned.hasher
-    ways = (
-        ("published: pseudo-inverse", lambda c, task: published_reconstruction(learned, c, task)),
-        ("density of the task", lambda c, task: hasher.reconstruct(c, task)[0]),
-    )
-    for ax, (title, way) in zip(axes[0], ways):
-        rows = [[way(c, task).reshape(shape) for c in range(10)] for task in tasks]
+    published = published_reconstructions(learned, tasks)
+    ours = {task: [hasher.reconstruct(c, task)[0] for c in hasher.classes_] for task in tasks}
+    for ax, title, pictures in (
+        (axes[0, 0], "published: pseudo-inverse", published),
+        (axes[0, 1], "density of the task", ours),
+    ):
+        rows = [[picture.reshape(shape) for picture in pictures[task]] for task in tasks]
         show_image(ax, mosaic(rows), title)
         ax.set_yticks((np.arange(len(tasks)) + 0.5) * (shape[0] + 2), tasks, fontsize="small")
     save_picture(figure, name)

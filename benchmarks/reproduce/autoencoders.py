@@ -74,7 +74,7 @@ def few_labels(X: np.ndarray, y: np.ndarray, Q: np.ndarray, q: np.ndarray) -> di
     scale = X.std()
     X, Q = X / scale, Q / scale
     params, found = best_params(X[:3000], y[:3000]), {}
-    for n_labels in FEW:
+    for n_labels in (n for n in FEW if n <= len(X)):
         drawn = [np.random.RandomState(seed).permutation(len(X))[:n_labels] for seed in SEEDS]
         errors = [svm_error(params, X[few], y[few], Q, q) for few in drawn]
         found[f"error, {n_labels} labels"] = float(np.mean(errors))

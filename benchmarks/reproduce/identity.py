@@ -36,11 +36,11 @@ def run(data: str | None) -> None:
                 "entropy gradient",
                 lambda Q, groups=None: entropy_gradient(learned, Q, groups),
             )
-    ours = TaskGeometricHasher(open_tasks=0, random_state=0)
+    ours = TaskGeometricHasher(head="block", open_tasks=0, random_state=0)
     for n_tasks, (label, X, y, _, _) in enumerate(rotations(images), start=1):
         ours.partial_fit(X[:N_ROWS], y[:N_ROWS], task=label)
         if n_tasks in CHECKPOINTS:
-            found += compare(images, ours, "densities, default", ours.predict_task)
+            found += compare(images, ours, "densities, block head", ours.predict_task)
     report(f"reproduce_identity_{images.name}", _by_tasks(found))
     draw(found)
 
@@ -99,7 +99,7 @@ def _by_tasks(found: list[dict]) -> list[dict]:
 def draw(found: list[dict]) -> None:
     figure, axes = new_figure(1, 2)
     for ax, rows in zip(axes[0], ("single rows", f"groups of {GROUP}")):
-        for method in ("densities, default", "densities, FlyNet", "entropy gradient"):
+        for method in ("densities, block head", "densities, FlyNet", "entropy gradient"):
             line = [row for row in found if row["method"] == f"{method}, {rows}"]
             tasks = [row["tasks"] for row in line]
             ax.plot(tasks, [row["accuracy"] for row in line], marker="o", label=method)
