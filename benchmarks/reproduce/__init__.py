@@ -17,11 +17,8 @@ NAMES = (
     "families",
     "identity",
     "manifolds",
-    "omniglot",
     "capsule",
     "deep",
-    "autoencoders",
-    "deep_cifar10",
 )
 
 
