@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..codes import check_codes
-from .hamming import HammingNeighbors
-from .store_rows import StoreRows, label_of
+from .store_rows import StoreRows
 from .store_search import StoreSearchMixin
 
 _TABLE = "codes"
-# Rows that are read at once.
-_SCAN_ROWS = 1 << 16
 # How long files that a compaction replaced stay for those who still read them.
 _KEEP = timedelta(seconds=10)
-# How often a reader starts anew because others replaced what it was reading.
-_READ_AGAIN = 5
-
-Result = TypeVar("Result")
 
 
 class CodeStore(StoreSearchMixin):
@@ -270,85 +263,6 @@ class CodeStore(StoreSearchMixin):
         folder = Path(self.path)
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / "writer.lock").acquire(poll_interval=0.01)
-
-    # -- reading ---------------------------------------------------------------------------------
-
-    def to_index(self, *, no_task: int | str | None = None, **params: Any) -> HammingNeighbors:
-        """All codes, ids and tasks in an index in memory, which is much faster to search.
-
-        Parameters
-        ----------
-        no_task : int or str, optional
-            What the index calls the task of rows without one, where others have one.
-        **params
-            Of :class:`HammingNeighbors`.
-
-        Raises
-        ------
-        ValueError
-            If the store is empty, or only some rows have a task and `no_task` is not given.
-        """
-        ids, codes, texts = self._read(self._everything)
-        if not len(ids):
-            raise ValueError(f"the store in {self.path} is empty")
-        labels = [no_task if text is None else label_of(text) for text in texts]
-        missing = sum(label is None for label in labels)
-        if 0 < missing < len(labels):
-            raise ValueError(
-                f"{missing} of {len(labels)} rows have no task; give no_task, the label that these "
-                "get in the index"
-            )
-        if not self.packed:
-            codes = np.unpackbits(codes, axis=1, count=self.n_bits)
-        index = HammingNeighbors(packed=self.packed, **params)
-        return index.fit(codes, ids=ids, task=None if missing else labels)
-
-    def _everything(self) -> tuple[np.ndarray, np.ndarray, list]:
-        ids, codes, texts = [], [np.empty((0, self._rows.n_bytes), np.uint8)], []
-        for batch in self._scan(["id", "code", "task"]):
-            ids.append(self._rows.ids_of(batch))
-            codes.append(self._rows.codes_of(batch))
-            texts += batch["task"].to_pylist()
-        return np.concatenate(ids) if ids else np.empty(0), np.concatenate(codes), texts
-
-    def _known(self, ids: Any) -> list:
-        """Those of some ids that are in the store."""
-        import pyarrow.compute as pc
-
-        found = []
-        for batch in self._scan(["id"]):
-            column = batch["id"]
-            found += column.filter(pc.is_in(column, value_set=ids)).to_pylist()
-        return found
-
-    def _scan(self, columns: list[str], where: Any = None) -> Iterator[Any]:
-        """Yield blocks of the rows as they were at the last look."""
-        query = self._table.search().select(columns)
-        yield from (query if where is None else query.where(where)).to_batches(_SCAN_ROWS)
-
-    def _read(self, function: Callable[[], Result]) -> Result:
-        """What a function makes of the latest rows; anew where files went while it read them."""
-        from pyarrow import ArrowException
-
-        def attempt() -> Result:
-            self._table.checkout_latest()
-            return function()
-
-        for _ in range(_READ_AGAIN):
-            try:
-                return attempt()
-            except (RuntimeError, OSError, ArrowException) as error:
-                version = self._table.version
-                self._table.checkout_latest()
-                if self._table.version == version:
-                    raise self._unreadable(error) from error
-        with self._lock():  # writers wait
-            return attempt()
-
-    def _unreadable(self, error: Exception) -> ValueError:
-        return ValueError(
-            f"the store in {self.path} cannot be read ({error}); restore its files from a copy"
-        )
 
     # -- checks ----------------------------------------------------------------------------------
 

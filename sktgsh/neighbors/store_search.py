@@ -1,22 +1,30 @@
-"""Search in a store: by code, by real values, and by the vectors beside the codes."""
+"""Reading a store, and search in it: by code, by real values, by the vectors beside the codes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .hamming import HammingNeighbors
 from .points import DensePoints, nearest_of_each
 from .scan import NearestSoFar, nearest_codes, nearest_to_values
+from .store_rows import label_of
 
 METRICS = ("cosine", "euclidean", "inner_product")
+# Rows that are read at once.
+_SCAN_ROWS = 1 << 16
+# How often a reader starts anew because others replaced what it was reading.
+_READ_AGAIN = 5
+
+Result = TypeVar("Result")
 
 
 class StoreSearchMixin:
-    """Search of a store with `_rows`, which is read by `_read` and `_scan`."""
+    """What a store with `_table` and `_rows` answers, from the rows at the time of the call."""
 
     def kneighbors(
         self,
@@ -80,6 +88,36 @@ class StoreSearchMixin:
             )
         )
 
+    def to_index(self, *, no_task: int | str | None = None, **params: Any) -> HammingNeighbors:
+        """All codes, ids and tasks in an index in memory, which is much faster to search.
+
+        Parameters
+        ----------
+        no_task : int or str, optional
+            What the index calls the task of rows without one, where others have one.
+        **params
+            Of :class:`HammingNeighbors`.
+
+        Raises
+        ------
+        ValueError
+            If the store is empty, or only some rows have a task and `no_task` is not given.
+        """
+        ids, codes, texts = self._read(self._everything)
+        if not len(ids):
+            raise ValueError(f"the store in {self.path} is empty")
+        labels = [no_task if text is None else label_of(text) for text in texts]
+        missing = sum(label is None for label in labels)
+        if 0 < missing < len(labels):
+            raise ValueError(
+                f"{missing} of {len(labels)} rows have no task; give no_task, the label that these "
+                "get in the index"
+            )
+        if not self.packed:
+            codes = np.unpackbits(codes, axis=1, count=self.n_bits)
+        index = HammingNeighbors(packed=self.packed, **params)
+        return index.fit(codes, ids=ids, task=None if missing else labels)
+
     def _nearest(
         self, queries: np.ndarray, most: int, fewest: int, tasks: list | None, nearest: Callable
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -129,3 +167,50 @@ class StoreSearchMixin:
         rows, columns = np.repeat(np.arange(len(asked)), k), best.ravel()
         exact = points.refined(asked, rows, columns).reshape(best.shape)
         return exact, wanted[best]
+
+    def _everything(self) -> tuple[np.ndarray, np.ndarray, list]:
+        ids, codes, texts = [], [np.empty((0, self._rows.n_bytes), np.uint8)], []
+        for batch in self._scan(["id", "code", "task"]):
+            ids.append(self._rows.ids_of(batch))
+            codes.append(self._rows.codes_of(batch))
+            texts += batch["task"].to_pylist()
+        return np.concatenate(ids) if ids else np.empty(0), np.concatenate(codes), texts
+
+    def _known(self, ids: Any) -> list:
+        """Those of some ids that are in the store."""
+        import pyarrow.compute as pc
+
+        found = []
+        for batch in self._scan(["id"]):
+            column = batch["id"]
+            found += column.filter(pc.is_in(column, value_set=ids)).to_pylist()
+        return found
+
+    def _scan(self, columns: list[str], where: Any = None) -> Iterator[Any]:
+        """Yield blocks of the rows as they were at the last look."""
+        query = self._table.search().select(columns)
+        yield from (query if where is None else query.where(where)).to_batches(_SCAN_ROWS)
+
+    def _read(self, function: Callable[[], Result]) -> Result:
+        """What a function makes of the latest rows; anew where files went while it read them."""
+        from pyarrow import ArrowException
+
+        def attempt() -> Result:
+            self._table.checkout_latest()
+            return function()
+
+        for _ in range(_READ_AGAIN):
+            try:
+                return attempt()
+            except (RuntimeError, OSError, ArrowException) as error:
+                version = self._table.version
+                self._table.checkout_latest()
+                if self._table.version == version:
+                    raise self._unreadable(error) from error
+        with self._lock():  # writers wait
+            return attempt()
+
+    def _unreadable(self, error: Exception) -> ValueError:
+        return ValueError(
+            f"the store in {self.path} cannot be read ({error}); restore its files from a copy"
+        )

@@ -7,6 +7,8 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
+from ..threads import parallel_map
+
 # Odd multipliers of a 64-bit mixing step (the finaliser of SplitMix64).
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
@@ -27,9 +29,11 @@ def bits_to_words(bits: np.ndarray) -> np.ndarray:
 
 def bucket_keys(values: np.ndarray) -> np.ndarray:
     """One 64-bit key for each row of hash values, (n_rows, n_hashes) integers."""
-    if values.dtype == np.uint8 and values.shape[1] <= 64:
-        return bits_to_words(values).ravel()
     keys = np.zeros(len(values), np.uint64)
+    if values.dtype == np.uint8 and values.shape[1] <= 64:
+        for column in values.T:
+            keys = (keys << np.uint64(1)) | column
+        return keys
     for column in values.T:
         keys = _mixed(keys + column.astype(np.int64).view(np.uint64) + np.uint64(1))
     return keys
@@ -74,7 +78,7 @@ class Tables:
     """
 
     def __init__(self, keys: np.ndarray):
-        tables = [_grouped(column) for column in keys.T]
+        tables = parallel_map(_grouped, list(keys.T))
         self._join([table[0] for table in tables], [table[1:] for table in tables], len(keys))
 
     def _join(self, keys: list, groups: list, n_rows: int) -> None:

@@ -47,7 +47,7 @@ def test_search_by_task_after_reopening(tmp_path, codes):
 
 
 def test_a_task_for_each_query_and_many_blocks(tmp_path, codes, monkeypatch):
-    monkeypatch.setattr("sktgsh.neighbors.store._SCAN_ROWS", 7)
+    monkeypatch.setattr("sktgsh.neighbors.store_search._SCAN_ROWS", 7)
     task = np.arange(60) % 3
     store = CodeStore(tmp_path, n_bits=32)
     store.add(codes, ids=np.arange(60), task=task)

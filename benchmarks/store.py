@@ -1,0 +1,90 @@
+"""CodeStore: single adds one after another, and searches against LanceDB's own."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+
+import lancedb
+import numpy as np
+
+from sktgsh.neighbors import CodeStore
+
+from ._common import report, seconds
+
+N_ADDS, EVERY = 10_000, 1_000
+N_CODES, N_BYTES = 1_000_000, 8
+
+
+def single_adds(n_adds: int, compact_every: int | None) -> list[dict]:
+    """Median times of an add and of a query, for every thousand adds."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (n_adds, N_BYTES), dtype=np.uint8)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = CodeStore(folder, 8 * N_BYTES, packed=True, compact_every=compact_every)
+        for first in range(0, n_adds, EVERY):
+            adds = []
+            started = time.perf_counter()
+            for row in range(first, min(first + EVERY, n_adds)):
+                time_add, _ = seconds(
+                    lambda: store.add(codes[row : row + 1], ids=[row], task=row % 10)
+                )
+                adds.append(time_add)
+            whole = time.perf_counter() - started
+            query, _ = seconds(lambda: store.kneighbors(codes[first : first + 1], 1), repeat=9)
+            rows.append(
+                dict(
+                    compact_every=str(compact_every),
+                    adds=first + len(adds),
+                    add_ms=1e3 * float(np.median(adds)),
+                    mean_add_ms=1e3 * whole / len(adds),
+                    query_ms=1e3 * query,
+                )
+            )
+            first_row = rows[0]
+            rows[-1]["add_ratio"] = rows[-1]["mean_add_ms"] / first_row["mean_add_ms"]
+            rows[-1]["query_ratio"] = query * 1e3 / first_row["query_ms"]
+            print(rows[-1], flush=True)
+    return rows
+
+
+def searches() -> list[dict]:
+    """Batches of queries: the store, LanceDB's own search one by one, an index in memory."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (N_CODES, N_BYTES), dtype=np.uint8)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = CodeStore(folder, 8 * N_BYTES, packed=True)
+        store.add(codes, ids=np.arange(N_CODES))
+        table = lancedb.connect(folder).open_table("codes")
+        index = store.to_index()
+
+        def one_by_one(queries: np.ndarray) -> None:
+            for query in queries:
+                search = table.search(query, vector_column_name="code").distance_type("hamming")
+                search.select(["id", "_distance"]).limit(10).to_arrow()
+
+        for n_queries in (1, 10, 100):
+            queries = codes[:n_queries] ^ np.uint8(1)
+            times = {"store": [], "lance": [], "index": []}
+            for _ in range(3):  # in turn
+                times["store"].append(seconds(lambda: store.kneighbors(queries, 10))[0])
+                times["lance"].append(seconds(lambda: one_by_one(queries))[0])
+                times["index"].append(seconds(lambda: index.kneighbors(queries, 10))[0])
+            own, lance, memory = (float(np.median(times[name])) for name in times)
+            rows.append(
+                dict(
+                    codes=N_CODES,
+                    queries=n_queries,
+                    store_ms=1e3 * own,
+                    ratio_lancedb=lance / own,
+                    ratio_index=memory / own,
+                )
+            )
+    return rows
+
+
+def run(data: str | None) -> None:
+    report("store_searches", searches())
+    report("store_single_adds", single_adds(N_ADDS, 64) + single_adds(2 * EVERY, None))
