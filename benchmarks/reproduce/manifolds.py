@@ -39,8 +39,8 @@ def sensitivity(values: np.ndarray, y: np.ndarray, task: np.ndarray | None = Non
 
 
 def synthetic() -> None:
-    """Manifolds held out: 1,000 to train on, 300 to measure."""
-    drawn = make_manifolds(1300, 50, random_state=0)
+    """Manifolds held out: 1,000 to train on, 50 to measure."""
+    drawn = make_manifolds(1050, 50, random_state=0)
     held_out = drawn.target >= 1000
     X, y = drawn.data[held_out], drawn.target[held_out]
     gamma = drawn.gamma[y]
