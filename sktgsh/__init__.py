@@ -1,5 +1,6 @@
 """Hashing that learns: short binary codes whose meaning of "similar" belongs to a task."""
 
+from ._version import __version__
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
 from .deep import DeepSupervisedHasher, GeometricHasher
 from .lsh import (
@@ -14,8 +15,6 @@ from .lsh import (
 )
 from .persistence import load
 from .task_geometric import TaskGeometricHasher, TaskGeometricHasherCV
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ConvWinnerTakeAllAutoencoder",
@@ -32,5 +31,6 @@ __all__ = [
     "TaskGeometricHasher",
     "TaskGeometricHasherCV",
     "WinnerTakeAllAutoencoder",
+    "__version__",
     "load",
 ]

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._version import __version__
+from .batches import SAMPLE_DTYPES
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin
 from .targets import check_targets
 from .tasks import check_task, iter_tasks, split_task_column
 
 
-class HasherMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class VersionedMixin:
+    """Pickles say which version of the package made them; another one warns when it opens them."""
+
+    def __getstate__(self) -> dict:
+        return {**super().__getstate__(), "_sktgsh_version": __version__}
+
+    def __setstate__(self, state: dict) -> None:
+        state = dict(state)
+        version = state.pop("_sktgsh_version", "unknown")
+        if version != __version__:
+            warnings.warn(
+                f"{type(self).__name__} was saved by sktgsh {version} and is opened by "
+                f"{__version__}, under which it may fail or give other codes; fit it again, or "
+                "install that version",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+
+class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Contract of a hasher.
 
     A subclass has a parameter `packed`, sets `n_bits_` in `fit`, and writes
@@ -100,6 +125,50 @@ class HasherMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             task = split_task_column(X, column)[1]
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         return check_task(task, n_samples)
+
+
+def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
+    """scikit-learn's ``validate_data``; also refuses what float32 cannot hold, and masked values.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+    *y : array-like, optional
+    **params
+        Further arguments of ``validate_data``.
+
+    Returns
+    -------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        Of a type among SAMPLE_DTYPES, in the machine's byte order.
+    y : ndarray
+        Only if it was given.
+
+    Raises
+    ------
+    ValueError
+        If X is malformed.
+    """
+    if np.ma.is_masked(X):
+        raise ValueError("X has masked values; fill them, or leave their rows out")
+    types = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", [])
+    moments = [str(kind) for kind in types if re.match("date|time|duration", str(kind).lower())]
+    if moments:
+        # NumPy would count them, in units that depend on the type.
+        raise ValueError(f"X has values of type {moments[0]}; make numbers of them first")
+    # What is of none of the types becomes the first of them.
+    checked = validate_data(estimator, X, *y, dtype=[np.float64, *SAMPLE_DTYPES], **params)
+    samples = checked[0] if y else checked
+    values = samples.data if sparse.issparse(samples) else samples
+    if values.dtype == np.float64 and values.size:
+        least, most = values.min(), values.max()
+        if max(-least, most) > np.finfo(np.float32).max:
+            raise ValueError(
+                f"X contains a value too large for float32 ({least if -least > most else most:g}); "
+                "scale X"
+            )
+    return checked
 
 
 def draft_of(estimator: Any, *, fresh: bool = True) -> Any:

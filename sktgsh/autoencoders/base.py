@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..base import draft_of
-from ..batches import BATCH_ROWS, SAMPLE_DTYPES, STATISTICS_ROWS, dense_rows
+from ..base import VersionedMixin, check_samples, draft_of
+from ..batches import BATCH_ROWS, STATISTICS_ROWS, dense_rows
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..persistence import SaveMixin
@@ -33,7 +33,9 @@ class ReconstructionLoss(nn.Module):
         return (output - target).square().flatten(1).sum(dim=1).mean()
 
 
-class AutoencoderMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class AutoencoderMixin(
+    VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+):
     """Scale, train a stack of layers one after another, encode in full batches.
 
     A subclass makes the layers, says how samples enter the first one and how features leave the
@@ -93,7 +95,7 @@ class AutoencoderMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def _train(self, X: Any, fresh: bool) -> AutoencoderMixin:
         draft = draft_of(self, fresh=fresh)
-        X = validate_data(draft, X, dtype=SAMPLE_DTYPES, reset=fresh)
+        X = check_samples(draft, X, reset=fresh)
         draft._check_shape(X.shape[1])
         device = resolve_device(self.device)
         if fresh:
@@ -151,7 +153,7 @@ class AutoencoderMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         features : ndarray of shape (n_samples, n_features_out), dtype float32
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
+        X = check_samples(self, X, reset=False)
         features = np.empty((len(X), self.n_features_out_), np.float32)
         device = resolve_device(self.device)
         module = self.as_module().to(device)
@@ -185,6 +187,10 @@ class AutoencoderMixin(SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             raise ValueError(
                 f"X lies so far from 0 (mean {mean:.3g}, standard deviation {deviation:.3g}) that "
                 "float32 would blur its samples; subtract the mean from X first"
+            )
+        if 0 < deviation < np.finfo(np.float32).tiny:
+            raise ValueError(
+                f"X varies by {deviation:.3g}, which is less than float32 holds; scale X up"
             )
         self.scale_ = 1 / (deviation or 1.0)
 

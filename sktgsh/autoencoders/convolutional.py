@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.image import extract_patches_2d
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..batches import SAMPLE_DTYPES
+from ..base import check_samples
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer
 from .base import AutoencoderMixin
@@ -155,7 +155,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         images : ndarray of shape (n_samples, n_features), dtype float32
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
+        X = check_samples(self, X, reset=False)
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
             batches = self._images(X).split(int(self.batch_size))

@@ -15,12 +15,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
-from ..base import HasherMixin, draft_of
-from ..batches import SAMPLE_DTYPES, dense_rows
+from ..base import HasherMixin, check_samples, draft_of
+from ..batches import dense_rows
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
@@ -119,7 +119,7 @@ class DeepHasherMixin(HasherMixin):
         return self
 
     def _fit(self, X: Any, y: Any) -> None:
-        X, y = validate_data(self, X, y, multi_output=True, dtype=SAMPLE_DTYPES)
+        X, y = check_samples(self, X, y, multi_output=True)
         check_classification_targets(y)
         y, targets = self._encode(check_targets(y, len(X)))
         self._check_shape(X.shape[1])
@@ -235,7 +235,7 @@ class DeepHasherMixin(HasherMixin):
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=SAMPLE_DTYPES, reset=False)
+        X = check_samples(self, X, reset=False)
         device = resolve_device(self.device)
         network = self.module_.to(device).eval()
         return _network_outputs(network, self._scaled(X), device)

@@ -31,9 +31,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ..base import HasherMixin, draft_of
+from ..base import HasherMixin, check_samples, draft_of
 from .pstable import PStableHasher
 from .signed import SignedRandomProjectionHasher
 
@@ -69,7 +69,7 @@ class AsymmetricHasherMixin(HasherMixin):
         self : object
         """
         draft = draft_of(self)
-        X = validate_data(draft, X, dtype=[np.float32, np.float64])
+        X = check_samples(draft, X)
         largest = float(np.linalg.norm(X, axis=1).max())
         if self.max_norm is not None and largest > self.max_norm:
             raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={self.max_norm}")
@@ -100,7 +100,8 @@ class AsymmetricHasherMixin(HasherMixin):
         ValueError
             If a key is longer.
         """
-        return self.hasher_.transform(self._keys(self._check(X)))
+        keys = self._keys(self._check(X))
+        return self.hasher_.transform(keys)
 
     def transform_queries(self, X: ArrayLike) -> np.ndarray:
         """Codes of queries, to be compared with the codes of keys.
@@ -120,7 +121,8 @@ class AsymmetricHasherMixin(HasherMixin):
         ValueError
             If a query is zero: it has no direction.
         """
-        return self.hasher_.transform(self._queries(self._check(X)))
+        queries = self._queries(self._check(X))
+        return self.hasher_.transform(queries)
 
     def collision_probability(self, inner_product: ArrayLike, norm: ArrayLike = 1.0) -> np.ndarray:
         """Probability that a hash of a query and a key is equal.
@@ -143,7 +145,7 @@ class AsymmetricHasherMixin(HasherMixin):
 
     def _check(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        return check_samples(self, X, reset=False)
 
     def _keys(self, X: np.ndarray) -> np.ndarray:
         scaled = X.astype(np.float64) / self.max_norm_
@@ -404,11 +406,13 @@ class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
 
     def hash_values(self, X: ArrayLike) -> np.ndarray:
         """Integer hash values of keys, (n_keys, n_bits); see :class:`~sktgsh.PStableHasher`."""
-        return self.hasher_.hash_values(self._keys(self._check(X)))
+        keys = self._keys(self._check(X))
+        return self.hasher_.hash_values(keys)
 
     def hash_query_values(self, X: ArrayLike) -> np.ndarray:
         """Integer hash values of queries, (n_queries, n_bits)."""
-        return self.hasher_.hash_values(self._queries(self._check(X)))
+        queries = self._queries(self._check(X))
+        return self.hasher_.hash_values(queries)
 
     def _make_hasher(self) -> PStableHasher:
         return PStableHasher(

@@ -13,9 +13,9 @@ from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ..base import HasherMixin
+from ..base import HasherMixin, check_samples, draft_of
 from ..batches import BATCH_ROWS
 from ..networks.random import sample_without_replacement
 from ..threads import map_batches
@@ -50,10 +50,12 @@ class RandomProjectionMixin(HasherMixin):
         -------
         self : object
         """
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float32, np.float64])
+        draft = draft_of(self)
+        X = check_samples(draft, X, accept_sparse="csr")
         rng = check_random_state(self.random_state)
-        self.n_bits_ = self._count_bits()
-        self._draw(X, rng)
+        draft.n_bits_ = draft._count_bits()
+        draft._draw(X, rng)
+        self.__dict__ = draft.__dict__
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
@@ -86,9 +88,7 @@ class RandomProjectionMixin(HasherMixin):
 
     def _check_samples(self, X: Any) -> Any:
         check_is_fitted(self)
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=False
-        )
+        return check_samples(self, X, accept_sparse="csr", reset=False)
 
     def _read(
         self, X: Any, read: Callable[[np.ndarray], np.ndarray], width: int, dtype: type = np.uint8

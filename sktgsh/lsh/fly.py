@@ -28,10 +28,25 @@ class _FlyExpansionMixin(RandomProjectionMixin):
         n_inputs = max(1, n_features // 10) if self.n_inputs is None else self.n_inputs
         return sparse_matrix(self.n_bits, n_features, n_inputs, rng, signed=False)
 
+    def _read(self, X: Any, *how: Any) -> np.ndarray:
+        # Dense rows are centred before they become float32; sparse ones would become dense.
+        return super()._read(X if sparse.issparse(X) else _CentredRows(X), *how)
+
     def _project(self, samples: Any) -> np.ndarray:
         n_inputs = np.diff(self.components_.indptr)[0]
         mean = np.asarray(samples.mean(axis=1, dtype=np.float64)).reshape(-1, 1)
         return super()._project(samples) - (n_inputs * mean).astype(np.float32)
+
+
+class _CentredRows:
+    """Rows less their mean, in double precision whatever X holds."""
+
+    def __init__(self, X: np.ndarray):
+        self.X, self.shape = X, X.shape
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        part = np.array(self.X[rows], np.float64, order="C")
+        return part - part.mean(axis=1, keepdims=True)
 
 
 class FlyHasher(_FlyExpansionMixin, BaseEstimator):

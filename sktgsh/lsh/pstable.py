@@ -13,6 +13,9 @@ from sklearn.utils._param_validation import Interval
 
 from .base import RandomProjectionMixin, gaussian_matrix
 
+# Intervals from the origin at which float32 has four binary digits left for a place within one.
+_FARTHEST = 2**20
+
 
 class PStableHasher(RandomProjectionMixin, BaseEstimator):
     """Random projections cut into intervals: the family for Euclidean distances.
@@ -79,6 +82,12 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
         return gaussian_matrix(self.n_bits, n_features, rng) / np.float32(self.r)
 
     def _intervals(self, values: np.ndarray) -> np.ndarray:
+        if np.abs(values).max(initial=0) > _FARTHEST:
+            raise ValueError(
+                f"X has samples more than {_FARTHEST:,} intervals of r={self.r} from the origin, "
+                "where float32 does not hold which one they fall in; subtract the mean from X, or "
+                "raise r"
+            )
         return np.floor(values + self.offsets_)
 
     def _to_bits(self, values: np.ndarray) -> np.ndarray:
@@ -95,6 +104,11 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
         Returns
         -------
         values : ndarray of shape (n_samples, n_bits), dtype int64
+
+        Raises
+        ------
+        ValueError
+            If samples lie so far from the origin that float32 does not hold their interval.
         """
         X = self._check_samples(X)
         return self._read(X, self._intervals, self.n_bits_, np.int64)
