@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .tasks import is_missing, kind_of
+
 
 def check_targets(
     y: Any, n_samples: int | None = None, *, name: str = "y", several: bool = True
@@ -49,7 +51,26 @@ def check_targets(
         raise ValueError(f"{name} holds nan or infinity; {_expected(several)}")
     if y.dtype == object and any(isinstance(label, (list, tuple, set, frozenset)) for label in y):
         raise ValueError(f"{name} holds lists of labels; {_expected(several)}")
+    if y.dtype == object:
+        _check_objects(y, name)
     return y
+
+
+def _check_objects(y: np.ndarray, name: str) -> None:
+    """Raise ValueError for a missing label, and for strings beside other labels."""
+    missing = np.array([is_missing(label) for label in y], bool)
+    if missing.any():
+        first = int(missing.argmax())
+        raise ValueError(
+            f"{name} has no label ({y[first]}) for {missing.sum()} of {len(y)} rows, row {first} "
+            "the first of them; leave these rows out"
+        )
+    kinds = sorted({kind_of(label) for label in y})
+    if "str" in kinds and len(kinds) > 1:
+        raise ValueError(
+            f"{name} has labels of type {' and '.join(kinds)}; '0' and 0 are different classes, so "
+            "give labels of one type"
+        )
 
 
 def _as_array(y: Any, name: str) -> np.ndarray:

@@ -19,7 +19,8 @@ _LARGEST = 2**63 - 1
 _KINDS = {"U": "str", "T": "str", "i": "int", "u": "int", "f": "float", "b": "bool"}
 
 
-def _kind(label: Any) -> str:
+def kind_of(label: Any) -> str:
+    """The type of a label, in a word."""
     if isinstance(label, (str, np.str_)):
         return "str"
     if isinstance(label, (bool, np.bool_)):
@@ -36,8 +37,8 @@ def _check_kind(labels: np.ndarray) -> np.ndarray:
     kind = labels.dtype.kind
     if kind == "O":
         listed = labels.tolist()
-        _check_nothing_missing(np.array([_is_missing(label) for label in listed], bool), listed)
-        kinds = sorted({_kind(label) for label in listed})
+        _check_nothing_missing(np.array([is_missing(label) for label in listed], bool), listed)
+        kinds = sorted({kind_of(label) for label in listed})
     else:
         kinds = [_KINDS.get(kind, str(labels.dtype))]
     if kinds == ["str"]:
@@ -54,7 +55,7 @@ def _check_kind(labels: np.ndarray) -> np.ndarray:
     raise ValueError(f"task has labels of type {' and '.join(kinds)}; {hint}")
 
 
-def _is_missing(label: Any) -> bool:
+def is_missing(label: Any) -> bool:
     """Whether it is None, nan or what data frames put in place of a value."""
     if isinstance(label, (float, np.floating)):
         return bool(np.isnan(label))
@@ -133,10 +134,10 @@ def unique_in_order(labels: np.ndarray) -> list:
 
 def check_same_kind(labels: Sequence, known: Sequence) -> None:
     """Raise ValueError if new task labels are strings where the known ones are integers."""
-    if len(known) and len(labels) and _kind(labels[0]) != _kind(known[0]):
+    if len(known) and len(labels) and kind_of(labels[0]) != kind_of(known[0]):
         raise ValueError(
-            f"task has labels of type {_kind(labels[0])}, but the tasks learned before, "
-            f"{name_some(known)}, are of type {_kind(known[0])}"
+            f"task has labels of type {kind_of(labels[0])}, but the tasks learned before, "
+            f"{name_some(known)}, are of type {kind_of(known[0])}"
         )
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -63,3 +64,17 @@ def test_shared_labels():
 def test_labels_are_not_compared_with_indicators():
     with pytest.raises(ValueError, match=r"y has shape \(2,\) and database_y \(2, 2\)"):
         check_comparable(np.zeros(2), np.zeros((2, 2)), "y", "database_y")
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (["a", None, "b"], r"y has no label \(None\) for 1 of 3 rows, row 1"),
+        (pd.Series(["a", pd.NA, "b"]), "y has no label"),
+        (["a", 1, "b"], "y has labels of type int and str; '0' and 0 are different"),
+        ([0.5, "a", "b"], "y has labels of type float and str"),
+    ],
+)
+def test_labels_of_two_types_are_none(labels, message):
+    with pytest.raises(ValueError, match=message):
+        check_targets(np.array(labels, object))

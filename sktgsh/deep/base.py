@@ -120,8 +120,9 @@ class DeepHasherMixin(HasherMixin):
 
     def _fit(self, X: Any, y: Any) -> None:
         X, y = check_samples(self, X, y, multi_output=True)
+        y = check_targets(y, len(X))
         check_classification_targets(y)
-        y, targets = self._encode(check_targets(y, len(X)))
+        y, targets = self._encode(y)
         self._check_shape(X.shape[1])
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
