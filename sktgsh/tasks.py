@@ -132,12 +132,15 @@ def unique_in_order(labels: np.ndarray) -> list:
     return labels[np.sort(first)].tolist()
 
 
-def check_same_kind(labels: Sequence, known: Sequence) -> None:
-    """Raise ValueError if new task labels are strings where the known ones are integers."""
-    if len(known) and len(labels) and kind_of(labels[0]) != kind_of(known[0]):
+def check_same_kind(
+    labels: Sequence, known: Sequence, name: str = "task", what: str = "tasks"
+) -> None:
+    """Raise ValueError if new labels are strings where the known ones are not, or the reverse."""
+    kinds = [kind_of(some[0]) for some in (labels, known) if len(some)]
+    if len(kinds) == 2 and kinds[0] != kinds[1] and "str" in kinds:
         raise ValueError(
-            f"task has labels of type {kind_of(labels[0])}, but the tasks learned before, "
-            f"{name_some(known)}, are of type {kind_of(known[0])}"
+            f"{name} has labels of type {kinds[0]}, but the {what} learned before, "
+            f"{name_some(known)}, are of type {kinds[1]}"
         )
 
 

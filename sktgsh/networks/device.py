@@ -30,6 +30,14 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
+def device_or_cpu(device: str) -> torch.device:
+    """The device; or the CPU, where what was made on another machine asks for what is not here."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        return torch.device("cpu")
+
+
 def _count(kind: str) -> int:
     """How many devices of a kind there are."""
     if kind in ("cpu", "meta"):

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, column_or_1d, indexable
+from sklearn.utils import Bunch, _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 
 from ..base import HasherMixin, score_codes
-from ..tasks import check_task
+from ..targets import check_targets
+from ..tasks import check_task, iter_tasks
 from .hasher import TaskGeometricHasher
 
 
@@ -196,16 +197,12 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         self, folds: list, y: ArrayLike, labels: np.ndarray, sample_weight: np.ndarray | None
     ) -> None:
         """Raise ValueError if in no fold a row has another of its class and task to be found."""
-        groups = np.stack(
-            [np.unique(values, return_inverse=True)[1] for values in (column_or_1d(y), labels)]
-        )
+        y = check_targets(y, len(labels))
+        weight = np.ones(len(labels)) if sample_weight is None else sample_weight
         for _, test in folds:
-            _, group, sizes = np.unique(
-                groups[:, test], axis=1, return_inverse=True, return_counts=True
-            )
-            weight = 1 if sample_weight is None else sample_weight[test]
-            if (weight * (sizes[group.ravel()] - 1)).any():
-                return
+            for _, rows in iter_tasks(labels[test]):
+                if (_has_partner(y[test[rows]]) & (weight[test[rows]] > 0)).any():
+                    return
         raise ValueError(
             f"y has no two rows of one class and one task in the test rows of any of the "
             f"{len(folds)} folds, so that no code length can be scored; use fewer folds "
@@ -247,3 +244,11 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _has_partner(y: np.ndarray) -> np.ndarray:
+    """Whether another row shares a label with each row."""
+    if y.ndim == 2:
+        return y[:, y.sum(axis=0) > 1].any(axis=1)
+    _, index, counts = np.unique(y, return_inverse=True, return_counts=True)
+    return counts[index] > 1

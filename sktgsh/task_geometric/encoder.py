@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from torch import nn
 
-from ..batches import STATISTICS_ROWS, InputScaling, dense_rows, iter_batches
+from ..batches import STATISTICS_ROWS, InputScaling, iter_batches
 from ..networks import (
     DenseExpansion,
     FrozenEncoder,
@@ -144,7 +144,10 @@ def _distinct(X: Any, rows: np.ndarray) -> np.ndarray:
     """
     digests = {}
     for start in range(0, len(rows), _CHUNK_ROWS):
-        part = dense_rows(X, rows[start : start + _CHUNK_ROWS])
+        part = X[rows[start : start + _CHUNK_ROWS]]
+        part = part.toarray() if sparse.issparse(part) else part
+        # In float64, whatever the type of X: float32 might not tell rows apart that do differ.
+        part = np.ascontiguousarray(part, np.float64) + 0.0  # -0 is 0
         for row, values in zip(rows[start : start + _CHUNK_ROWS].tolist(), part):
             digests.setdefault(blake2b(values, digest_size=8).digest(), row)
     return np.array([digests[digest] for digest in sorted(digests)])
@@ -253,7 +256,8 @@ def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nda
     """Axes of largest variance, each scaled to give coordinates of unit variance."""
     mean = features.mean(axis=0, dtype=np.float64)
     n_axes = min(N_AXES, *features.shape)
-    pca = PCA(n_axes, svd_solver="randomized", random_state=seed).fit(features)
+    with np.errstate(invalid="ignore"):  # where nothing varies
+        pca = PCA(n_axes, svd_solver="randomized", random_state=seed).fit(features)
     deviation = np.sqrt(pca.explained_variance_)
     alive = deviation > 1e-6 * max(float(deviation.max(initial=0)), 1e-30)
     axes = pca.components_[alive] / deviation[alive, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,9 +14,10 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..networks.device import resolve_device
+from ..base import draft_of
+from ..networks.device import device_or_cpu
 from ..networks.losses import LOSSES
-from ..tasks import check_known
+from ..tasks import check_known, check_task
 from ..training import OPTIMIZERS
 from .codebook import CODEWORDS
 from .learning import LearningMixin
@@ -339,7 +341,9 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As in :meth:`fit`, and if a task was closed that the closed form has to go on with.
+            As in :meth:`fit`; if a task was closed that the closed form has to go on with; or if a
+            parameter of the frozen network (`n_bits`, `encoder`, `head` and the like) was changed
+            since it was made.
         """
         fresh = not hasattr(self, "modulations_")
         return self._learn(X, y, task, sample_weight, fresh=fresh, renew=False)
@@ -416,7 +420,7 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
         self : TaskGeometricHasher
         """
         check_is_fitted(self)
-        check_known(np.array([task]), list(self.modulations_))
+        check_known(check_task(task, 1), list(self.modulations_))
         self.statistics_.pop(task, None)
         return self
 
@@ -432,7 +436,19 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
     def __setstate__(self, state: dict) -> None:
         super().__setstate__(state)
         if hasattr(self, "learner_"):
-            self.learner_.to(resolve_device(self.device))
+            self.learner_.to(device_or_cpu(self.device))
+
+    # Copies go on learning where the original is: they keep the sums.
+
+    def __copy__(self) -> TaskGeometricHasher:
+        return draft_of(self, fresh=False)
+
+    def __deepcopy__(self, memo: dict) -> TaskGeometricHasher:
+        copied = memo[id(self)] = object.__new__(type(self))
+        copied.__dict__ = deepcopy(vars(self), memo)
+        if hasattr(self, "learner_"):
+            copied.learner_.to(self.learner_.device)
+        return copied
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight
 from tqdm.auto import tqdm
 
-from ..base import draft_of
-from ..batches import SAMPLE_DTYPES
+from ..base import check_samples, draft_of
 from ..codes import check_codes, unpack_codes
 from ..networks.device import resolve_device
 from ..targets import check_targets
@@ -58,16 +58,17 @@ class LearningMixin:
     ) -> tuple[Rows, np.ndarray]:
         self._check_combination()
         X, task = self._split_task(X, task)
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=SAMPLE_DTYPES, reset=fresh, multi_output=True
-        )
+        X, y = check_samples(self, X, y, accept_sparse="csr", reset=fresh, multi_output=True)
         labels = check_task(task, X.shape[0])
         if not fresh:
             check_same_kind(labels.tolist(), list(self.modulations_))
+            self._check_frozen()
         if INFER in labels.tolist():
             raise ValueError(f"task has the label {INFER!r}, which is reserved; rename that task")
         codes = self._check_given(y) if given else None
         y = np.zeros(X.shape[0], dtype=int) if given else check_targets(y, X.shape[0])
+        if y.ndim == 1:
+            check_classification_targets(y)
         keep = np.ones(X.shape[0], dtype=bool)
         weight = None
         if sample_weight is not None:
@@ -103,6 +104,10 @@ class LearningMixin:
                     f"{'classes' if previous.classes else 'codes'}; go on with the same, or fit it "
                     "again from all its rows"
                 )
+            others = [m.classes for task, m in known.items() if task != label or previous]
+            check_same_kind(
+                part.classes, [c for classes in others for c in classes], "y", "classes"
+            )
             classes = set(part.classes) | set(previous.classes if previous else ())
             if part.codes is None and len(classes) < 2:
                 raise ValueError(
@@ -131,8 +136,32 @@ class LearningMixin:
             )
         if self.encoder == "conv" and self.image_shape is None:
             raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
-        if np.size(self.alpha) == 0 or np.min(np.asarray(self.alpha, dtype=float)) < 0:
+        try:
+            alphas = np.asarray(self.alpha, dtype=float)
+        except (ValueError, TypeError):
+            alphas = np.array([np.nan])
+        if not alphas.size or not (alphas >= 0).all():
             raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
+
+    def _frozen_parameters(self) -> dict[str, Any]:
+        """The parameters that the frozen network was made with, and that no task can change."""
+        names = ("n_bits", "encoder", "n_hidden", "n_inputs", "image_shape", "head", "skip")
+        values = {name: getattr(self, name) for name in (*names, "structure_bits")}
+        if not isinstance(self.encoder, str):
+            values["encoder"] = type(self.encoder).__name__
+        if self.image_shape is not None:
+            values["image_shape"] = [int(size) for size in self.image_shape]
+        return values
+
+    def _check_frozen(self) -> None:
+        """Raise ValueError for a parameter that came too late to count."""
+        for name, value in self._frozen_parameters().items():
+            before = self.frozen_parameters_[name]
+            if value != before:
+                raise ValueError(
+                    f"{name}={value!r}, but the network that all tasks share was made with "
+                    f"{name}={before!r}; set it back, or fit afresh with warm_start=False"
+                )
 
     # -- learning --------------------------------------------------------------------------------
 
@@ -144,6 +173,7 @@ class LearningMixin:
                 f"image_shape={shape} has {int(np.prod(shape))} values, but X has "
                 f"{rows.X.shape[1]} features"
             )
+        self.frozen_parameters_ = self._frozen_parameters()
         self.n_bits_ = int(self.n_bits)
         n_blocks = 1 if self.head == "shared" else self.n_bits_
         units = N_UNITS if n_blocks == 1 and self.head == "shared" else UNITS_PER_BIT

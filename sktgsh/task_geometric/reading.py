@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.validation import check_is_fitted
 
-from ..base import HasherMixin
-from ..batches import SAMPLE_DTYPES
+from ..base import HasherMixin, check_samples
 from ..tasks import INFER, check_known, check_task, iter_tasks, name_some, split_task_column
 from .recognition import TaskRecognition
 from .reconstruction import reconstruct_class
 
 
-class LearnedTasksMixin(HasherMixin):
-    """Reads `modulations_` and `learner_`, which a subclass learns."""
+class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):
+    """Reads `modulations_` and `learner_`, which a subclass learns.
+
+    Its `transform` names the columns of data frames by itself, since it may give fewer of them.
+    """
 
     def transform(self, X: ArrayLike, *, task: Any = None, n_bits: int | None = None) -> np.ndarray:
         """Codes of the rows.
@@ -44,14 +48,15 @@ class LearnedTasksMixin(HasherMixin):
         ValueError
             If a task is unknown, or none is given where several were fitted.
         """
-        n_bits = self._check_prefix(n_bits)
-        X, labels = self._check_new_rows(X, task)
-        width = -(-n_bits // 8) if self.packed else n_bits
-        codes = np.empty((X.shape[0], width), np.uint8)
-        for rows, values in self._iter_values(X, labels, n_bits):
+        # As if that were the code's length: a data frame has then as many names as columns.
+        short = copy(self)
+        short.n_bits_ = self._check_prefix(n_bits)
+        samples, labels = self._check_new_rows(X, task)
+        codes = np.empty((samples.shape[0], short._n_features_out), np.uint8)
+        for rows, values in self._iter_values(samples, labels, short.n_bits_):
             bits = values > 0
             codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
-        return codes
+        return _wrap_data_with_container("transform", codes, X, short)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Values of the bits before the threshold at 0.
@@ -295,7 +300,7 @@ class LearnedTasksMixin(HasherMixin):
         return int(n_bits)
 
     def _check_samples(self, X: Any) -> Any:
-        return validate_data(self, X, accept_sparse="csr", dtype=SAMPLE_DTYPES, reset=False)
+        return check_samples(self, X, accept_sparse="csr", reset=False)
 
     def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
         check_is_fitted(self)

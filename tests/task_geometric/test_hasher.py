@@ -1,7 +1,9 @@
+import copy
 import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from sklearn import config_context
@@ -614,3 +616,90 @@ def test_history_and_callbacks(digit_tasks):
     losses = [epoch["train_loss"] for epoch in hasher.history_[30]]
     assert len(losses) == 3 and losses[-1] < losses[0]
     assert small().fit(X, y, task=task).history_ == {0: [], 30: [], 60: []}
+
+
+# -- what comes too late, copies, and labels of two types ------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def few(digit_tasks):
+    X, y, task = digit_tasks[0]
+    return X[::9], y[::9], task[::9]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [dict(n_bits=8), dict(head="block"), dict(structure_bits=0.5), dict(encoder="fly")],
+    ids=str,
+)
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+def test_parameters_of_the_frozen_network_come_too_late(few, late, call):
+    X, y, task = few
+    hasher = small(warm_start=True).fit(X, y, task=task)
+    codes = hasher.transform(X, task=task)
+    before = {name: getattr(hasher, name) for name in late}
+    hasher.set_params(**late)
+    (name, value) = next(iter(late.items()))
+    with pytest.raises(ValueError, match=f"{name}={value!r}, but the network .*{before[name]!r}"):
+        getattr(hasher, call)(X, y, task=task)
+    np.testing.assert_array_equal(hasher.set_params(**before).transform(X, task=task), codes)
+    if call == "fit":
+        assert hasher.set_params(warm_start=False, **late).fit(X, y, task=task).tasks_.size == 3
+    else:
+        hasher.set_params(alpha=1e-3, open_tasks=2).partial_fit(X, y, task=task)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_copies_go_on_learning(few, copied):
+    X, y, task = few
+    hasher = small().fit(X[::2], y[::2], task=task[::2])
+    codes = hasher.transform(X, task=task)
+    other = copied(hasher).partial_fit(X[1::2], y[1::2], task=task[1::2])
+    expected = clone(hasher).fit(X[::2], y[::2], task=task[::2])
+    expected.partial_fit(X[1::2], y[1::2], task=task[1::2])
+    np.testing.assert_array_equal(other.transform(X, task=task), expected.transform(X, task=task))
+    np.testing.assert_array_equal(hasher.transform(X, task=task), codes)
+
+
+@pytest.mark.parametrize("frames", ["pandas", "polars"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_prefix_has_as_many_names_as_columns(few, frames, packed):
+    X, y, task = few
+    hasher = small(packed=packed).fit(X, y, task=task)
+    codes = hasher.transform(X, task=task, n_bits=9)
+    frame = hasher.set_output(transform=frames).transform(X, task=task, n_bits=9)
+    width = 2 if packed else 9
+    assert list(frame.columns) == [f"taskgeometrichasher{i}" for i in range(width)]
+    np.testing.assert_array_equal(frame.to_numpy(), codes)
+    assert hasher.transform(X, task=task).shape == (len(X), 2 if packed else 16)
+
+
+def test_classes_of_two_types_are_refused(few):
+    X, y, task = few
+    hasher = small().fit(X, y, task=0)
+    with pytest.raises(ValueError, match="y has labels of type str, but the classes learned"):
+        hasher.partial_fit(X, y.astype(str), task=1)
+    assert hasher.tasks_.tolist() == [0]
+    assert hasher.fit(X, y.astype(str), task=0).predict_class(X[:1]).dtype.kind == "U"
+
+
+def test_a_polars_frame_with_a_task_column(few):
+    X, y, task = few
+    columns = {f"pixel{i}": X[:, i] for i in range(64)} | {"camera": [f"c{t}" for t in task]}
+    frame = pl.DataFrame(columns)
+    hasher = small(task_column="camera").fit(frame, y)
+    plain = small().fit(X, y, task=columns["camera"])
+    codes = plain.transform(X, task=columns["camera"])
+    np.testing.assert_array_equal(hasher.transform(frame), codes)
+    assert hasher.score(frame, y) == plain.score(X, y, task=columns["camera"])
+    assert hasher.set_output(transform="polars").transform(frame).shape == codes.shape
+
+
+def test_a_device_that_is_not_here_opens_on_the_cpu(few):
+    X, y, task = few
+    hasher = small().fit(X, y, task=task)
+    elsewhere = copy.copy(hasher).set_params(device="cuda:77")
+    opened = pickle.loads(pickle.dumps(elsewhere))
+    np.testing.assert_array_equal(opened.transform(X, task=task), hasher.transform(X, task=task))
+    with pytest.raises(ValueError, match="device='cuda:77', but this machine has"):
+        opened.fit(X, y, task=task)

@@ -1,0 +1,191 @@
+"""Estimators that are tried, and what it means that a case went well."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+import sktgsh
+
+N_ROWS, N_FEATURES, N_CLASSES = 30, 16, 3
+# What the estimators themselves say; anything else is a leak.
+OWN_WARNINGS = "classes share their most frequent code|units are dead"
+
+
+def make_data() -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers that every type holds, in three classes that are easy to tell apart."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    y = np.arange(N_ROWS) % N_CLASSES
+    centres = rng.integers(0, 60, (N_CLASSES, N_FEATURES))
+    return (centres[y] + rng.integers(0, 12, (N_ROWS, N_FEATURES))).astype(np.float64), y
+
+
+X, Y = make_data()
+NAMES = [f"column {i}" for i in range(N_FEATURES)]
+
+ESTIMATORS = [
+    sktgsh.SignedRandomProjectionHasher(16, random_state=0),
+    sktgsh.SparseProjectionHasher(16, n_inputs=4, random_state=0),
+    sktgsh.PStableHasher(16, r=40.0, random_state=0),
+    sktgsh.FlyHasher(40, random_state=0),
+    sktgsh.DenseFlyHasher(40, random_state=0),
+    sktgsh.SignALSH(16, random_state=0),
+    sktgsh.SimpleLSH(16, random_state=0),
+    sktgsh.L2ALSH(16, random_state=0),
+    sktgsh.TaskGeometricHasher(8, n_hidden=96, random_state=0),
+    sktgsh.TaskGeometricHasherCV([4, 8], cv=2, random_state=0),
+    sktgsh.DeepSupervisedHasher(16, max_epochs=3, batch_size=16, random_state=0),
+    sktgsh.GeometricHasher(16, n_components=8, max_epochs=2, batch_size=16, random_state=0),
+    sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=2, batch_size=16, random_state=0),
+    sktgsh.ConvWinnerTakeAllAutoencoder(
+        (4, 4),
+        n_filters=(4,),
+        filter_size=3,
+        decoder_size=3,
+        sparsity=0.5,
+        pool=2,
+        max_epochs=2,
+        batch_size=16,
+        random_state=0,
+    ),
+]
+SUPERVISED = ("TaskGeometricHasher", "TaskGeometricHasherCV", "DeepSupervisedHasher")
+SUPERVISED += ("GeometricHasher",)
+
+
+class Subject:
+    """An estimator that is tried: fitted once, and copied where a case might change it."""
+
+    def __init__(self, estimator: Any):
+        self.estimator, self.name = estimator, type(estimator).__name__
+        self.is_supervised = self.name in SUPERVISED
+        self.has_tasks = self.name.startswith("TaskGeometric")
+        self.is_hasher = hasattr(estimator, "score")
+        self.is_sparse = estimator.__sklearn_tags__().input_tags.sparse
+
+    @cached_property
+    def pickled(self) -> bytes:
+        """The fitted estimator."""
+        return pickle.dumps(quietly(lambda: clone(self.estimator).fit(X, Y)))
+
+    def fitted(self) -> Any:
+        """A copy to be tried."""
+        return pickle.loads(self.pickled)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """What the fitted estimator makes of the samples."""
+        return self.fitted().transform(X)
+
+
+SUBJECTS = [Subject(estimator) for estimator in ESTIMATORS]
+
+
+def quietly(function: Callable[[], Any]) -> Any:
+    """Call without warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function()
+
+
+@dataclass
+class Case:
+    """One row of the table.
+
+    Parameters
+    ----------
+    group, name : str
+    run : callable
+        Of (fitted estimator, subject); gives codes, which are compared with `expected`.
+    error : str, optional
+        What the message must match, where an error is right.
+    expected : callable, optional
+        Of a subject; the right codes. By default any sound codes of the right width.
+    where : callable, optional
+        Of a subject; whether the case can be tried on it.
+    """
+
+    group: str
+    name: str
+    run: Callable[[Any, Subject], Any]
+    error: str | None = None
+    expected: Callable[[Subject], np.ndarray] | None = None
+    where: Callable[[Subject], bool] = field(default=lambda subject: True)
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.name}"
+
+
+def try_case(case: Case, subject: Subject) -> str | None:
+    """What went wrong, or None."""
+    model = subject.fitted()
+    parameters = model.get_params(deep=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result, raised = case.run(model, subject), None
+        except Exception as error:
+            result, raised = None, error
+    problem = _judge(case, subject, result, raised)
+    leaks = [str(w.message) for w in caught if not re.search(OWN_WARNINGS, str(w.message))]
+    if problem is None and leaks:
+        problem = f"a warning gets through: {leaks[0]}"
+    if problem is None and raised is not None:
+        problem = _compare_state(model, subject, parameters)
+    return problem
+
+
+def _judge(case: Case, subject: Subject, result: Any, raised: Exception | None) -> str | None:
+    if case.error is not None:
+        if raised is None:
+            return "no error"
+        if not isinstance(raised, (ValueError, TypeError)):
+            return f"{type(raised).__name__}: {raised}"
+        if not re.search(case.error, str(raised)):
+            return f"the error does not say {case.error!r}: {raised}"
+        return None
+    if raised is not None:
+        return f"{type(raised).__name__}: {raised}"
+    codes = np.asarray(result)
+    expected = subject.codes if case.expected is None else case.expected(subject)
+    if codes.dtype != subject.codes.dtype or codes.shape[1:] != subject.codes.shape[1:]:
+        return f"codes have type {codes.dtype} and shape {codes.shape}"
+    if not np.isfinite(codes).all():
+        return "codes are not finite"
+    if case.expected is not None and not np.array_equal(codes, expected):
+        return f"{(codes != expected).sum()} of {codes.size} values are wrong"
+    return None
+
+
+def _compare_state(model: Any, subject: Subject, parameters: dict[str, Any]) -> str | None:
+    """What an error changed, beside the parameters that a case has set."""
+    model.set_params(**parameters)
+    if model.n_features_in_ != N_FEATURES or hasattr(model, "feature_names_in_"):
+        return "the error changed what is known of the features"
+    if not np.array_equal(model.transform(X), subject.codes):
+        return "the error changed the codes"
+    return None
+
+
+def refit(subject: Subject, samples: Any, labels: Any = Y) -> np.ndarray:
+    return quietly(lambda: clone(subject.estimator).fit(samples, labels)).transform(X)
+
+
+def read_only(values: np.ndarray) -> np.ndarray:
+    values = values.copy()
+    values.flags.writeable = False
+    return values
+
+
+def with_value(value: Any, dtype: Any = np.float64) -> np.ndarray:
+    values = X.astype(dtype)
+    values[3, 5] = value
+    return values

@@ -1,0 +1,97 @@
+"""Ctrl-C at every stage of a fit: what was finished stays, and nothing is half done."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+from bad_inputs import SUBJECTS
+from bad_inputs.harness import X, Y, quietly
+from sklearn.base import clone
+
+from sktgsh import TaskGeometricHasher
+
+MOMENTS = 25
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt when the package calls its so-many-th function."""
+
+    def __init__(self, at=None):
+        self.at, self.calls = at, 0
+
+    def __call__(self, frame, event, arg):
+        if event == "call" and "sktgsh" in frame.f_code.co_filename:
+            self.calls += 1
+            if self.calls == self.at:
+                raise KeyboardInterrupt
+
+    def during(self, function):
+        """Call a function; whether it was interrupted."""
+        sys.setprofile(self)
+        try:
+            quietly(function)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(None)
+        return False
+
+
+def moments_of(function):
+    """Calls at which to interrupt, spread over all that a function makes."""
+    counter = Interrupt()
+    counter.during(function)
+    return np.unique(np.linspace(1, counter.calls, MOMENTS).astype(int)).tolist()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+def test_an_interrupted_fit_changes_nothing(subject):
+    moved = X[:, ::-1] + 3
+
+    def learn():
+        return clone(subject.estimator).fit(moved, Y)
+
+    new = quietly(learn).transform(moved)
+    threads = torch.get_num_threads(), threading.active_count()
+    for at in moments_of(learn):
+        model = subject.fitted()
+        interrupt = Interrupt(at)
+        assert interrupt.during(lambda m=model: m.fit(moved, Y))
+        if not np.array_equal(model.transform(X), subject.codes):
+            # All was done but to say so.
+            np.testing.assert_array_equal(model.transform(moved), new)
+        np.testing.assert_array_equal(
+            quietly(lambda m=model: m.fit(moved, Y)).transform(moved), new
+        )
+    assert (torch.get_num_threads(), threading.active_count()) == threads
+
+
+@pytest.mark.parametrize("solver", ["ridge", "sgd"])
+def test_tasks_that_were_finished_stay(solver):
+    tasks = np.arange(len(X)) % 2 + 1
+    labels = np.arange(len(X)) // 2 % 2
+    empty = TaskGeometricHasher(8, n_hidden=64, solver=solver, max_epochs=1, random_state=0)
+
+    def begin():
+        return clone(empty).partial_fit(X, Y, task=0)
+
+    whole = begin().partial_fit(X, labels, task=tasks)
+    codes = {task: whole.transform(X, task=task) for task in range(3)}
+    seen = set()
+    counted = begin()
+    for at in moments_of(lambda: counted.partial_fit(X, labels, task=tasks)):
+        model = begin()
+        assert Interrupt(at).during(lambda m=model: m.partial_fit(X, labels, task=tasks))
+        known = model.tasks_.tolist()
+        assert known == list(range(len(known)))
+        seen.add(len(known))
+        for task in known:
+            np.testing.assert_array_equal(model.transform(X, task=task), codes[task])
+        left = np.isin(tasks, known, invert=True)
+        if left.any():
+            model.partial_fit(X[left], labels[left], task=tasks[left])
+        for task in range(3):
+            np.testing.assert_array_equal(model.transform(X, task=task), codes[task])
+    assert seen >= {1, 2}
