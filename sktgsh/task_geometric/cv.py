@@ -122,6 +122,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         """
         lengths = self._check_lengths()
         X, y, sample_weight = indexable(X, y, sample_weight)
+        y = check_targets(y, _num_samples(X))
         longest = self._hasher(lengths[-1])
         if task is not None:
             task = check_task(task, _num_samples(X))
@@ -194,10 +195,9 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         return hasher.set_params(n_bits=n_bits, packed=self.packed)
 
     def _check_folds(
-        self, folds: list, y: ArrayLike, labels: np.ndarray, sample_weight: np.ndarray | None
+        self, folds: list, y: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray | None
     ) -> None:
         """Raise ValueError if in no fold a row has another of its class and task to be found."""
-        y = check_targets(y, len(labels))
         weight = np.ones(len(labels)) if sample_weight is None else sample_weight
         for _, test in folds:
             for _, rows in iter_tasks(labels[test]):

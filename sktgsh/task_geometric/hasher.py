@@ -51,7 +51,9 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
           Those of several channels: whitened patches, then units as for ``"samples"``.
         - a module that maps samples as they come, (batch, n_features), or
           (batch, \\*image_shape) where that is given, to features: a pretrained backbone, say. It
-          is frozen; its features are standardised, then units as for ``"samples"``.
+          is frozen; its features are standardised, then units as for ``"samples"``. A Pipeline's
+          `memory` does not know a module again: torch writes the addresses of tensors into what
+          joblib hashes. Give the features of the backbone, cached by a step before.
 
         Columns are standardised first, by the first task's statistics: embeddings, tables and
         counts may come as they are.

@@ -41,7 +41,9 @@ ESTIMATORS = [
     sktgsh.SimpleLSH(16, random_state=0),
     sktgsh.L2ALSH(16, random_state=0),
     sktgsh.TaskGeometricHasher(8, n_hidden=96, random_state=0),
-    sktgsh.TaskGeometricHasherCV([4, 8], cv=2, random_state=0),
+    sktgsh.TaskGeometricHasherCV(
+        [4, 8], estimator=sktgsh.TaskGeometricHasher(n_hidden=96), cv=2, random_state=0
+    ),
     sktgsh.DeepSupervisedHasher(16, max_epochs=3, batch_size=16, random_state=0),
     sktgsh.GeometricHasher(16, n_components=8, max_epochs=2, batch_size=16, random_state=0),
     sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=2, batch_size=16, random_state=0),
