@@ -39,10 +39,11 @@ class Interrupt:
         return False
 
 
-def moments_of(function):
-    """Calls at which to interrupt, spread over all that a function makes."""
-    counter = Interrupt()
-    counter.during(function)
+def moments_of(make, learn):
+    """Calls at which to interrupt, spread over all those of ``learn(make())``."""
+    quietly(lambda: learn(make()))  # some functions are called the first time only
+    counter, model = Interrupt(), make()
+    counter.during(lambda: learn(model))
     return np.unique(np.linspace(1, counter.calls, MOMENTS).astype(int)).tolist()
 
 
@@ -50,9 +51,8 @@ def moments_of(function):
 def test_an_interrupted_fit_changes_nothing(subject):
     moved = X[:, ::-1] + 3
 
-    counted = clone(subject.estimator)
-    moments = moments_of(lambda: counted.fit(moved, Y))
-    new = counted.transform(moved)
+    moments = moments_of(subject.fitted, lambda model: model.fit(moved, Y))
+    new = quietly(lambda: clone(subject.estimator).fit(moved, Y)).transform(moved)
     threads = torch.get_num_threads(), threading.active_count()
     for at in moments:
         model = subject.fitted()
@@ -79,10 +79,13 @@ def test_tasks_that_were_finished_stay(solver):
     whole = begin().partial_fit(X, labels, task=tasks)
     codes = {task: whole.transform(X, task=task) for task in range(3)}
     seen = set()
-    counted = begin()
-    for at in moments_of(lambda: counted.partial_fit(X, labels, task=tasks)):
+
+    def go_on(model):
+        model.partial_fit(X, labels, task=tasks)
+
+    for at in moments_of(begin, go_on):
         model = begin()
-        assert Interrupt(at).during(lambda m=model: m.partial_fit(X, labels, task=tasks))
+        assert Interrupt(at).during(lambda m=model: go_on(m))
         known = model.tasks_.tolist()
         assert known == list(range(len(known)))
         seen.add(len(known))
