@@ -26,6 +26,9 @@ _EPSILON = np.finfo(np.float64).eps
 _LEAST_VARIANCE = 1e-10
 _LEAST_PIVOT = 1e-9
 _CHEAP_PRODUCT = 2e8
+# Penalties that leave fewer degrees of freedom than this share of the rows are not judged: where
+# units outnumber rows, a few repeated rows would make no penalty at all look best.
+_LEAST_FREEDOM = 0.3
 # With fewer rows than this share of the units, the Gram matrix is decomposed by its rank.
 _FEW_ROWS = 0.6
 
@@ -277,21 +280,23 @@ class CentredProblem:
     ) -> np.ndarray:
         """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
 
-        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979).
+        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979). Infinite where
+        a penalty leaves hardly any degrees of freedom.
         """
         errors = np.full((len(right), len(alphas)), np.inf)
         for block, bits in self._iter_blocks(np.arange(len(right))):
             values, vectors = self.spectra[block]
-            along = (vectors.T @ right[bits].T) ** 2
             damped = self._damped(block, np.asarray(alphas, dtype=float))
+            kept = values > _LEAST_PIVOT * max(values[-1], _EPSILON)
+            reachable = (vectors[:, kept].T @ right[bits].T) ** 2 / values[kept, None]
+            # What no penalty explains, and what each penalty leaves of the rest: the difference of
+            # two large sums would be nothing but their noise where units outnumber rows.
+            beyond = np.maximum(squares[bits] - reachable.sum(axis=0), 0)
             for position in range(len(alphas)):
-                column = damped[:, [position]]
-                kept = np.isfinite(column)
-                with np.errstate(invalid="ignore"):
-                    gain = np.where(kept, (2 * column - values[:, None]) / column**2, 0.0)
-                residual = np.maximum(squares[bits] - (along * gain).sum(axis=0), 0)
-                freedom = self.total - 1 - np.where(kept, values[:, None] / column, 0.0).sum()
-                # With more parameters than rows the error is unbounded, not small.
-                if freedom > 0:
+                share = values[kept] / damped[kept, position]
+                residual = beyond + ((1 - share) ** 2) @ reachable
+                freedom = self.total - 1 - share.sum()
+                # With as many parameters as rows the error is unbounded, not small.
+                if freedom > _LEAST_FREEDOM * self.total:
                     errors[bits, position] = self.total * residual / freedom**2
         return errors
