@@ -123,6 +123,67 @@ class TaskDensity:
             threshold=float(np.quantile(own, 0.01)),
         )
 
+    @classmethod
+    def merged(
+        cls,
+        densities: Sequence[TaskDensity],
+        members: Sequence[Sequence[int]],
+        weights: Sequence[Sequence[float]],
+    ) -> TaskDensity:
+        """The density of several parties' rows of one task, from the moments of theirs.
+
+        Parameters
+        ----------
+        densities : sequence of TaskDensity
+        members : sequence of sequence of int
+            For each density, which class of the whole each of its classes is.
+        weights : sequence of sequence of float
+            For each density, the weight of each of its classes.
+        """
+        totals = [float(np.sum(weight)) for weight in weights]
+        if any(len(d.log_priors) != len(m) for d, m in zip(densities, members)):
+            # Its rows' classes cannot be told from the density alone.
+            return densities[int(np.argmax(totals))]
+        parts = list(zip(densities, members, weights))
+        n_classes = 1 + max(max(member) for member in members)
+        counts = np.zeros(n_classes)
+        for _, member, weight in parts:
+            np.add.at(counts, member, weight)
+        moments = {}
+        for name in ("output", "axis"):
+            means = np.zeros((n_classes, getattr(densities[0], f"{name}_means").shape[1]))
+            for density, member, weight in parts:
+                own = getattr(density, f"{name}_means").astype(np.float64)
+                np.add.at(means, member, np.array(weight)[:, None] / counts[member][:, None] * own)
+            moments[name] = means
+        spread = np.zeros((n_classes, *[moments["axis"].shape[1]] * 2))
+        pooled = np.zeros([moments["output"].shape[1]] * 2)
+        for density, member, weight in parts:
+            for position, (place, share) in enumerate(zip(member, weight)):
+                factor = density.axis_factor(position).astype(np.float64)
+                offset = density.axis_means[position] - moments["axis"][place]
+                spread[place] += share * (factor @ factor.T + np.outer(offset, offset))
+                offset = density.output_means[position] - moments["output"][place]
+                pooled += share * np.outer(offset, offset)
+            factor = density.output_factor.astype(np.float64)
+            pooled += np.sum(weight) * (factor @ factor.T)
+        spread = spread if n_classes <= _MOST_CLASS_COVARIANCES else spread.sum(0, keepdims=True)
+        sizes = counts if len(spread) > 1 else counts.sum(keepdims=True)
+        share = np.array(totals) / np.sum(totals)
+        scalars = {
+            name: float(share @ [getattr(density, name) for density in densities])
+            for name in ("mean", "deviation", "threshold")
+        }
+        return cls(
+            moments["output"].astype(np.float32),
+            np.linalg.cholesky(pooled / counts.sum()).astype(np.float32),
+            moments["axis"].astype(np.float32),
+            np.linalg.cholesky(spread / sizes[:, None, None]).astype(np.float32),
+            np.log(counts / counts.sum()).astype(np.float32),
+            likelihood=share @ [density.likelihood for density in densities],
+            **scalars,
+        )
+
     def calibrated(self, log_densities: np.ndarray) -> TaskDensity:
         """Record how surely the task's rows are recognised.
 
