@@ -155,12 +155,12 @@ def onnx(data: str | None) -> None:
 def memory() -> None:
     """Fit and transform of a file that is larger than what the process may allocate."""
     with tempfile.TemporaryDirectory() as folder:
-        path, n_features = Path(folder) / "rows.npy", 512
-        n_rows = int(2.5 * GIGABYTE) // (4 * n_features)
+        path, n_features = Path(folder) / "rows.npy", 2048
+        n_rows = int(1.5 * GIGABYTE) // (4 * n_features)
         rows = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, n_features))
         rng = np.random.default_rng(0)
-        for start in range(0, n_rows, 50_000):
-            part = rows[start : start + 50_000]
+        for start in range(0, n_rows, 10_000):
+            part = rows[start : start + 10_000]
             part[:] = rng.standard_normal(part.shape, dtype=np.float32)
         del rows
         command = [sys.executable, "-m", "benchmarks.scale", str(path)]
@@ -172,7 +172,7 @@ def memory() -> None:
 
 def _fit_in_little_memory(path: str) -> None:
     """Run in a process of its own, whose allocations the operating system limits."""
-    limit = int(1.5 * GIGABYTE)
+    limit = GIGABYTE
     torch.zeros(1)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     X = np.load(path, mmap_mode="r")
@@ -183,7 +183,7 @@ def _fit_in_little_memory(path: str) -> None:
         copied = "refused"
     else:
         copied = "possible"
-    hasher = TaskGeometricHasher(n_hidden=256, packed=True, random_state=0)
+    hasher = TaskGeometricHasher(n_hidden=256, skip=False, packed=True, random_state=0)
     fit = seconds(lambda: hasher.fit(X, y))[0]
     encode, codes = seconds(lambda: hasher.transform(X))
     report(
