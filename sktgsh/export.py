@@ -12,7 +12,12 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from .networks import RandomConvolution, SparseExpansion, apply_weights
+from .networks import (
+    RandomConvolution,
+    SparseExpansion,
+    WhitenedPatchConvolution,
+    apply_weights,
+)
 from .task_geometric import TaskGeometricHasher
 
 
@@ -39,7 +44,7 @@ class _Gathered(nn.Module):
 class _WholeBatch(nn.Module):
     """A convolution that takes its batch at once: exporters know no loop over a batch."""
 
-    def __init__(self, convolution: RandomConvolution):
+    def __init__(self, convolution: RandomConvolution | WhitenedPatchConvolution):
         super().__init__()
         self.convolution = convolution
 
@@ -63,7 +68,7 @@ class CodeModule(nn.Module):
         self.encoder = deepcopy(learner.encoder).cpu()
         if isinstance(self.encoder.expansion, SparseExpansion):
             self.encoder.expansion = _Gathered(self.encoder.expansion)
-        if isinstance(self.encoder.extractor, RandomConvolution):
+        if isinstance(self.encoder.extractor, (RandomConvolution, WhitenedPatchConvolution)):
             self.encoder.extractor = _WholeBatch(self.encoder.extractor)
         inputs, sketch = learner.inputs, learner.inputs.sketch
         self.limit = float(inputs.limit)

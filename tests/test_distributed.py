@@ -60,9 +60,8 @@ def test_more_rows_and_new_tasks():
     distributed.partial_fit(fitted, more, y[400:], task=0)
     parts = [slice(start, start + 200) for start in range(0, 800, 200)]
     expected = hasher().fit_batches([(X[rows], y[rows], [0] * 200) for rows in parts])
-    words = [h.modulations_[0].codewords for h in (fitted, expected)]
-    assert fitted.statistics_[0].total == expected.statistics_[0].total == 800
-    assert words[0].shape == words[1].shape
+    totals = [h.statistics_[0].gram[0, -1, -1] for h in (fitted, expected)]
+    assert totals == [800, 800]
     assert fitted.score(X, y, task=0) > 0.95
 
 

@@ -34,7 +34,7 @@ _PACKAGE = {
     "networks.trainable": ("ToImages", "ResidualBlock"),
     "networks.encoder": ("FrozenEncoder",),
     "networks.expansion": ("SparseExpansion", "DenseExpansion"),
-    "networks.features": ("RandomConvolution",),
+    "networks.features": ("RandomConvolution", "WhitenedPatchConvolution"),
     "task_geometric.hasher": ("TaskGeometricHasher",),
     "task_geometric.cv": ("TaskGeometricHasherCV",),
     "batches": ("InputScaling",),

@@ -125,7 +125,8 @@ class TaskGeometricHasher(
     random_state : int, RandomState instance or None, default=None
         Of everything that is drawn.
     verbose : int, default=0
-        1 shows a progress bar over the tasks, 2 also skorch's table of epochs.
+        1 shows a progress bar over the tasks, 2 also one over the epochs of each, 3 skorch's table
+        of epochs in place of it.
 
     Attributes
     ----------

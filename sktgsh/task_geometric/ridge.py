@@ -65,30 +65,9 @@ class RidgeStatistics:
         self.target_sums = np.zeros((n_targets, n_blocks, width))
         self.target_squares = np.zeros(n_targets)
 
-    def __iadd__(self, other: RidgeStatistics) -> RidgeStatistics:
-        """Add the sums of other rows."""
-        self.gram += other.gram
-        for label, sums in other.class_sums.items():
-            self.class_sums[label] = self.class_sums.get(label, 0.0) + sums
-        if other.overlap is not None:
-            self.overlap = other.overlap + (0.0 if self.overlap is None else self.overlap)
-        self.target_sums += other.target_sums
-        self.target_squares += other.target_squares
-        return self
-
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
         return deepcopy(self)
-
-    @property
-    def total(self) -> float:
-        """Sum of the rows' weights."""
-        return float(self.gram[0, -1, -1])
-
-    @property
-    def weights(self) -> dict[Hashable, float]:
-        """Sum of the rows' weights, by class."""
-        return {label: float(sums[0, -1]) for label, sums in self.class_sums.items()}
 
     @property
     def nbytes(self) -> int:

@@ -42,8 +42,8 @@ class TaskSums:
     n_rows: int
 
     def __add__(self, other: TaskSums) -> TaskSums:
-        statistics, n_rows = self.statistics.copy(), self.n_rows + other.n_rows
-        statistics += other.statistics
+        n_rows = self.n_rows + other.n_rows
+        statistics = _total(self.statistics, other.statistics)
         # Each side gives its share; what was drawn at random before stays random.
         shares = [part.n_rows / n_rows for part in (self, other)]
         kept = [
@@ -67,6 +67,19 @@ def _joined(first: Rows, second: Rows) -> Rows:
     }
     X = stack(tables)
     return Rows(X, np.arange(X.shape[0]), **joined)
+
+
+def _total(first: RidgeStatistics, second: RidgeStatistics) -> RidgeStatistics:
+    """Sums of the rows of both."""
+    total = first.copy()
+    total.gram += second.gram
+    for label, sums in second.class_sums.items():
+        total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
+    if second.overlap is not None:
+        total.overlap = second.overlap + (0.0 if total.overlap is None else total.overlap)
+    total.target_sums += second.target_sums
+    total.target_squares += second.target_squares
+    return total
 
 
 class SumsMixin:
@@ -151,8 +164,7 @@ class SumsMixin:
         self._check_open(label, self, other)
         modulations = self.modulations_[label], other.modulations_[label]
         parts = self.statistics_[label], other.statistics_[label]
-        statistics = parts[0].copy()
-        statistics += parts[1]
+        statistics = _total(*parts)
         classes = sorted(
             {c for m in modulations for c in m.classes}, key=lambda c: (str(type(c)), c)
         )
@@ -161,7 +173,8 @@ class SumsMixin:
             [m.density for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
             [
-                [part.weights[c] for c in m.classes] or [part.total]
+                [float(part.class_sums[c][0, -1]) for c in m.classes]
+                or [float(part.gram[0, -1, -1])]
                 for part, m in zip(parts, modulations)
             ],
         )
@@ -204,8 +217,7 @@ class SumsMixin:
             statistics = new.statistics
             if previous is not None:
                 self._check_open(label, self)
-                statistics = self.statistics_[label].copy()
-                statistics += new.statistics
+                statistics = _total(self.statistics_[label], new.statistics)
             classes = sorted(statistics.classes, key=lambda c: (str(type(c)), c))
             if len(classes) < 2:
                 raise ValueError(
