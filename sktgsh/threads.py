@@ -21,7 +21,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from .batches import BATCH_ROWS, iter_batches
 
@@ -104,7 +105,10 @@ def threads_for(operations: float) -> AbstractContextManager:
 
 
 def parallel_map(
-    function: Callable[[Item], Result], items: Sequence[Item], n_workers: int | None = None
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    n_workers: int | None = None,
+    progress: str = "",
 ) -> list[Result]:
     """``[function(item) for item in items]``, several at a time, each on one thread.
 
@@ -115,6 +119,8 @@ def parallel_map(
     items : sequence
     n_workers : int, optional
         By default as many as the caller may use: torch's number, which ``OMP_NUM_THREADS`` sets.
+    progress : str, default=""
+        What a progress bar is to be called; by default there is none.
 
     Examples
     --------
@@ -122,13 +128,14 @@ def parallel_map(
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
+    shown = partial(tqdm, total=len(items), desc=progress, unit_scale=True, disable=not progress)
     n_workers = min(len(items), torch.get_num_threads() if n_workers is None else n_workers)
     with one_thread():
         if n_workers <= 1:
-            return [function(item) for item in items]
+            return [function(item) for item in shown(items)]
         workers = ThreadPoolExecutor(n_workers, "sktgsh", initializer=_stay_on_one_thread)
         try:
-            return list(workers.map(function, items))
+            return list(shown(workers.map(function, items)))
         finally:
             workers.shutdown(cancel_futures=True)
 
@@ -138,6 +145,7 @@ def map_batches(
     X: Any,
     rows: np.ndarray | None = None,
     device: torch.device | None = None,
+    progress: str = "",
 ) -> list[Result]:
     """``function(positions, samples)`` of each batch, as :func:`.iter_batches` cuts them.
 
@@ -154,6 +162,8 @@ def map_batches(
         Rows of X; by default all.
     device : torch.device, optional
         Where samples are moved; by default they stay on the CPU.
+    progress : str, default=""
+        As in :func:`parallel_map`.
 
     Returns
     -------
@@ -172,5 +182,5 @@ def map_batches(
             for positions, samples in part
         ]
 
-    parts = parallel_map(work, range(0, n_rows, step), None if on_cpu else 1)
+    parts = parallel_map(work, range(0, n_rows, step), None if on_cpu else 1, progress)
     return [made for part in parts for made in part]

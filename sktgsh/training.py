@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from tqdm.auto import tqdm
 
 from .threads import threads_for
 
@@ -105,6 +106,23 @@ class UninterruptedNet(NeuralNet):
                 ) from error
 
 
+class EpochBar(Callback):
+    """A progress bar over the epochs, with the loss."""
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Draw it."""
+        self.bar_ = tqdm(total=net.max_epochs, desc="epochs", unit="epoch")
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """One epoch further."""
+        self.bar_.set_postfix(loss=f"{net.history[-1, 'train_loss']:.4g}", refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Leave it as it is."""
+        self.bar_.close()
+
+
 def train(
     module: nn.Module,
     loss: nn.Module,
@@ -132,8 +150,10 @@ def train(
         The criterion, of the module's output and the targets.
     samples : Tensor of shape (n_samples, n_inputs)
     targets : Tensor of shape (n_samples, ...)
-    max_epochs, lr, lr_schedule, batch_size, optimizer, callbacks, verbose
+    max_epochs, lr, lr_schedule, batch_size, optimizer, callbacks
         As in ``TaskGeometricHasher``.
+    verbose : int
+        1 shows a progress bar over the epochs, 2 skorch's table of them.
     device : str
         A torch device.
     seed : int
@@ -153,7 +173,7 @@ def train(
         finite.
     """
     max_epochs, batch_size = int(max_epochs), int(batch_size)  # torch takes no others
-    all_callbacks = list(callbacks or [])
+    all_callbacks = [*(callbacks or []), *([EpochBar()] if verbose == 1 else [])]
     if lr_schedule == "one_cycle":
         steps = max_epochs * len(cut(torch.arange(len(samples)), batch_size))
         # A cycle is warm-up and decay; under a handful of steps there is no room for either.
@@ -178,7 +198,7 @@ def train(
         train_split=None,
         callbacks=all_callbacks,
         device=device,
-        verbose=verbose,
+        verbose=max(0, verbose - 1),
     )
     with threads_for(_operations(net, samples[:batch_size])):
         net.fit_uninterrupted(samples, targets)

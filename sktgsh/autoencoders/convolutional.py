@@ -61,7 +61,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Of initial weights, patches and the order of rows.
     verbose : int, default=0
-        1 shows skorch's table of epochs.
+        1 shows a progress bar over the epochs, 2 skorch's table of them.
 
     Attributes
     ----------

@@ -68,7 +68,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Of initial weights and the order of rows.
     verbose : int, default=0
-        1 shows skorch's table of epochs.
+        1 shows a progress bar over the epochs, 2 skorch's table of them.
 
     Attributes
     ----------

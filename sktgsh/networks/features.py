@@ -158,7 +158,7 @@ class RandomConvolution(nn.Module):
         # First over rows, then over columns: a third of the work of both at once.
         pooled = torch.matmul(self.pool_rows, responses.reshape(*responses.shape[:2], -1))
         pooled = pooled.view(-1, self.n_responses[1], len(self.filters))
-        return torch.matmul(self.pool_columns, pooled).sqrt_().view(len(samples), -1)
+        return torch.matmul(self.pool_columns, pooled).sqrt_().view(samples.shape[0], -1)
 
 
 class WhitenedPatchConvolution(nn.Module):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from uuid import uuid4
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from .tree import FORMAT, Reader, Writer
+from .tree import FORMAT, Reader, Writer, is_known, name_of
 
 _BLANK = "0" * 64
 _CHUNK = 2**20
@@ -69,9 +70,11 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
     >>> load(path).transform([[3.0, 4.0]]) == hasher.transform([[3.0, 4.0]])
     array([[ True,  True,  True,  True,  True,  True,  True,  True]])
     """
-    writer = Writer()
-    tree = json.dumps(writer.encode_estimator(estimator))
-    write_file(writer.arrays, tree, "estimator", path)
+    if not is_known(type(estimator)) or not hasattr(estimator, "get_params"):
+        raise TypeError(
+            f"{name_of(type(estimator))} is not an estimator of sktgsh; only those are saved"
+        )
+    write(estimator, "estimator", path)
 
 
 def load(path: str | os.PathLike, **given: Any) -> Any:
@@ -99,13 +102,19 @@ def load(path: str | os.PathLike, **given: Any) -> Any:
         If the file is damaged, incomplete, not one of the package's, or of a newer version; or if
         it needs a parameter that was not given.
     """
-    arrays, tree = read_file(path, "estimator")
-    return _built(Reader(arrays, given), tree, path)
+    estimator = read(path, "estimator", given)
+    if not is_known(type(estimator)) or not hasattr(estimator, "get_params"):
+        raise ValueError(_damaged(Path(path), "it holds no estimator"))
+    unknown = set(given) - set(estimator.get_params())
+    if unknown:
+        raise ValueError(f"{type(estimator).__name__} has no parameter {', '.join(unknown)}")
+    return estimator
 
 
-def write_file(arrays: dict, tree: str, kind: str, path: str | os.PathLike) -> None:
-    """Write arrays and a tree in JSON beside `path`, then rename."""
-    path = Path(path)
+def write(value: Any, kind: str, path: str | os.PathLike) -> None:
+    """Write any value that a tree can hold beside `path`, then rename."""
+    path, writer = Path(path), Writer()
+    tree = json.dumps(writer.encode(value))
     metadata = {
         "sktgsh": import_module("sktgsh").__version__,
         "format": str(FORMAT),
@@ -115,7 +124,7 @@ def write_file(arrays: dict, tree: str, kind: str, path: str | os.PathLike) -> N
     }
     beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        save_file(arrays, beside, metadata)
+        save_file(writer.arrays, beside, metadata)
         _put_checksum(beside)
         os.replace(beside, path)
     finally:
@@ -162,8 +171,8 @@ def _is_whole(path: Path) -> bool:
     return digest.hexdigest().encode() == stored
 
 
-def read_file(path: str | os.PathLike, kind: str) -> tuple[dict, str]:
-    """Arrays and tree of a file, once its checksum, kind and version are found to be right."""
+def read(path: str | os.PathLike, kind: str, given: Mapping[str, Any] | None = None) -> Any:
+    """The value of a file, once its checksum, kind and version are found to be right."""
     path = Path(path)
     whole = _is_whole(path)
     try:
@@ -183,15 +192,11 @@ def read_file(path: str | os.PathLike, kind: str) -> tuple[dict, str]:
         )
     if metadata["kind"] != kind:
         raise ValueError(f"{path} holds a {metadata['kind']}, not a {kind}")
-    return arrays, metadata["tree"]
+    try:
+        return Reader(arrays, given or {}).decode(json.loads(metadata["tree"]))
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise ValueError(_damaged(path, f"{type(error).__name__}: {error}")) from error
 
 
 def _damaged(path: Path, reason: Any) -> str:
     return f"{path} is damaged or incomplete ({reason}); restore it from a copy, or save it again"
-
-
-def _built(reader: Reader, tree: str, path: str | os.PathLike) -> Any:
-    try:
-        return reader.decode_estimator(json.loads(tree))
-    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise ValueError(_damaged(Path(path), f"{type(error).__name__}: {error}")) from error

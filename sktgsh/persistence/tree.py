@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from copy import deepcopy
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,11 +34,12 @@ _PACKAGE = {
     "networks.trainable": ("ToImages", "ResidualBlock"),
     "networks.encoder": ("FrozenEncoder",),
     "networks.expansion": ("SparseExpansion", "DenseExpansion"),
-    "networks.features": ("RandomConvolution",),
+    "networks.features": ("RandomConvolution", "WhitenedPatchConvolution"),
     "task_geometric.hasher": ("TaskGeometricHasher",),
     "task_geometric.cv": ("TaskGeometricHasherCV",),
     "batches": ("InputScaling",),
-    "task_geometric.learner": ("TaskLearner",),
+    "task_geometric.learner": ("TaskLearner", "Codebook"),
+    "task_geometric.codebook": ("ClassProjections",),
     "task_geometric.rows": ("BitLayout",),
     "task_geometric.modulation": ("Modulation",),
     "task_geometric.recognition": ("TaskDensity",),
@@ -54,8 +54,6 @@ _TORCH = (
     "Unflatten"
 ).split()
 CLASSES = {name: f"sktgsh.{room}" for room, names in _PACKAGE.items() for name in names}
-if not (Path(__file__).parents[1] / "task_geometric" / "rows.py").exists():
-    CLASSES["BitLayout"] = "sktgsh.task_geometric.learner"
 CLASSES |= dict.fromkeys(_TORCH, "torch.nn") | {"Bunch": "sklearn.utils"}
 
 _SPARSE = {"csr_array": sparse.csr_array, "csr_matrix": sparse.csr_matrix}
@@ -69,12 +67,14 @@ def _class_of(name: str) -> type:
     return getattr(import_module(CLASSES[name]), name)
 
 
-def _is_known(kind: type) -> bool:
+def is_known(kind: type) -> bool:
+    """Whether objects of a class may be written and made."""
     name = kind.__qualname__
     return name in CLASSES and _class_of(name) is kind
 
 
-def _name_of(kind: type) -> str:
+def name_of(kind: type) -> str:
+    """Where a class is from, and its name."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
@@ -90,14 +90,6 @@ class Writer:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._names: dict[tuple, str] = {}
-
-    def encode_estimator(self, estimator: Any) -> Any:
-        """The tree of an estimator."""
-        if not _is_known(type(estimator)) or not hasattr(estimator, "get_params"):
-            raise TypeError(
-                f"{_name_of(type(estimator))} is not an estimator of sktgsh; only those are saved"
-            )
-        return self.encode(estimator)
 
     def encode(self, value: Any) -> Any:
         """The tree of any value."""
@@ -121,9 +113,9 @@ class Writer:
             return {type(value).__name__: self.encode(parts)}
         if isinstance(value, nn.Module):
             return self._encode_module(value)
-        if _is_known(type(value)):
+        if is_known(type(value)):
             return {"object": [type(value).__name__, self._encode_attributes(value)]}
-        return {"foreign": [_name_of(value if isinstance(value, type) else type(value)), None]}
+        return {"foreign": [name_of(value if isinstance(value, type) else type(value)), None]}
 
     def _encode_attributes(self, value: Any) -> dict:
         state = dict(value) if isinstance(value, dict) else value.__getstate__()
@@ -159,9 +151,9 @@ class Writer:
         return name
 
     def _encode_module(self, module: nn.Module) -> Any:
-        if not _is_known(type(module)):
+        if not is_known(type(module)):
             weights = {name: self.encode(part) for name, part in module.state_dict().items()}
-            return {"foreign": [_name_of(type(module)), weights]}
+            return {"foreign": [name_of(type(module)), weights]}
         plain = {
             name: self.encode(part)
             for name, part in vars(module).items()
@@ -193,16 +185,6 @@ class Reader:
 
     def __init__(self, arrays: dict[str, np.ndarray], given: dict[str, Any]):
         self.arrays, self.given = arrays, given
-
-    def decode_estimator(self, tree: Any) -> Any:
-        """An estimator; parameters that were given take their place in it."""
-        estimator = self.decode(tree)
-        unknown = set(self.given) - set(estimator.get_params())
-        if unknown:
-            raise ValueError(
-                f"{type(estimator).__name__} has no parameter {', '.join(sorted(unknown))}"
-            )
-        return estimator
 
     def decode(self, tree: Any, name: str = "") -> Any:
         """The value of a tree; `name` is the attribute that it will be."""
@@ -278,7 +260,7 @@ class Reader:
     def _decode_foreign(self, type_name: str, weights: dict | None, name: str) -> Any:
         if name in self.given:
             return self.given[name]
-        alike = [value for value in self.given.values() if _name_of(type(value)) == type_name]
+        alike = [value for value in self.given.values() if name_of(type(value)) == type_name]
         if weights is None or not alike:
             raise ValueError(
                 f"{name} was a {type_name}, which is not the package's and not stored; give it "

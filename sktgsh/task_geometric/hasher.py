@@ -20,14 +20,18 @@ from ..networks.losses import LOSSES
 from ..tasks import check_known, check_task
 from ..training import OPTIMIZERS
 from .codebook import CODEWORDS
+from .exchange import ExchangeMixin
 from .learning import LearningMixin
 from .reading import LearnedTasksMixin
+from .sums import SumsMixin
 
 # By generalised cross-validation: from data with hardly any noise to more units than rows.
 ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 
 
-class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
+class TaskGeometricHasher(
+    LearningMixin, SumsMixin, ExchangeMixin, LearnedTasksMixin, BaseEstimator
+):
     """Task-specific geometric sensitive hashing.
 
     Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,
@@ -121,7 +125,8 @@ class TaskGeometricHasher(LearningMixin, LearnedTasksMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Of everything that is drawn.
     verbose : int, default=0
-        1 shows a progress bar over the tasks, 2 also skorch's table of epochs.
+        1 shows a progress bar over the tasks, 2 also one over the epochs of each, 3 skorch's table
+        of epochs in place of it.
 
     Attributes
     ----------

@@ -231,6 +231,10 @@ class LearningMixin:
         )
         earlier = self.history_.get(label, []) if previous else []
         self.history_[label] = earlier + history
+        self._keep_open(label, statistics)
+
+    def _keep_open(self, label: Any, statistics: Any) -> None:
+        """Keep the sums of a task as the last ones, and drop the oldest."""
         self.statistics_.pop(label, None)
         if statistics is not None:
             self.statistics_[label] = statistics

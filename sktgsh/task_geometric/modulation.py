@@ -58,6 +58,14 @@ class Modulation:
         product = self.vector * other.vector
         return product.sum(axis=0) if product.ndim == 2 else product
 
+    def is_equal(self, other: Modulation) -> bool:
+        """Whether codes are the same, to the bit."""
+        same = self.strength == other.strength and self.classes == other.classes
+        return same and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("context", "bias")
+        )
+
     @property
     def nbytes(self) -> int:
         """Memory of what codes depend on, in bytes."""

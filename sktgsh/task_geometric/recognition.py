@@ -38,6 +38,27 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     return np.linalg.cholesky(covariance + ridge * np.eye(width))
 
 
+def _merged_moments(
+    parts: Sequence[tuple[np.ndarray, np.ndarray, Sequence[int], Sequence[float]]],
+    counts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the classes over several parties, and their covariances times their counts.
+
+    A part is a party's means and Cholesky factors (one, or one a class), which class of the whole
+    each of its classes is, and their weights.
+    """
+    width = parts[0][0].shape[1]
+    means, spread = np.zeros((len(counts), width)), np.zeros((len(counts), width, width))
+    for own, _, member, weight in parts:
+        means[member] += np.array(weight)[:, None] * own.astype(np.float64)
+    means /= counts[:, None]
+    for own, factors, member, weight in parts:
+        offset, factors = own - means[member], factors.astype(np.float64)
+        within = factors @ factors.transpose(0, 2, 1) + offset[:, :, None] * offset[:, None, :]
+        spread[member] += np.array(weight)[:, None, None] * within
+    return means, spread
+
+
 @dataclass(frozen=True)
 class TaskDensity:
     """Density of the outputs that a task's samples give under the task's own modulation.
@@ -121,6 +142,55 @@ class TaskDensity:
             mean=float(own.mean()),
             deviation=float(own.std()),
             threshold=float(np.quantile(own, 0.01)),
+        )
+
+    @classmethod
+    def merged(
+        cls,
+        densities: Sequence[TaskDensity],
+        members: Sequence[Sequence[int]],
+        weights: Sequence[Sequence[float]],
+    ) -> TaskDensity:
+        """The density of several parties' rows of one task, from the moments of theirs.
+
+        Parameters
+        ----------
+        densities : sequence of TaskDensity
+        members : sequence of sequence of int
+            For each density, which class of the whole each of its classes is.
+        weights : sequence of sequence of float
+            For each density, the weight of each of its classes.
+        """
+        totals = np.array([np.sum(weight) for weight in weights])
+        if any(len(d.log_priors) != len(m) for d, m in zip(densities, members)):
+            # Its rows' classes cannot be told from the density alone.
+            return densities[int(np.argmax(totals))]
+        n_classes = 1 + max(max(member) for member in members)
+        counts = np.zeros(n_classes)
+        for member, weight in zip(members, weights):
+            np.add.at(counts, member, weight)
+        sides = list(zip(members, weights))
+        output_means, spread = _merged_moments(
+            [(d.output_means, d.output_factor[None], *side) for d, side in zip(densities, sides)],
+            counts,
+        )
+        axis_means, axis_spread = _merged_moments(
+            [(d.axis_means, d.axis_factors, *side) for d, side in zip(densities, sides)], counts
+        )
+        own = axis_spread / counts[:, None, None]
+        if n_classes > _MOST_CLASS_COVARIANCES:
+            own = axis_spread.sum(axis=0, keepdims=True) / counts.sum()
+        share = totals / totals.sum()
+        return cls(
+            output_means.astype(np.float32),
+            np.linalg.cholesky(spread.sum(axis=0) / counts.sum()).astype(np.float32),
+            axis_means.astype(np.float32),
+            np.linalg.cholesky(own).astype(np.float32),
+            np.log(counts / counts.sum()).astype(np.float32),
+            mean=float(share @ [density.mean for density in densities]),
+            deviation=float(share @ [density.deviation for density in densities]),
+            threshold=float(share @ [density.threshold for density in densities]),
+            likelihood=share @ [density.likelihood for density in densities],
         )
 
     def calibrated(self, log_densities: np.ndarray) -> TaskDensity:

@@ -286,3 +286,15 @@ def test_equal_arrays_are_stored_once_and_are_not_one():
     first, second, _ = Reader(writer.arrays, {}).decode(tree)
     first[0] = 1
     assert second[0] == 0
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS[:8], ids=lambda e: type(e).__name__)
+def test_skops_finds_the_packages_own_types_alone(estimator):
+    """Of estimators without a network: skops has no form for tensors of torch."""
+    skops = pytest.importorskip("skops.io")
+    fitted = clone(estimator).fit(X)
+    data = skops.dumps(fitted)
+    untrusted = skops.get_untrusted_types(data=data)
+    assert all(name.startswith(("sktgsh.", "scipy.sparse.")) for name in untrusted)
+    loaded = skops.loads(data, trusted=untrusted)
+    np.testing.assert_array_equal(loaded.transform(X), fitted.transform(X))

@@ -1,0 +1,275 @@
+"""Learning, encoding and search on dask collections: sums travel, rows stay where they are.
+
+Needs ``pip install sktgsh[dask]``. Everything runs on the scheduler that dask finds: the threads of
+this process, or the cluster of a ``dask.distributed.Client``. Where a worker dies, dask does its
+partitions again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .base import draft_of
+from .neighbors import HammingNeighbors
+from .task_geometric import TaskGeometricHasher
+from .task_geometric.sums import add_sums
+
+try:
+    import dask
+    import dask.array as da
+    from dask import delayed
+except ImportError as error:
+    raise ImportError("sktgsh.distributed needs dask: pip install sktgsh[dask]") from error
+
+
+def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> TaskGeometricHasher:
+    """Learn from a dask array or DataFrame; ``hasher.fit_batches`` of its partitions.
+
+    The frozen network is built from the first partition. Each partition is added up where it lies,
+    the sums are added in pairs, and every task is learned once, from the total. Rows do not travel,
+    but for the 5,000 a task that the density of task inference is estimated from.
+
+    Parameters
+    ----------
+    hasher : TaskGeometricHasher
+        With ``solver="ridge"``. It is fitted in place.
+    X : dask array or dask DataFrame of shape (n_samples, n_features)
+        Samples.
+    y : dask array or Series, or array-like of shape (n_samples,)
+        Class labels, in partitions like those of X where X is a DataFrame.
+    task : as `y`, or int or str, optional
+        One task label for all rows, or one per row.
+
+    Returns
+    -------
+    hasher : TaskGeometricHasher
+
+    Raises
+    ------
+    ValueError
+        As :meth:`TaskGeometricHasher.fit_batches`; or if partitions do not match.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sktgsh import TaskGeometricHasher, distributed
+    >>> from sktgsh.datasets import load_digits_tasks
+    >>> X, y, task = load_digits_tasks(n_tasks=1)
+    >>> X = da.from_array(X, chunks=(500, -1))
+    >>> hasher = distributed.fit(TaskGeometricHasher(n_bits=8, random_state=0), X, y, task=task)
+    >>> distributed.transform(hasher, X, task=0).compute().shape
+    (1797, 8)
+    """
+    parts = _partitions(X, y, task)
+    return _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
+
+
+def partial_fit(
+    hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None
+) -> TaskGeometricHasher:
+    """Learn more rows of known tasks, or new tasks; see :func:`fit`.
+
+    Parameters
+    ----------
+    hasher : TaskGeometricHasher
+        Fitted, or not; it is changed in place.
+    X, y, task
+        As in :func:`fit`.
+
+    Returns
+    -------
+    hasher : TaskGeometricHasher
+
+    Raises
+    ------
+    ValueError
+        As in :func:`fit`; or if a task was closed that more rows are given for.
+    """
+    if not hasattr(hasher, "modulations_"):
+        return fit(hasher, X, y, task=task)
+    return _learn(hasher, delayed(draft_of(hasher, fresh=False)), _partitions(X, y, task))
+
+
+def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> TaskGeometricHasher:
+    sums = [delayed(_sums_of)(started, *part) for part in parts]
+    while len(sums) > 1:
+        pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
+        sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    draft, total = dask.compute(started, sums[0])
+    # Sums of tasks that are known already did not travel.
+    if draft.modulations_:
+        draft.statistics_ = dict(hasher.statistics_)
+    draft._learn_from_sums(total)
+    hasher.__dict__ = draft.__dict__
+    return hasher
+
+
+def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
+    return hasher._started(*chunk)
+
+
+def _sums_of(started: TaskGeometricHasher, *chunk: Any) -> dict:
+    return started._sums_of(*chunk)
+
+
+def _added(first: dict, second: dict) -> dict:
+    total = dict(first)
+    add_sums(total, second)
+    return total
+
+
+def transform(hasher: Any, X: Any, *, task: Any = None) -> da.Array:
+    """Codes of a dask array or DataFrame, computed when they are asked for.
+
+    Parameters
+    ----------
+    hasher : hasher
+        Any fitted hasher of the package.
+    X, task
+        As in :func:`fit`; ``"infer"`` is a task like any other.
+
+    Returns
+    -------
+    codes : dask array of shape (n_samples, n_bits), dtype uint8
+        Packed if the hasher's `packed` is set. The number of rows of a DataFrame's partitions is
+        not known before they are computed.
+    """
+    fitted, width = delayed(hasher), hasher._n_features_out
+    rows = X.chunks[0] if hasattr(X, "chunks") else [np.nan] * X.npartitions
+    blocks = [
+        da.from_delayed(delayed(_codes)(fitted, part, labels), (n, width), np.uint8)
+        for n, (part, _, labels) in zip(rows, _partitions(X, None, task))
+    ]
+    return da.concatenate(blocks, allow_unknown_chunksizes=True)
+
+
+def _codes(hasher: Any, X: Any, task: Any) -> np.ndarray:
+    return np.asarray(hasher.transform(X, task=task))
+
+
+def _partitions(X: Any, y: Any, task: Any) -> list[tuple]:
+    """(X, y, task) of each partition of X."""
+    if hasattr(X, "chunks"):
+        X = X.rechunk({1: -1})
+        parts = X.to_delayed().ravel().tolist()
+    else:
+        parts = X.to_delayed()
+    columns = []
+    for name, values in (("y", y), ("task", task)):
+        if values is None or np.ndim(values) == 0 and not hasattr(values, "to_delayed"):
+            columns.append([values] * len(parts))
+            continue
+        if hasattr(X, "chunks"):
+            values = da.asarray(values)
+            if len(values) != len(X):
+                raise ValueError(f"{name} has {len(values)} rows for {len(X)} rows of X")
+            values = values.rechunk({0: X.chunks[0]} | {i: -1 for i in range(1, values.ndim)})
+        if not hasattr(values, "to_delayed"):
+            raise ValueError(
+                f"{name} is a {type(values).__name__}, but X is a dask DataFrame, whose partitions "
+                "have unknown lengths; give a column of it"
+            )
+        pieces = np.ravel(np.asarray(values.to_delayed(), dtype=object)).tolist()
+        if len(pieces) != len(parts):
+            raise ValueError(f"{name} has {len(pieces)} partitions, but X has {len(parts)}")
+        columns.append(pieces)
+    return list(zip(parts, *columns))
+
+
+class ShardedNeighbors:
+    """Nearest codes among shards that lie on the workers of a cluster.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        Neighbours of a query, where a call does not say.
+    **params
+        Further parameters of :class:`~sktgsh.neighbors.HammingNeighbors`.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sktgsh.distributed import ShardedNeighbors
+    >>> codes = da.from_array([[0, 0, 0], [0, 1, 1], [1, 1, 1]], chunks=(2, 3))
+    >>> ShardedNeighbors(n_neighbors=2).fit(codes).kneighbors([[0, 1, 1]])
+    (array([[0., 1.]]), array([[1, 2]]))
+    """
+
+    def __init__(self, n_neighbors: int = 5, **params: Any):
+        self.n_neighbors, self.params = n_neighbors, params
+
+    def fit(self, X: da.Array) -> ShardedNeighbors:
+        """Index each partition of a dask array of codes where it lies.
+
+        Parameters
+        ----------
+        X : dask array of shape (n_samples, n_bits) or (n_samples, n_bytes)
+            Codes; a row's number is its id.
+
+        Returns
+        -------
+        self : ShardedNeighbors
+        """
+        parts = X.rechunk({1: -1}).to_delayed().ravel().tolist()
+        sizes = dask.compute(*[delayed(len)(part) for part in parts])
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        built = [
+            delayed(_shard)(self.params, part, int(start))
+            for part, start, size in zip(parts, starts, sizes)
+            if size
+        ]
+        self.shards_: Sequence[Any] = dask.persist(*built)
+        self.n_samples_fit_ = int(starts[-1])
+        return self
+
+    def kneighbors(self, X: Any, n_neighbors: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest codes of each query, over all shards.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
+            Queries.
+        n_neighbors : int, optional
+            By default as in the constructor.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), dtype float64
+        ids : ndarray of shape (n_queries, n_neighbors), dtype int64
+            Nearest first; of equal distances, the smaller row first.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer codes than neighbours asked for.
+        """
+        k = self.n_neighbors if n_neighbors is None else n_neighbors
+        if k > self.n_samples_fit_:
+            raise ValueError(
+                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
+                f"n_samples_fit = {self.n_samples_fit_}"
+            )
+        queries = delayed(np.asarray(X))
+        found = [delayed(_search)(shard, queries, k) for shard in self.shards_]
+        while len(found) > 1:
+            pairs = [found[i : i + 2] for i in range(0, len(found), 2)]
+            found = [delayed(_nearest)(pair, k) for pair in pairs]
+        return dask.compute(delayed(_nearest)(found, k))[0]
+
+
+def _shard(params: dict, codes: np.ndarray, start: int) -> HammingNeighbors:
+    return HammingNeighbors(**params).fit(codes, ids=np.arange(start, start + len(codes)))
+
+
+def _search(shard: HammingNeighbors, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    return shard.kneighbors(queries, min(k, shard.n_samples_fit_))
+
+
+def _nearest(parts: list, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest of what several shards found."""
+    distances, ids = (np.concatenate(part, axis=1) for part in zip(*parts))
+    order = np.lexsort((ids, distances), axis=1)[:, :k]
+    return np.take_along_axis(distances, order, 1), np.take_along_axis(ids, order, 1)

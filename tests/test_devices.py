@@ -1,0 +1,71 @@
+"""No tensor stays behind when a network moves to another device.
+
+The meta device takes the place of a GPU: it computes shapes alone, and refuses tensors of the CPU.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import sktgsh
+from sktgsh.networks import CodewordLoss, apply_weights
+
+X, y = load_digits(return_X_y=True)
+X, y = X[:200], y[:200]
+META = torch.device("meta")
+
+HASHERS = {
+    "default": {},
+    "block": {"head": "block"},
+    "structure": {"structure_bits": 0.5},
+    "fly": {"encoder": "fly"},
+    "conv": {"encoder": "conv", "image_shape": (8, 8)},
+    "readout": {"head": "readout", "solver": "sgd", "max_epochs": 1},
+}
+
+
+@pytest.mark.parametrize("name", HASHERS)
+def test_flagship(name):
+    hasher = sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=64, random_state=0, **HASHERS[name])
+    hasher.fit(X, y)
+    modulation = hasher.modulations_[0]
+    learner = copy.deepcopy(hasher.learner_).to(META)
+    samples = torch.empty(128, 64, device=META)
+    features = learner.encoder.features(samples)
+    hidden = learner.encoder.hidden(features)
+    weights, bias = learner._weights(modulation)
+    values = apply_weights(weights, hidden) + bias[:, None]
+    assert values.shape == (8, 128)
+    found = [features, hidden, values, learner.encoder.structure(features)]
+    head = learner.modulated_head(modulation)
+    found += head.read(hidden)
+    assert {tensor.device.type for tensor in found} == {"meta"}
+    # A copy moved; the hasher's own network did not.
+    assert {b.device.type for b in hasher.learner_.encoder.buffers()} == {"cpu"}
+    np.testing.assert_array_equal(hasher.transform(X[:3]), hasher.transform(X)[:3])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("shape", [None, (8, 8)])
+def test_deep_hashers_and_autoencoders(shape):
+    hasher = sktgsh.DeepSupervisedHasher(8, image_shape=shape, max_epochs=1, random_state=0)
+    modules = [hasher.fit(X, y).module_]
+    autoencoder = sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0)
+    if shape is not None:
+        autoencoder = sktgsh.ConvWinnerTakeAllAutoencoder(
+            shape, n_filters=(4,), decoder_size=5, max_epochs=1, random_state=0
+        )
+    modules.append(autoencoder.fit(X).as_module())
+    for module in modules:
+        made = copy.deepcopy(module).to(META)(torch.empty(16, 64, device=META))
+        assert made.device.type == "meta"
+
+
+def test_loss():
+    words = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+    loss = CodewordLoss("joint", words, torch.arange(2), torch.arange(0)).to(META)
+    outputs = torch.empty(5, 2, device=META), torch.empty(5, 2, device=META)
+    assert loss(outputs, torch.empty(5, 2, device=META)).device.type == "meta"

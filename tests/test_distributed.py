@@ -1,0 +1,131 @@
+"""Partitions on several workers give what one process gives, also where a worker dies."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh.neighbors import HammingNeighbors
+
+dask = pytest.importorskip("dask")
+pytest.importorskip("distributed")
+
+import dask.array as da  # noqa: E402
+import dask.dataframe as dd  # noqa: E402
+import pandas as pd  # noqa: E402
+from dask.distributed import Client, LocalCluster  # noqa: E402
+
+from sktgsh import distributed  # noqa: E402
+
+X, y = load_digits(return_X_y=True)
+X, y = X[:800], y[:800]
+task = np.arange(800) % 2
+
+
+def hasher():
+    return TaskGeometricHasher(n_bits=16, n_hidden=100, random_state=0)
+
+
+@pytest.fixture(autouse=True)
+def one_process():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def test_arrays_are_batches():
+    rows = da.from_array(X, chunks=(300, 40))
+    fitted = distributed.fit(hasher(), rows, y, task=da.from_array(task, chunks=200))
+    cuts = [slice(0, 300), slice(300, 600), slice(600, 800)]
+    expected = hasher().fit_batches([(X[rows], y[rows], task[rows]) for rows in cuts])
+    agree = fitted.transform(X, task=task) == expected.transform(X, task=task)
+    assert agree.mean() > 0.9999
+    codes = distributed.transform(fitted, rows, task=task)
+    assert codes.shape == (800, 16)
+    np.testing.assert_array_equal(codes.compute(), fitted.transform(X, task=task))
+    one = distributed.transform(fitted, rows, task=1)
+    np.testing.assert_array_equal(one.compute(), fitted.transform(X, task=1))
+
+
+def test_more_rows_and_new_tasks():
+    first = da.from_array(X[:400], chunks=(200, -1))
+    fitted = distributed.partial_fit(hasher(), first, y[:400], task=0)
+    codes = fitted.transform(X, task=0)
+    more = da.from_array(X[400:], chunks=(200, -1))
+    distributed.partial_fit(fitted, more, y[400:], task=1)
+    np.testing.assert_array_equal(fitted.transform(X, task=0), codes)
+    distributed.partial_fit(fitted, more, y[400:], task=0)
+    parts = [slice(start, start + 200) for start in range(0, 800, 200)]
+    expected = hasher().fit_batches([(X[rows], y[rows], [0] * 200) for rows in parts])
+    totals = [h.statistics_[0].gram[0, -1, -1] for h in (fitted, expected)]
+    assert totals == [800, 800]
+    assert fitted.score(X, y, task=0) > 0.95
+
+
+def test_dataframes():
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)]).assign(y=y, task=task)
+    frame = dd.from_pandas(frame, npartitions=3)
+    pixels = frame[[f"pixel{i}" for i in range(64)]]
+    fitted = distributed.fit(hasher(), pixels, frame["y"], task=frame["task"])
+    assert list(fitted.feature_names_in_[:2]) == ["pixel0", "pixel1"]
+    assert fitted.score(pixels.compute(), y, task=task) > 0.9
+    codes = distributed.transform(fitted, pixels, task=frame["task"]).compute()
+    np.testing.assert_array_equal(codes, fitted.transform(pixels.compute(), task=task))
+    with pytest.raises(ValueError, match="give a column of it"):
+        distributed.fit(hasher(), pixels, y)
+
+
+def test_transform_of_any_hasher():
+    fitted = SignedRandomProjectionHasher(n_bits=20, packed=True, random_state=0).fit(X)
+    codes = distributed.transform(fitted, da.from_array(X, chunks=(300, -1)))
+    assert codes.shape == (800, 3)
+    np.testing.assert_array_equal(codes.compute(), fitted.transform(X))
+
+
+def test_lengths_must_match():
+    with pytest.raises(ValueError, match="y has 799 rows for 800 rows of X"):
+        distributed.fit(hasher(), da.from_array(X, chunks=(300, -1)), y[1:])
+
+
+def test_shards_find_what_one_index_finds():
+    codes = SignedRandomProjectionHasher(n_bits=32, random_state=0).fit_transform(X)
+    sharded = distributed.ShardedNeighbors(7).fit(da.from_array(codes, chunks=(301, -1)))
+    distances, ids = sharded.kneighbors(codes[:50])
+    expected, _ = HammingNeighbors().fit(codes).kneighbors(codes[:50], 7)
+    np.testing.assert_array_equal(distances, expected)
+    found = (codes[ids] != codes[:50, None]).sum(axis=2)
+    np.testing.assert_array_equal(found, distances)
+    with pytest.raises(ValueError, match="n_samples_fit = 800"):
+        sharded.kneighbors(codes[:2], 801)
+
+
+def _slow(block, folder):
+    """A partition that takes its time; the first that is told to kills its worker."""
+    time.sleep(0.1)
+    try:
+        (folder / "kill").unlink()
+    except FileNotFoundError:
+        return block
+    (folder / "killed").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_is_made_up_for(tmp_path):
+    rows = da.from_array(X, chunks=(100, -1)).map_blocks(_slow, tmp_path, dtype=X.dtype)
+    expected = distributed.fit(hasher(), rows, y, task=task)
+    (tmp_path / "kill").touch()
+    with (
+        LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        dask.config.set(scheduler=client),
+    ):
+        fitted = distributed.fit(hasher(), rows, y, task=task)
+    assert (tmp_path / "killed").exists()
+    for label in (0, 1):
+        np.testing.assert_array_equal(
+            fitted.modulations_[label].context, expected.modulations_[label].context
+        )
+    np.testing.assert_array_equal(fitted.predict_task(X), expected.predict_task(X))
