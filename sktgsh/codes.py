@@ -31,7 +31,9 @@ def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
         raise ValueError(f"{name} has dtype {codes.dtype}; expected the numbers 0 and 1")
     as_bytes = codes.astype(np.uint8)
     if not np.array_equal(as_bytes, codes):
-        raise ValueError(f"{name} holds values that are not whole numbers from 0 to 255")
+        signs = np.isin(codes, (-1, 1)).all()
+        hint = f"; of signs -1 and 1, give {name} > 0" if signs else ""
+        raise ValueError(f"{name} holds values that are not whole numbers from 0 to 255{hint}")
     return as_bytes
 
 
