@@ -56,10 +56,15 @@ class DistinctCodes:
     """An index of the distinct codes, and the rows of each; with the interface of CodeIndex."""
 
     def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
-        keys, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
+        _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
         self.index = CodeIndex(packed[first], algorithm, params)
-        self._keys, self._place_of_key = keys, np.arange(len(keys), dtype=np.int32)
+        self._set_keys()
         self._set_lists(place)
+
+    def _set_keys(self) -> None:
+        keys = _as_keys(self.index.codes())
+        self._place_of_key = np.argsort(keys).astype(np.int32)
+        self._keys = keys[self._place_of_key]
 
     def _set_lists(self, place: np.ndarray) -> None:
         self.place = place.astype(np.int32)  # of each row: which distinct code it has
@@ -128,3 +133,10 @@ class DistinctCodes:
         starts = np.cumsum(self.sizes) - self.sizes
         within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
         return self.rows[np.repeat(starts[places], taken) + within].astype(np.int64)
+
+    def __getstate__(self) -> dict:
+        return {name: part for name, part in vars(self).items() if "key" not in name}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._set_keys()

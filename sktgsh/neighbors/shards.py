@@ -126,6 +126,9 @@ class Shards:
     def __len__(self) -> int:
         return sum(len(shard) for shard in self.by_task.values())
 
+    def __getstate__(self) -> dict:
+        return {**vars(self), "_live": None}
+
     @property
     def tasks(self) -> list:
         """Tasks that have codes."""
