@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
+from ..codes import check_values, is_real_valued
 from ..tasks import check_known, check_task
 from ..threads import threads_for
 from .graphs import NeighborGraphsMixin
@@ -195,7 +196,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
         X = np.asarray(X)
-        if X.dtype.kind != "f" or (not self.packed and np.isin(X, (0, 1)).all()):
+        if not is_real_valued(X, self.packed):
             return Queries(self._pack(X, self.n_features_in_)[0]), None
         n_features = -(-X.shape[-1] // 8) if self.packed else X.shape[-1]
         if X.ndim != 2 or n_features != self.n_features_in_:
@@ -204,10 +205,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
                 f"X has shape {X.shape}, but HammingNeighbors is expecting {self.n_features_in_} "
                 f"features as input; real values are one for each bit, of {expected}"
             )
-        with np.errstate(over="ignore"):
-            values = np.ascontiguousarray(X, np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError("X has real values that are NaN, infinite or beyond float32")
+        values = check_values(X, "X")
         return Queries(np.packbits(values > 0, axis=1), values, _check_factor(oversampling)), None
 
     def _check_task(self, task: Any, n_queries: int) -> Any:

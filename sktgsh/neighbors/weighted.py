@@ -1,15 +1,14 @@
-"""Real-valued queries against bits.
+"""Real-valued queries against bits: scans and ranking by :func:`.weighted_distances`.
 
-A query's value says by its sign which bit it expects, and by its size how much that counts. The
-distance of a code is the sum of the sizes of those values whose bit differs; values of -1 and 1
-give the Hamming distance. With a code's bits as 0 and 1 it is ``sum(max(v, 0)) - bits . v``: a
-product of matrices, over blocks of codes whose bits are unpacked.
+Bits are unpacked block by block, and multiplied with the queries.
 """
 
 from __future__ import annotations
 
 import faiss
 import numpy as np
+
+from ..codes import unpack_codes, weighted_distances
 
 # Codes of a block: unpacked, they stay in the cache.
 _BLOCK_ROWS = 1024
@@ -18,11 +17,11 @@ _BLOCK_VALUES = 2**22
 
 
 def _unpacked(packed: np.ndarray, n_bits: int) -> np.ndarray:
-    return np.unpackbits(packed, axis=1, count=n_bits).astype(np.float32)
+    return unpack_codes(packed, n_bits).astype(np.float32)
 
 
-def _largest(values: np.ndarray) -> np.ndarray:
-    """The product of a query and the code that it expects."""
+def _missed(values: np.ndarray) -> np.ndarray:
+    """The distance of a code of zeros."""
     return np.maximum(values, 0).sum(axis=1, keepdims=True)
 
 
@@ -49,7 +48,7 @@ def nearest(values: np.ndarray, packed: np.ndarray, k: int) -> tuple[np.ndarray,
         )
         best.add_result(products, rows + start)
     best.finalize()
-    return np.maximum(_largest(values) - best.D, 0), best.I
+    return np.maximum(_missed(values) - best.D, 0), best.I
 
 
 def within(
@@ -58,8 +57,7 @@ def within(
     """All codes up to a distance: the query, the distance and the row of each pair."""
     parts = []
     for start in range(0, len(packed), _BLOCK_ROWS):
-        bits = _unpacked(packed[start : start + _BLOCK_ROWS], values.shape[1])
-        distances = np.maximum(_largest(values) - values @ bits.T, 0)
+        distances = weighted_distances(values, packed[start : start + _BLOCK_ROWS], packed=True)
         query_of, row = np.nonzero(distances <= radius)
         parts.append((query_of, distances[query_of, row], row + start))
     return tuple(np.concatenate(part) for part in zip(*parts))
@@ -90,7 +88,7 @@ def ranked(
         bits = _unpacked(packed[candidates[span].ravel()], values.shape[1])
         bits = bits.reshape(-1, n_candidates, values.shape[1])
         products = np.matmul(bits, values[span, :, None])[:, :, 0]
-        distances[span] = np.maximum(_largest(values[span]) - products, 0)
+        distances[span] = np.maximum(_missed(values[span]) - products, 0)
     distances[candidates < 0] = np.inf
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
     return (

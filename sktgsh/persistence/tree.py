@@ -49,6 +49,8 @@ _PACKAGE = {
     "neighbors.distinct": ("DistinctCodes",),
     "neighbors.ids": ("Ids",),
     "neighbors.lsh": ("LSHNeighbors",),
+    "neighbors.rescored": ("RescoredNeighbors",),
+    "neighbors.vectors": ("Vectors",),
     "neighbors.tables": ("Tables",),
     "neighbors.points": ("DensePoints", "SparsePoints", "CodePoints"),
 }
