@@ -25,7 +25,7 @@ from .vectors import METRICS, PRECISIONS, Vectors, as_rows, row_blocks
 class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
     """Neighbours by a metric: candidates by their codes, ranked by their vectors.
 
-    Codes find `oversampling` times as many candidates as neighbours are asked for; the metric on the
+    Codes find `oversampling` candidates for each neighbour that is asked for; the metric on the
     vectors says which of them are nearest. Codes are small and searched in memory; vectors are read
     for candidates only, and may lie in a file.
 
