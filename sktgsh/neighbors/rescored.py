@@ -230,7 +230,7 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
             )
         n_candidates = min(ceil(k * factor), available) + own
         labels = None if task is None else check_task(task, len(queries))
-        asked = self._hash(queries, labels, self.candidates == "values")
+        asked = self._hash(queries, labels, queries=True)
         rows = self.index_.kneighbors(
             asked, n_candidates, return_distance=False, task=labels, among=among
         )
@@ -246,9 +246,16 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         """Number of rows."""
         return self.index_.n_samples_fit_
 
-    def _hash(self, X: np.ndarray, labels: np.ndarray | None, values: bool = False) -> np.ndarray:
-        """Codes or values, block by block."""
-        read = self.hasher_.decision_function if values else self.hasher_.transform
+    def _hash(
+        self, X: np.ndarray, labels: np.ndarray | None, *, queries: bool = False
+    ) -> np.ndarray:
+        """Codes of rows; codes or values of queries; block by block."""
+        read = self.hasher_.transform
+        if queries and self.candidates == "values":
+            read = self.hasher_.decision_function
+        elif queries and hasattr(self.hasher_, "transform_queries"):
+            read = self.hasher_.transform_queries  # of an asymmetric hasher, which knows no tasks
+            labels = None
         parts = []
         for rows in row_blocks(len(X)):
             task = {} if labels is None else {"task": labels[rows]}
