@@ -223,15 +223,14 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """The slots that are searched."""
         if among is None:
             return None
-        given = among if hasattr(among, "dtype") else np.asarray(among, dtype=object)
-        is_mask = all(isinstance(one, (bool, np.bool_)) for one in given) and len(given)
-        if given.dtype == bool or (given.dtype == object and is_mask):
+        given = np.asarray(among)
+        if given.dtype == bool:
             if given.shape != (self.n_samples_fit_,):
                 raise ValueError(
                     f"among has shape {given.shape}; a mask has one entry for each of "
                     f"{self.n_samples_fit_} codes"
                 )
-            slots = self.shards_.live[np.asarray(given, bool)]
+            slots = self.shards_.live[given]
         else:
             slots = self._slots_of(check_ids(among, name="among"), "among")
         mask = np.zeros(self.shards_.n_slots, bool)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..codes import unpack_codes, weighted_distances
 
-# Codes of a block: unpacked, they stay in the cache.
-_BLOCK_ROWS = 1024
+# Codes of a block: unpacked, they fill 1 MB at 64 bits.
+_BLOCK_ROWS = 4096
 # Values of a block of candidates, one block a group of queries.
 _BLOCK_VALUES = 2**22
 
