@@ -31,7 +31,9 @@ def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
         raise ValueError(f"{name} has dtype {codes.dtype}; expected the numbers 0 and 1")
     as_bytes = codes.astype(np.uint8)
     if not np.array_equal(as_bytes, codes):
-        raise ValueError(f"{name} holds values that are not whole numbers from 0 to 255")
+        signs = np.isin(codes, (-1, 1)).all()
+        hint = f"; of signs -1 and 1, give {name} > 0" if signs else ""
+        raise ValueError(f"{name} holds values that are not whole numbers from 0 to 255{hint}")
     return as_bytes
 
 
@@ -44,6 +46,23 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
             "Pass packed=True if each byte holds eight bits"
         )
     return codes
+
+
+def is_real_valued(codes: np.ndarray, packed: bool = False) -> bool:
+    """Whether queries are values before a threshold: floating point, and not all of them 0 or 1."""
+    return codes.dtype.kind == "f" and (packed or not np.isin(codes, (0, 1)).all())
+
+
+def check_values(values: ArrayLike, name: str = "values") -> np.ndarray:
+    """Return values before a threshold as a float32 array, or raise ValueError."""
+    values = np.asarray(values)
+    if values.ndim != 2:
+        raise ValueError(f"{name} has {values.ndim} dimensions; expected 2: (n_samples, n_bits)")
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(values, np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} has real values that are NaN, infinite or beyond float32")
+    return values
 
 
 def pack_codes(codes: ArrayLike) -> np.ndarray:
@@ -212,6 +231,39 @@ def hamming_distances(
     other = codes if other is None else other
     blocks = [block for _, block in iter_hamming_distances(codes, other, packed=packed)]
     return np.concatenate(blocks) if blocks else np.zeros((0, len(np.asarray(other))), np.uint16)
+
+
+def weighted_distances(values: ArrayLike, codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
+    """Distance of each code from values before a threshold: the sizes of those whose bit differs.
+
+    A positive value expects a 1, a negative one a 0. Values of -1 and 1 give the Hamming distance.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_values, n_bits)
+        As a hasher's `decision_function` gives them.
+    codes : array-like of shape (n_codes, n_bits) or (n_codes, n_bytes)
+        Codes, packed if `packed` says so.
+    packed : bool, default=False
+        Whether each byte holds eight bits.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_values, n_codes), dtype float32
+
+    Examples
+    --------
+    >>> from sktgsh.codes import weighted_distances
+    >>> weighted_distances([[2.0, -0.5]], [[1, 0], [1, 1], [0, 1]])
+    array([[0. , 0.5, 2.5]], dtype=float32)
+    """
+    values = check_values(values)
+    bits = unpack_codes(codes, values.shape[1]) if packed else check_codes(codes)
+    if bits.shape[1] != values.shape[1]:
+        raise ValueError(f"values are {values.shape[1]} wide but codes are {bits.shape[1]} wide")
+    # Of the sizes that a code of zeros misses, each 1 gives back a value, or adds one.
+    missed = np.maximum(values, 0).sum(axis=1, keepdims=True)
+    return np.maximum(missed - values @ bits.astype(np.float32).T, 0)
 
 
 def modal_codes(codes: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -163,8 +163,11 @@ def check_known(labels: np.ndarray, known: Sequence) -> None:
 
 def iter_tasks(labels: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
     """Yield ``(label, rows)`` for each task, in order of first appearance."""
-    for label in unique_in_order(labels):
-        yield label, np.flatnonzero(labels == label)
+    unique, first, place = np.unique(labels, return_index=True, return_inverse=True)
+    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    unique = unique.tolist()
+    for position in np.argsort(first):
+        yield unique[position], rows[position]
 
 
 def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:

@@ -259,6 +259,23 @@ class DeepHasherMixin(HasherMixin):
         bits = self._to_bits(self._outputs(X))
         return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
 
+    def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """The values whose signs are the bits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        task : ignored
+            Values are the same in all tasks.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples, n_bits), dtype float32
+            A bit is 1 where its value is positive.
+        """
+        return self._decide(self._outputs(X))
+
     @abstractmethod
     def _n_outputs(self) -> int: ...
 
@@ -266,7 +283,10 @@ class DeepHasherMixin(HasherMixin):
     def _make_loss(self) -> nn.Module: ...
 
     @abstractmethod
-    def _to_bits(self, outputs: np.ndarray) -> np.ndarray: ...
+    def _decide(self, outputs: np.ndarray) -> np.ndarray: ...
+
+    def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
+        return self._decide(outputs) > 0
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
         """Set what is known of the codes once the network is trained."""

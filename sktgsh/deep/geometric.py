@@ -140,8 +140,8 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
     def _make_loss(self) -> nn.Module:
         return PairwiseLoss(1.0 if self.margin is None else self.margin, 0.0, balanced=True)
 
-    def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
-        return project_rows(outputs, self.projection_) >= 0
+    def _decide(self, outputs: np.ndarray) -> np.ndarray:
+        return project_rows(outputs, self.projection_)
 
 
 class UnitNorm(nn.Module):

@@ -165,10 +165,10 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         margin = 3.0 * self.n_bits if self.margin is None else self.margin
         return PairwiseLoss(margin, self.alpha, self.pairs == "all", self.balanced_pairs)
 
-    def _to_bits(self, outputs: np.ndarray) -> np.ndarray:
+    def _decide(self, outputs: np.ndarray) -> np.ndarray:
         if self.rotation_ is not None:
             outputs = project_rows(outputs, self.rotation_)
-        return outputs > self.thresholds_
+        return outputs - self.thresholds_
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
         if y.ndim > 1:

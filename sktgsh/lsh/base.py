@@ -24,9 +24,10 @@ from ..threads import map_batches
 class RandomProjectionMixin(HasherMixin):
     """A hasher whose bits are read from fixed random linear projections of the samples.
 
-    A subclass draws `components_` in `_make_random_matrix` and turns projections into bits in
-    `_to_bits`. Rows stream through in batches of fixed size, so that a row's code does not depend
-    on what comes beside it; sparse rows are never made dense.
+    A subclass draws `components_` in `_make_random_matrix`, and says in `_decide` and `_to_bits`
+    how projections become values and bits, where these are not the projections and their signs.
+    Rows stream through in batches of fixed size, so that a row's code does not depend on what comes
+    beside it; sparse rows are never made dense.
     """
 
     _parameter_constraints: dict = {
@@ -80,6 +81,29 @@ class RandomProjectionMixin(HasherMixin):
             X, lambda values: np.packbits(self._to_bits(values), axis=1), -(-self.n_bits_ // 8)
         )
 
+    def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """The values whose signs are the bits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        task : ignored
+            Values are the same in all tasks.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples, n_bits), dtype float32
+            A bit is 1 where its value is not negative.
+        """
+        return self._read(self._check_samples(X), self._decide, self.n_bits_, np.float32)
+
+    def _decide(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def _to_bits(self, values: np.ndarray) -> np.ndarray:
+        return values >= 0
+
     def _count_bits(self) -> int:
         return int(self.n_bits)
 
@@ -123,6 +147,12 @@ class RandomProjectionMixin(HasherMixin):
         tags.transformer_tags.preserves_dtype = []
         tags.requires_fit = True
         return tags
+
+
+def signed_sizes(bits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Values of these sizes that are not negative where bits are 1, and negative elsewhere."""
+    least = np.finfo(np.float32).tiny
+    return np.where(bits, sizes, -np.maximum(sizes, least)).astype(np.float32)
 
 
 def sign_collision(angle: ArrayLike) -> np.ndarray:

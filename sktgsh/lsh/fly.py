@@ -13,7 +13,7 @@ from scipy.stats import multivariate_normal
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from .base import RandomProjectionMixin, sign_collision, sparse_matrix
+from .base import RandomProjectionMixin, sign_collision, signed_sizes, sparse_matrix
 
 
 class _FlyExpansionMixin(RandomProjectionMixin):
@@ -72,6 +72,11 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
     n_active_ : int
         Number of ones in a code.
 
+    Notes
+    -----
+    `decision_function` gives a unit's activity less the threshold of its row, which lies half-way
+    between the last winner and the first of the others.
+
     References
     ----------
     S. Dasgupta, C. F. Stevens and S. Navlakha, "A neural algorithm for a fundamental computing
@@ -108,6 +113,15 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
     def _draw(self, X: Any, rng: np.random.RandomState) -> None:
         super()._draw(X, rng)
         self.n_active_ = max(1, int(round(self.sparsity * self.n_bits)))
+
+    def _decide(self, values: np.ndarray) -> np.ndarray:
+        """Values less the row's threshold, half-way between the last winner and the next unit."""
+        bits = self._to_bits(values)
+        last = np.where(bits, values, np.inf).min(axis=1, keepdims=True)
+        following = np.where(bits, -np.inf, values).max(axis=1, keepdims=True)
+        threshold = last if bits.all() else (last + following) / 2
+        # Of equal units, some may have won.
+        return signed_sizes(bits, np.abs(values - threshold))
 
     def _to_bits(self, values: np.ndarray) -> np.ndarray:
         winners = np.argsort(-values, axis=1, kind="stable")[:, : self.n_active_]
@@ -190,9 +204,6 @@ class DenseFlyHasher(_FlyExpansionMixin, BaseEstimator):
         self.n_inputs = n_inputs
         self.packed = packed
         self.random_state = random_state
-
-    def _to_bits(self, values: np.ndarray) -> np.ndarray:
-        return values >= 0
 
     def pseudo_hashes(self, X: ArrayLike, n_keys: int = 16) -> np.ndarray:
         """Short codes for buckets: signs of sums over groups of units.

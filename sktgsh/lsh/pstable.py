@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from .base import RandomProjectionMixin, gaussian_matrix
+from .base import RandomProjectionMixin, gaussian_matrix, signed_sizes
 
 # Intervals from the origin at which float32 has four binary digits left for a place within one.
 _FARTHEST = 2**20
@@ -24,7 +24,8 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
     equal: :meth:`hash_values`. A bucket key joins several values by a hash of their tuple, as
     :class:`~sktgsh.neighbors.LSHNeighbors` does. A bit, for codes, is the parity of the value:
     neighbouring intervals differ, and the expected Hamming distance grows with the distance of the
-    samples, to half of the bits.
+    samples, to half of the bits. `decision_function` gives the distance from the nearest end of the
+    interval, in units of `r`: a bit with a small value is the first to change.
 
     Parameters
     ----------
@@ -92,6 +93,10 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
 
     def _to_bits(self, values: np.ndarray) -> np.ndarray:
         return np.mod(self._intervals(values), 2) == 1
+
+    def _decide(self, values: np.ndarray) -> np.ndarray:
+        inside = np.mod(values + self.offsets_, 1)
+        return signed_sizes(self._to_bits(values), np.minimum(inside, 1 - inside))
 
     def hash_values(self, X: ArrayLike) -> np.ndarray:
         """Integer hash values.

@@ -58,9 +58,6 @@ class SignedRandomProjectionHasher(RandomProjectionMixin, BaseEstimator):
     def _make_random_matrix(self, n_features: int, rng: np.random.RandomState) -> np.ndarray:
         return gaussian_matrix(self.n_bits, n_features, rng)
 
-    def _to_bits(self, values: np.ndarray) -> np.ndarray:
-        return values >= 0
-
     def collision_probability(self, angle: ArrayLike) -> np.ndarray:
         """Probability that a bit of two samples is equal.
 
@@ -137,9 +134,6 @@ class SparseProjectionHasher(RandomProjectionMixin, BaseEstimator):
 
     def _make_random_matrix(self, n_features: int, rng: np.random.RandomState) -> sparse.csr_array:
         return sparse_matrix(self.n_bits_, n_features, self.n_inputs, rng, signed=True)
-
-    def _to_bits(self, values: np.ndarray) -> np.ndarray:
-        return values >= 0
 
     def collision_probability(self, angle: ArrayLike) -> np.ndarray:
         """Probability that a bit of two samples is equal.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import iter_hamming_distances
+from ..codes import is_real_valued, iter_hamming_distances, weighted_distances
 from ..targets import check_comparable, check_targets, n_shared_labels
 
 # A block's counting keys and counts, 8 bytes each, fill about 32 MB each.
@@ -36,14 +36,17 @@ def iter_level_counts(
     ------
     rows : slice
         Queries.
-    counts : ndarray of shape (n_rows, n_bits + 1, n_grades)
-        By distance and grade: grade 0 shares nothing.
+    counts : ndarray of shape (n_rows, n_levels, n_grades)
+        By distance and grade: grade 0 shares nothing. A level is a Hamming distance; for queries of
+        real values, the rank of a distance among the query's.
     """
     codes = np.asarray(codes)
     y = check_targets(y, len(codes))
     if (database_codes is None) != (database_y is None):
         raise ValueError("database_codes and database_y go together: give both, or neither")
     leave_self_out = database_codes is None
+    if leave_self_out and is_real_valued(codes):
+        raise ValueError("codes are real values; they are compared with database_codes only")
     if leave_self_out:
         database_codes, database_y = codes, y
     else:
@@ -52,12 +55,10 @@ def iter_level_counts(
         check_comparable(y, database_y, "y", "database_y")
     y, database_y = _for_counting(y, database_y)
     highest = _highest_grade(y, database_y) if graded else 1
-    n_cells = (codes.shape[1] * (8 if packed else 1) + 1) * (highest + 1)
-    n_rows = max(1, _BLOCK_SIZE // max(len(database_codes), n_cells))
-    for rows, distances in iter_hamming_distances(
-        codes, database_codes, packed=packed, block_bytes=2 * n_rows * len(database_codes)
-    ):
-        cells = distances.astype(np.int64)
+    n_levels, level_blocks = _levels(codes, database_codes, packed, highest)
+    n_cells = n_levels * (highest + 1)
+    for rows, levels in level_blocks:
+        cells = levels.astype(np.int64)
         cells *= highest + 1
         cells += np.minimum(n_shared_labels(y[rows], database_y), highest)
         cells += n_cells * np.arange(len(cells))[:, None]
@@ -68,6 +69,40 @@ def iter_level_counts(
             own = np.minimum(1 if y.ndim == 1 else y[rows].sum(axis=1), highest)
             counts[np.arange(len(cells)), 0, own] -= 1
         yield rows, counts
+
+
+def _levels(
+    codes: np.ndarray, database_codes: np.ndarray, packed: bool, highest: int
+) -> tuple[int, Iterator[tuple[slice, np.ndarray]]]:
+    """How many levels there are, and blocks of (rows, levels of the database's rows)."""
+    real = is_real_valued(codes, packed)
+    if real:
+        # Equal codes are at one distance from a query; products would differ in the last digit.
+        database_codes, place = np.unique(database_codes, axis=0, return_inverse=True)
+        n_levels, n_database = len(database_codes), len(place)
+    else:
+        n_levels = codes.shape[1] * (8 if packed else 1) + 1
+        n_database = len(database_codes)
+    n_rows = max(1, _BLOCK_SIZE // max(n_database, n_levels * (highest + 1)))
+    if real:
+        return n_levels, _iter_real_levels(codes, database_codes, place, packed, n_rows)
+    return n_levels, iter_hamming_distances(
+        codes, database_codes, packed=packed, block_bytes=2 * n_rows * n_database
+    )
+
+
+def _iter_real_levels(
+    values: np.ndarray, distinct: np.ndarray, place: np.ndarray, packed: bool, n_rows: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of (rows, levels): the rank of each row's distance among the query's."""
+    for start in range(0, len(values), n_rows):
+        rows = slice(start, min(start + n_rows, len(values)))
+        distances = weighted_distances(values[rows], distinct, packed=packed)
+        order = np.argsort(distances, axis=1)
+        steps = np.diff(np.take_along_axis(distances, order, axis=1), axis=1) > 0
+        levels = np.zeros(distances.shape, np.int64)
+        np.put_along_axis(levels, order[:, 1:], np.cumsum(steps, axis=1), axis=1)
+        yield rows, levels[:, place.ravel()]
 
 
 def _for_counting(y: np.ndarray, database_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

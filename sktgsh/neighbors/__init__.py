@@ -2,6 +2,7 @@
 
 from .hamming import HammingNeighbors
 from .lsh import LSHNeighbors
+from .rescored import RescoredNeighbors
 from .store import CodeStore
 
-__all__ = ["CodeStore", "HammingNeighbors", "LSHNeighbors"]
+__all__ = ["CodeStore", "HammingNeighbors", "LSHNeighbors", "RescoredNeighbors"]

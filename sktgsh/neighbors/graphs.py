@@ -10,7 +10,10 @@ from scipy import sparse
 
 
 class NeighborGraphsMixin:
-    """Graphs of an index whose searches give rows' numbers, and -1 where there are none."""
+    """Graphs of an index whose searches give rows' numbers, and -1 where there are none.
+
+    An index whose searches give ids says in `_nearest_rows` and `_rows_within` how to get rows.
+    """
 
     def kneighbors_graph(
         self,
@@ -35,7 +38,7 @@ class NeighborGraphsMixin:
             A query for which fewer rows were found has fewer entries.
         """
         _check_mode(mode)
-        distances, rows = self.kneighbors(X, n_neighbors, task=task)
+        distances, rows = self._nearest_rows(X, n_neighbors, task)
         found = rows >= 0
         return self._graph(found.sum(axis=1), rows[found], distances[found], mode)
 
@@ -62,9 +65,19 @@ class NeighborGraphsMixin:
         graph : csr_matrix of shape (n_queries, n_samples_fit)
         """
         _check_mode(mode)
-        distances, rows = self.radius_neighbors(X, radius, sort_results=sort_results, task=task)
+        distances, rows = self._rows_within(X, radius, sort_results, task)
         counts = np.array([len(found) for found in rows])
         return self._graph(counts, np.concatenate(rows), np.concatenate(distances), mode)
+
+    def _nearest_rows(
+        self, X: Any, n_neighbors: int | None, task: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return self.kneighbors(X, n_neighbors, task=task)
+
+    def _rows_within(
+        self, X: Any, radius: float | None, sort_results: bool, task: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return self.radius_neighbors(X, radius, sort_results=sort_results, task=task)
 
     def _graph(
         self, counts: np.ndarray, rows: np.ndarray, distances: np.ndarray, mode: str

@@ -291,3 +291,16 @@ def test_an_offset_that_float32_cannot_hold(digits, dtype):
     np.testing.assert_array_equal(hasher.transform(X.astype(np.float32)), codes)
     moved = (X.astype(np.float64) + 1.7e9).astype(dtype)
     assert (clone(hasher).fit(moved, y).transform(moved) == codes).mean() > 0.99
+
+
+@pytest.mark.parametrize("kind", [DeepSupervisedHasher, GeometricHasher])
+def test_values_before_the_threshold(digits, kind):
+    X, y, Q, _ = digits
+    hasher = kind(8, max_epochs=2, random_state=0).fit(X, y)
+    values = hasher.decision_function(Q)
+    assert values.dtype == np.float32 and values.shape == (len(Q), 8)
+    np.testing.assert_array_equal(values > 0, hasher.transform(Q))
+    if kind is DeepSupervisedHasher:  # as an eye would do it
+        rotation = np.eye(8) if hasher.rotation_ is None else hasher.rotation_
+        expected = hasher._outputs(Q) @ rotation.T - hasher.thresholds_
+        np.testing.assert_allclose(values, expected, atol=1e-4)

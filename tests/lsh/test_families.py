@@ -134,3 +134,41 @@ def test_angles_are_checked(angle):
             hasher.collision_probability(angle)
     with pytest.raises(ValueError, match="distance"):
         PStableHasher().collision_probability(-1)
+
+
+@pytest.mark.parametrize(
+    "hasher",
+    [
+        SignedRandomProjectionHasher(64, random_state=0),
+        SparseProjectionHasher(32, n_tables=2, random_state=0),
+        PStableHasher(64, random_state=0),
+        FlyHasher(64, random_state=0),
+        FlyHasher(64, sparsity=1.0, random_state=0),
+        DenseFlyHasher(64, random_state=0),
+    ],
+    ids=str,
+)
+def test_values_before_the_threshold(hasher):
+    X = np.random.default_rng(0).normal(size=(200, 30))
+    X[:20] = 0  # all units of the fly tie
+    codes = hasher.fit(X).transform(X)
+    for samples in (X, sparse.csr_array(X)):
+        values = hasher.decision_function(samples)
+        assert values.dtype == np.float32 and values.shape == codes.shape
+        np.testing.assert_array_equal(values >= 0, hasher.transform(samples))
+    packed = hasher.set_params(packed=True).fit(X)
+    np.testing.assert_array_equal(packed.decision_function(X), hasher.decision_function(X))
+
+
+def test_values_before_the_threshold_are_distances_from_it():
+    X = np.random.default_rng(0).normal(size=(50, 30))
+    signed = SignedRandomProjectionHasher(16, random_state=0).fit(X)
+    np.testing.assert_allclose(
+        signed.decision_function(X), X @ signed.components_.T, rtol=1e-4, atol=1e-5
+    )
+    stable = PStableHasher(16, random_state=0).fit(X)
+    inside = X @ stable.components_.T + stable.offsets_
+    sizes = np.abs(inside - np.rint(inside))
+    np.testing.assert_allclose(np.abs(stable.decision_function(X)), sizes, atol=1e-5)
+    values = np.sort(FlyHasher(64, sparsity=0.25, random_state=0).fit(X).decision_function(X))
+    np.testing.assert_allclose(values[:, 48], -values[:, 47], atol=1e-5)  # half-way

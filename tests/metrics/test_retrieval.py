@@ -210,3 +210,37 @@ def test_nothing_relevant_is_nan_and_bad_input_is_named():
         mean_average_precision([[0]], [[0, 1]], [[0]], [1])
     with pytest.raises(ValueError, match="radius=-1"):
         precision_within_radius([[0]], [1], radius=-1)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_queries_of_real_values(packed):
+    rng = np.random.default_rng(0)
+    database = rng.integers(0, 2, (30, 11))[rng.integers(30, size=200)]  # many equal codes
+    values, labels = rng.normal(size=(40, 11)), rng.integers(0, 3, 200)
+    asked = rng.integers(0, 3, 40)
+    given = pack_codes(database) if packed else database
+    found = mean_average_precision(values, asked, given, labels, packed=packed)
+    wrong = (values > 0)[:, None] != database
+    distances = (np.abs(values)[:, None] * wrong).sum(axis=2).round(6)
+    expected = []
+    for row, label in zip(distances, asked):  # many random orders of what ties
+        shuffled = np.array([np.lexsort((rng.random(200), row)) for _ in range(300)])
+        hits = labels[shuffled] == label
+        precision = np.cumsum(hits, axis=1) / np.arange(1, 201)
+        expected.append((precision * hits).sum() / hits.sum())
+    assert found == pytest.approx(np.mean(expected), abs=2e-3)
+    # Signs are codes.
+    signs, codes = np.where(values > 0, 1.0, -1.0), (values > 0).astype(int)
+    assert mean_average_precision(signs, asked, given, labels, packed=packed) == pytest.approx(
+        mean_average_precision(codes, asked, database, labels)
+    )
+
+
+def test_real_values_need_codes_to_be_compared_with():
+    values, y = np.full((3, 4), 0.5), [0, 0, 1]
+    with pytest.raises(ValueError, match="database_codes only"):
+        mean_average_precision(values, y)
+    with pytest.raises(ValueError, match="Hamming radius"):
+        precision_within_radius(values, y, np.ones((3, 4)), y)
+    with pytest.raises(ValueError, match="NaN"):
+        mean_average_precision(values * np.nan, y, np.ones((3, 4)), y)

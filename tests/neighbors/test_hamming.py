@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sktgsh import SignedRandomProjectionHasher
 from sktgsh.codes import hamming_distances, pack_codes
 from sktgsh.neighbors import HammingNeighbors
+from sktgsh.neighbors.distinct import DistinctCodes
+from sktgsh.neighbors.indexes import ALGORITHMS
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -129,10 +132,10 @@ def test_graphs_feed_precomputed_neighbours():
         (lambda i, c: i.kneighbors(c, 0), "n_neighbors > 0"),
         (lambda i, c: i.kneighbors(c, task="z"), "without tasks"),
         (lambda i, c: i.kneighbors(2 * c), "holds the value 2"),
-        (lambda i, c: i.add(c, ids=np.arange(50)), "already there|already or"),
+        (lambda i, c: i.add(c, ids=np.arange(50)), "already there"),
         (lambda i, c: i.add(c), "has ids of its own"),
         (lambda i, c: i.add(c[:2], ids=[900, 900]), "repeat"),
-        (lambda i, c: i.add(c[:2], ids=[900]), "one integer for each of 2 rows"),
+        (lambda i, c: i.add(c[:2], ids=[900]), "one id for each of 2 rows"),
         (lambda i, c: i.add(c, ids=np.arange(500, 550), task="a"), "no tasks"),
         (lambda i, c: i.remove([3, 777]), "unknown: .777"),
         (lambda i, c: i.remove([3, 3]), "repeated"),
@@ -148,3 +151,183 @@ def test_bad_input_is_named_and_changes_nothing(codes, call, message):
         call(index, codes)
     for one, other in zip(before, index.kneighbors(codes)):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_real_values_rank_by_how_sure_they_are(codes, algorithm, packed):
+    given = pack_codes(codes) if packed else codes
+    index = HammingNeighbors(packed=packed, algorithm=algorithm).fit(given)
+    values = np.random.default_rng(1).normal(size=(20, 24))
+    plain = (np.abs(values)[:, None] * ((values > 0)[:, None] != codes)).sum(axis=2)
+    distances, rows = index.kneighbors(values, 7)
+    np.testing.assert_allclose(distances, np.sort(plain, axis=1)[:, :7], atol=1e-5)
+    np.testing.assert_array_equal(rows, np.argsort(plain, axis=1)[:, :7])
+    signs = np.where(codes, 1.0, -1.0)
+    np.testing.assert_array_equal(
+        index.kneighbors(signs, 50)[0], np.sort(hamming_distances(codes), axis=1)
+    )
+    near = index.radius_neighbors(values, 5.5, return_distance=False)
+    assert [set(row) for row in near] == [set(np.flatnonzero(row <= 5.5)) for row in plain]
+
+
+def test_real_values_rank_the_candidates_of_codes(codes):
+    index = HammingNeighbors(5).fit(codes)
+    values = np.random.default_rng(1).normal(size=(20, 24))
+    exact = index.kneighbors(values)
+    for one, other in zip(exact, index.kneighbors(values, oversampling=10)):  # all candidates
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    few = index.kneighbors(values, oversampling=1)[1]
+    # Which codes is said by the Hamming distance alone, their order by the values.
+    bits = hamming_distances(values > 0, codes)
+    assert (np.take_along_axis(bits, few, axis=1).max(axis=1) <= np.sort(bits, axis=1)[:, 4]).all()
+    plain = (np.abs(values)[:, None] * ((values > 0)[:, None] != codes)).sum(axis=2)
+    assert (np.diff(np.take_along_axis(plain, few, axis=1), axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_filters_are_exact(codes, algorithm):
+    task = np.arange(50) % 4
+    index = HammingNeighbors(algorithm=algorithm).fit(codes, task=task)
+    plain = hamming_distances(codes).astype(float)
+    mask = np.random.default_rng(2).random(50) < 0.4
+    expected = np.sort(np.where(mask, plain, np.inf), axis=1)
+    for among in (mask, np.flatnonzero(mask), mask.tolist(), np.flatnonzero(mask).tolist()):
+        distances, rows = index.kneighbors(codes, 30, among=among)
+        np.testing.assert_array_equal(distances, expected[:, :30])
+        assert (mask[rows] | (rows < 0)).all() and (rows < 0).any()
+    asked = np.random.default_rng(3).integers(0, 4, 50)
+    allowed = mask & (asked[:, None] == task)
+    distances, rows = index.kneighbors(codes, 9, task=asked, among=mask)
+    np.testing.assert_array_equal(
+        distances, np.sort(np.where(allowed, plain, np.inf), axis=1)[:, :9]
+    )
+    nobody = index.kneighbors(codes, 2, among=np.zeros(50, bool))
+    assert (nobody[1] == -1).all() and np.isinf(nobody[0]).all()
+
+
+def test_ids_are_integers_or_strings(codes):
+    names = [f"row {row}" for row in range(50)]
+    index = HammingNeighbors(1).fit(codes[:40], ids=names[:40]).add(codes[40:], ids=names[40:])
+    assert index.kneighbors(codes)[1].ravel().tolist() == names
+    index.upsert(1 - codes[:1], ids=["row 7"])
+    assert index.kneighbors(1 - codes[:1])[1] == "row 7" and index.n_samples_fit_ == 50
+    assert index.ids_.tolist() == names[:7] + names[8:] + ["row 7"]
+    assert index.kneighbors(codes[:1], 2, among=["row 3"])[1].tolist() == [["row 3", ""]]
+    # The greatest integers of 64 bits stay what they are.
+    large = np.array([2**63 - 1, 2**62, -(2**63)])
+    assert (
+        HammingNeighbors(1).fit(codes[:3], ids=large).kneighbors(codes[:3])[1].ravel().tolist()
+        == large.tolist()
+    )
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_graphs_and_changes_of_every_algorithm(codes, algorithm):
+    ids = np.arange(100, 150)
+    # Tables of 2 bits, of which all may differ: nothing is missed.
+    all_flips = {"bits_per_hash": 2, "n_hashes": 12, "n_flips": 2}
+    params = all_flips if algorithm == "multihash" else None
+    index = HammingNeighbors(4, algorithm=algorithm, index_params=params)
+    index.fit(codes[:30], ids=ids[:30]).add(codes[30:], ids=ids[30:]).remove(ids[:5])
+    plain = hamming_distances(codes, codes[5:]).astype(float)
+    nearest = index.kneighbors_graph(codes, mode="distance")
+    np.testing.assert_array_equal(
+        np.sort(nearest.data.reshape(50, 4), axis=1), np.sort(plain, axis=1)[:, :4]
+    )
+    np.testing.assert_array_equal(nearest.data, plain[np.repeat(np.arange(50), 4), nearest.indices])
+    np.testing.assert_array_equal(index.radius_neighbors_graph(codes, 8).toarray(), plain <= 8)
+
+
+def test_a_graph_does_not_lose_a_lone_code():
+    codes = np.zeros((2000, 32), int)
+    codes[777] = 1
+    index = HammingNeighbors(1, algorithm="hnsw").fit(codes)
+    assert index.kneighbors(codes[[777]])[1].item() == 777
+
+
+@pytest.mark.parametrize("flips, is_distinct", [(0.0, True), (0.5, False)])
+def test_distinct_codes_where_many_repeat(flips, is_distinct):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, (20, 48))[rng.integers(20, size=3000)]
+    codes ^= rng.random(codes.shape) < flips
+    index = HammingNeighbors(40).fit(codes[:1000]).add(codes[1000:])
+    assert isinstance(index.shards_.by_task[None].index, DistinctCodes) == is_distinct
+    plain = hamming_distances(codes[:50], codes)
+    distances, rows = index.kneighbors(codes[:50])
+    np.testing.assert_array_equal(distances, np.sort(plain, axis=1)[:, :40])
+    np.testing.assert_array_equal(distances, np.take_along_axis(plain, rows, axis=1))
+    assert all(len(set(row)) == 40 for row in rows.tolist())
+
+
+def test_a_copy_does_not_change_the_original(codes):
+    index = HammingNeighbors(3).fit(codes)
+    before = index.kneighbors(codes)
+    copy.copy(index).add(codes)
+    copy.copy(index).remove([1, 2, 3])
+    for one, other in zip(before, index.kneighbors(codes)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_ordinary_input_of_any_kind(codes):
+    index = HammingNeighbors(np.int64(3), radius=np.float32(4)).fit(codes)
+    expected = index.kneighbors(codes)[0]
+    fixed = codes.astype(np.uint8)
+    fixed.setflags(write=False)
+    for given in (fixed, codes.astype(bool), codes.astype(float), np.asfortranarray(codes)):
+        np.testing.assert_array_equal(index.kneighbors(given, np.int64(3))[0], expected)
+        np.testing.assert_array_equal(HammingNeighbors(3).fit(given).kneighbors(codes)[0], expected)
+    packed = pack_codes(codes)
+    packed.setflags(write=False)
+    again = HammingNeighbors(3, packed=True).fit(packed).kneighbors(packed)[0]
+    np.testing.assert_array_equal(again, expected)
+    for radius in (np.inf, 1e10, 24):
+        assert all(len(row) == 50 for row in index.radius_neighbors(codes, radius)[1])
+
+
+@pytest.mark.parametrize(
+    "algorithm, params",
+    [("hnsw", {"M": M}) for M in (0, 1, -1, 10**9, 2.5, True, None)]
+    + [("hnsw", {"ef_search": 0}), ("hnsw", {"ef_construction": 0})]
+    + [
+        ("multihash", {name: value})
+        for name, value in [
+            ("n_hashes", 0),
+            ("bits_per_hash", 0),
+            ("bits_per_hash", 33),
+            ("n_flips", -1),
+        ]
+    ]
+    + [("flat", {"M": 16}), ("hnsw", {3: 4})],
+)
+def test_index_parameters_are_checked(codes, algorithm, params):
+    with pytest.raises(ValueError, match="index_params has"):
+        HammingNeighbors(algorithm=algorithm, index_params=params).fit(codes)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda i, c: i.upsert(c[:1], ids=["a"]), "ids are strings, but .* integers"),
+        (lambda i, c: i.add(c[:1], ids=[2**63]), "9223372036854775808"),
+        (lambda i, c: i.add(c[:1], ids=np.array([2**63], np.uint64)), "9223372036854775808"),
+        (lambda i, c: i.add(c[:1], ids=[True]), "of type bool"),
+        (lambda i, c: i.add(c[:1], ids=[1.5]), "of type float"),
+        (lambda i, c: i.add(c[:2], ids=[777, "a"]), "int and str"),
+        (lambda i, c: i.upsert(c[:2], ids=[900, 900]), "ids repeat"),
+        (lambda i, c: i.upsert(c[:2], ids=[1, 2], task="a"), "no tasks"),
+        (lambda i, c: i.kneighbors(c, among=[777]), "among are unknown: .777"),
+        (lambda i, c: i.kneighbors(c, among=np.ones(49, bool)), "among has shape .49"),
+        (lambda i, c: i.kneighbors(c + 0.5, oversampling=0.5), "oversampling=0.5"),
+        (lambda i, c: i.kneighbors(c * np.nan), "NaN"),
+        (lambda i, c: i.kneighbors(c * 1e300 + 1), "beyond float32"),
+        (lambda i, c: i.kneighbors(c[:, :9] - 0.5), "expecting 24 features"),
+        (lambda i, c: i.kneighbors(2 * c - 1), "signs -1 and 1"),
+        (lambda i, c: i.add(2.0 * c - 1, ids=np.arange(500, 550)), "signs -1 and 1"),
+        (lambda i, c: i.radius_neighbors(c, np.nan), "radius=nan"),
+        (lambda i, c: i.radius_neighbors(c, "2"), "radius=2"),
+        (lambda i, c: i.kneighbors_graph(c, mode="x"), "mode='x'"),
+    ],
+)
+def test_more_bad_input_is_named_and_changes_nothing(codes, call, message):
+    test_bad_input_is_named_and_changes_nothing(codes, call, message)

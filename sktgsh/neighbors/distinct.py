@@ -1,0 +1,142 @@
+"""Search over distinct codes, each with the list of its rows.
+
+Learned codes of a class are often equal. Comparing a query with each distinct code once is exact,
+and faster by the mean number of rows a code has; a graph of distinct codes has no clumps at
+distance 0, in which a search loses its way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .indexes import CodeIndex, Queries
+
+# Rows that are looked at to guess how many distinct codes there are.
+_SAMPLE_ROWS = 2**15
+# Distinct codes to rows, from which on an exact index of them is worth its lists.
+_WORTHWHILE = 0.5
+
+
+def _as_keys(packed: np.ndarray) -> np.ndarray:
+    """One value a row, equal where rows are equal."""
+    n_bytes = packed.shape[1]
+    kind = f"u{n_bytes}" if n_bytes in (1, 2, 4, 8) else f"S{n_bytes}"
+    return np.ascontiguousarray(packed).view(kind).ravel()
+
+
+def _may_repeat(packed: np.ndarray) -> bool:
+    """Whether there may be so few distinct codes that lists are worthwhile; judged by a sample.
+
+    The number of distinct values is estimated from below by those seen once and twice (A. Chao,
+    "Nonparametric estimation of the number of classes in a population", 1984).
+    """
+    if len(packed) <= 2 * _SAMPLE_ROWS:
+        return True
+    rows = np.random.default_rng(0).integers(len(packed), size=_SAMPLE_ROWS)
+    rows = np.unique(rows)
+    counts = np.unique(_as_keys(packed[rows]), return_counts=True)[1]
+    once, twice = (counts == 1).sum(), (counts == 2).sum()
+    return len(counts) + once * (once - 1) / (2 * (twice + 1)) <= _WORTHWHILE * len(packed)
+
+
+def index_codes(
+    packed: np.ndarray, algorithm: str = "flat", params: dict | None = None
+) -> CodeIndex | DistinctCodes:
+    """The index that suits the codes: of distinct ones if many are equal, or it is approximate."""
+    if algorithm != "flat":
+        return DistinctCodes(packed, algorithm, params)
+    if _may_repeat(packed):
+        keys = np.unique(_as_keys(packed))
+        if len(keys) <= _WORTHWHILE * len(packed):
+            return DistinctCodes(packed)
+    return CodeIndex(packed)
+
+
+class DistinctCodes:
+    """An index of the distinct codes, and the rows of each; with the interface of CodeIndex."""
+
+    def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
+        _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
+        self.index = CodeIndex(packed[first], algorithm, params)
+        self._set_keys()
+        self._set_lists(place)
+
+    def _set_keys(self) -> None:
+        keys = _as_keys(self.index.codes())
+        self._place_of_key = np.argsort(keys).astype(np.int32)
+        self._keys = keys[self._place_of_key]
+
+    def _set_lists(self, place: np.ndarray) -> None:
+        self.place = place.astype(np.int32)  # of each row: which distinct code it has
+        self.rows = np.argsort(self.place, kind="stable").astype(np.int32)
+        self.sizes = np.bincount(self.place, minlength=len(self.index))
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def add(self, packed: np.ndarray) -> None:
+        """Rows after those that are there."""
+        keys, first, inverse = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
+        at = np.searchsorted(self._keys, keys)
+        near = np.minimum(at, len(self._keys) - 1)
+        is_new = self._keys[near] != keys
+        place = np.where(is_new, 0, self._place_of_key[near])
+        place[is_new] = len(self.index) + np.arange(is_new.sum())
+        self.index.add(packed[first[is_new]])
+        self._keys = np.insert(self._keys, at[is_new], keys[is_new])
+        self._place_of_key = np.insert(self._place_of_key, at[is_new], place[is_new])
+        self._extend_lists(place[inverse])
+
+    def _extend_lists(self, place: np.ndarray) -> None:
+        """Each new row goes to the end of its code's list."""
+        sizes = np.zeros(len(self.index), np.int64)
+        sizes[: len(self.sizes)] = self.sizes
+        order = np.argsort(place, kind="stable")
+        ends = np.cumsum(sizes)[place[order]]
+        self.rows = np.insert(self.rows, ends, (len(self.place) + order).astype(np.int32))
+        self.sizes = sizes + np.bincount(place, minlength=len(sizes))
+        self.place = np.concatenate([self.place, place.astype(np.int32)])
+
+    def codes(self) -> np.ndarray:
+        """The packed code of each row; a copy."""
+        return self.index.codes()[self.place]
+
+    def subset(self, positions: np.ndarray) -> DistinctCodes:
+        """An exact index of some of the rows."""
+        used, place = np.unique(self.place[positions], return_inverse=True)
+        part = object.__new__(DistinctCodes)
+        part.index = self.index.subset(used)
+        part._set_lists(place)
+        return part
+
+    def nearest(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """As in :meth:`.CodeIndex.nearest`; of equal codes, those that came first."""
+        near, places = self.index.nearest(queries, min(k, len(self.index)))
+        sizes = np.where(places < 0, 0, self.sizes[places])
+        before = np.cumsum(sizes, axis=1) - sizes
+        taken = np.clip(k - before, 0, sizes)
+        there = np.arange(k) < taken.sum(axis=1, keepdims=True)
+        distances, found = np.full(there.shape, np.inf), np.full(there.shape, -1, np.int64)
+        distances[there] = np.repeat(near.ravel(), taken.ravel())
+        found[there] = self._rows_of(places.ravel(), taken.ravel())
+        return distances, found
+
+    def within(self, queries: Queries, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As in :meth:`.CodeIndex.within`."""
+        query_of, near, places = self.index.within(queries, radius)
+        sizes = self.sizes[places]
+        rows = self._rows_of(places, sizes)
+        return np.repeat(query_of, sizes), np.repeat(near, sizes), rows
+
+    def _rows_of(self, places: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """The first `taken` rows of each list, one list after another."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
+        return self.rows[np.repeat(starts[places], taken) + within].astype(np.int64)
+
+    def __getstate__(self) -> dict:
+        return {name: part for name, part in vars(self).items() if "key" not in name}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._set_keys()

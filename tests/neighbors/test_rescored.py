@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import pairwise_distances
+
+from sktgsh import (
+    FlyHasher,
+    SignALSH,
+    SignedRandomProjectionHasher,
+    SimpleLSH,
+    TaskGeometricHasher,
+    load,
+)
+from sktgsh.neighbors import RescoredNeighbors
+
+X, y = load_digits(return_X_y=True)
+X, Q, y, q = X[:600], X[600:640], y[:600], y[600:640]
+
+
+def plain(metric, queries=Q, rows=X):
+    if metric == "inner_product":
+        return -queries @ rows.T
+    return pairwise_distances(queries, rows, metric=metric)
+
+
+def recall(index, metric, **arguments):
+    expected = np.sort(plain(metric), axis=1)[:, [9]]
+    return (index.kneighbors(Q, 10, **arguments)[0] <= expected + 1e-3).mean()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "inner_product"])
+@pytest.mark.parametrize("vectors", ["same", "float32", "float16", "int8"])
+def test_all_candidates_are_exact(metric, vectors):
+    index = RescoredNeighbors(metric=metric, vectors=vectors).fit(X)
+    distances, rows = index.kneighbors(Q, 5, oversampling=1000)
+    expected = plain(metric)
+    size = expected.max() - expected.min()
+    precision = 0.02 * size if vectors == "int8" else 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :5], atol=precision)
+    np.testing.assert_allclose(
+        distances, np.take_along_axis(expected, rows, axis=1), atol=precision
+    )
+
+
+def test_more_candidates_find_more():
+    hasher = SignedRandomProjectionHasher(24, random_state=0)
+    index = RescoredNeighbors(hasher, metric="euclidean", oversampling=1).fit(X)
+    found = [recall(index, "euclidean", oversampling=factor) for factor in (1, 3, 10, 60)]
+    assert (np.diff(found) > 0).all() and found[0] < 0.7 and found[-1] == 1
+    by_values = RescoredNeighbors(hasher, metric="euclidean", candidates="values").fit(X)
+    assert recall(by_values, "euclidean", oversampling=1) > found[0]
+
+
+def test_vectors_may_lie_in_a_file(tmp_path):
+    stored = np.memmap(tmp_path / "rows", np.float16, "w+", shape=X.shape)
+    stored[:] = X
+    hasher = SignedRandomProjectionHasher(64, random_state=0).fit(X[:100])
+    index = RescoredNeighbors(FrozenEstimator(hasher), metric="euclidean").fit(stored)
+    assert isinstance(index.vectors_.stored, np.memmap)
+    whole = RescoredNeighbors(FrozenEstimator(hasher), metric="euclidean").fit(X)
+    for one, other in zip(index.kneighbors(Q), whole.kneighbors(Q)):
+        np.testing.assert_allclose(one, other)
+
+
+def test_tasks_filters_add_and_own_rows(tmp_path):
+    task = np.arange(600) % 3
+    hasher = TaskGeometricHasher(16, random_state=0)
+    half = slice(0, 300)
+    index = RescoredNeighbors(hasher, metric="euclidean", oversampling=1000, vectors="float32")
+    index.fit(X[half], y[half], task=task[half]).add(X[300:], task=task[300:])
+    asked = np.arange(40) % 3
+    mask = np.random.default_rng(0).random(600) < 0.5
+    allowed = mask & (asked[:, None] == task)
+    expected = np.where(allowed, plain("euclidean"), np.inf)
+    distances, rows = index.kneighbors(Q, 7, task=asked, among=mask)
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :7], rtol=1e-5)
+    assert np.take_along_axis(allowed, rows, axis=1).all()
+    index = RescoredNeighbors(oversampling=1000, metric="euclidean").fit(X)
+    own = plain("euclidean", X)
+    np.fill_diagonal(own, np.inf)
+    np.testing.assert_allclose(index.kneighbors()[0], np.sort(own, axis=1)[:, :5], rtol=1e-5)
+    assert index.kneighbors_graph(Q, 3).shape == (40, 600)
+    index.save(tmp_path / "index")
+    for one, other in zip(index.kneighbors(Q), load(tmp_path / "index").kneighbors(Q)):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "params, call, message",
+    [
+        (dict(oversampling=0.5), lambda i: i.fit(X), "oversampling"),
+        (dict(vectors="float64"), lambda i: i.fit(X), "vectors"),
+        (dict(hasher=SignALSH(), candidates="values"), lambda i: i.fit(X), "decision_function"),
+        (dict(), lambda i: i.fit(X * np.nan), "NaN"),
+        (dict(vectors="float16"), lambda i: i.fit(X * 1e6), "beyond float16"),
+        (dict(), lambda i: i.fit(X[0]), "shape .64,"),
+        (dict(), lambda i: i.fit(X).kneighbors(Q, 601), "n_samples_fit = 600"),
+        (dict(), lambda i: i.fit(X).kneighbors(Q[:, :9]), "9 features"),
+        (dict(), lambda i: i.fit(X).kneighbors(Q, 0), "n_neighbors > 0"),
+        (dict(), lambda i: i.fit(X).kneighbors(Q, oversampling=np.nan), "oversampling=nan"),
+        (dict(), lambda i: i.fit(X).add(Q[:, :9]), "9 features"),
+    ],
+)
+def test_bad_input_is_named(params, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(RescoredNeighbors(**params))
+
+
+def test_any_hasher_gives_candidates():
+    fly = RescoredNeighbors(FlyHasher(512, random_state=0)).fit(X)
+    assert recall(fly, "cosine") > 0.9
+    # Keys and queries of an asymmetric hasher are mapped differently.
+    products = SimpleLSH(256, packed=True, random_state=0)
+    index = RescoredNeighbors(products, metric="inner_product").fit(X)
+    assert recall(index, "inner_product") > 0.9
