@@ -37,6 +37,9 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_",
     "plot_gallery": "True",
     "show_memory": False,
+    "show_signature": False,
+    # What an expression gives is not printed unless it is asked to be.
+    "capture_repr": (),
     "write_computation_times": False,
     "download_all_examples": False,
     "abort_on_example_error": True,

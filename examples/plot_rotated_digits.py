@@ -3,7 +3,7 @@ Twelve tasks, one network
 =========================
 
 The digits of scikit-learn, seen under twelve rotations. Each rotation is a task: one frozen random
-network serves all, and 33 kB are learned for each.
+network serves all, and a modulation is learned for each.
 """
 
 # %%

@@ -3,6 +3,7 @@
 from ._version import __version__
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
 from .deep import DeepSupervisedHasher, GeometricHasher
+from .features_only import FeaturesOnly
 from .lsh import (
     L2ALSH,
     DenseFlyHasher,
@@ -20,6 +21,7 @@ __all__ = [
     "ConvWinnerTakeAllAutoencoder",
     "DeepSupervisedHasher",
     "DenseFlyHasher",
+    "FeaturesOnly",
     "FlyHasher",
     "GeometricHasher",
     "L2ALSH",

@@ -14,6 +14,7 @@ from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import HasherMixin, check_samples
+from ..features_only import check_not_scaled
 from ..tasks import INFER, check_known, check_task, iter_tasks, name_some, split_task_column
 from .recognition import TaskRecognition
 from .reconstruction import reconstruct_class
@@ -287,7 +288,9 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):
             raise ValueError(
                 f"task was given beside task_column={self.task_column!r}; give one of them"
             )
-        return split_task_column(X, self.task_column)
+        features, labels = split_task_column(X, self.task_column)
+        check_not_scaled(labels, self.task_column)
+        return features, labels
 
     def _check_prefix(self, n_bits: int | None) -> int:
         check_is_fitted(self)

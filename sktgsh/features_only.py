@@ -1,0 +1,189 @@
+"""Transformers that work on the features and leave the task column of X alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
+
+from .tasks import split_task_column
+
+
+def check_not_scaled(labels: ArrayLike, task_column: int | str) -> None:
+    """Raise ValueError for a task column that a scaler has been at.
+
+    A scaler takes the mean away: of two tasks 0 and 1 with as many rows, it makes -1 and 1. As
+    floats, tasks are therefore whole numbers that are not negative; as integers, they may be any.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        The task column.
+    task_column : int or str
+        Its name or index.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind != "f":
+        return
+    scaled = (labels < 0) | ((labels % 1 != 0) & np.isfinite(labels))
+    if scaled.any():
+        raise ValueError(
+            f"task_column={task_column!r} holds the number {labels[scaled][0]}, as a scaler leaves "
+            "it; let earlier steps of a pipeline see the features alone, as in "
+            f"sktgsh.FeaturesOnly(StandardScaler(), {task_column!r}), or give tasks as strings"
+        )
+
+
+class FeaturesOnly(TransformerMixin, BaseEstimator):
+    """A transformer that sees the features alone: the task column passes as it is.
+
+    For a pipeline whose last step takes the task from a column of X. A scaler, an imputer or a
+    projection would otherwise fail at labels that are strings, and scale those that are numbers.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Fitted as a clone, on all columns but the task's.
+    task_column : int or str
+        The column's name in a DataFrame, or its index.
+
+    Attributes
+    ----------
+    columns_ : sklearn.compose.ColumnTransformer
+        What was fitted.
+    n_features_in_ : int
+        Number of columns, the task's among them.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X has names.
+
+    Notes
+    -----
+    A DataFrame of pandas or polars stays one, so that the next step finds the task by its name,
+    whatever `set_output` asks for. The task is the last column of what comes out: in an array, the
+    next step finds it by ``task_column=-1``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sktgsh import FeaturesOnly, TaskGeometricHasher
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> X["shop"] = ["Rome", "Oslo"] * 75
+    >>> model = make_pipeline(
+    ...     FeaturesOnly(StandardScaler(), "shop"),
+    ...     TaskGeometricHasher(n_bits=8, task_column="shop", random_state=0),
+    ... )
+    >>> model.fit(X, y).transform(X).shape
+    (150, 8)
+    >>> model[-1].tasks_
+    array(['Rome', 'Oslo'], dtype='<U4')
+    """
+
+    _parameter_constraints: dict = {
+        "transformer": [HasMethods(["fit", "transform"])],
+        "task_column": [int, str, np.integer],
+    }
+
+    def __init__(self, transformer: Any, task_column: int | str):
+        self.transformer = transformer
+        self.task_column = task_column
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FeaturesOnly:
+        """Fit the transformer on the features.
+
+        Parameters
+        ----------
+        X : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_features + 1)
+            Samples with their task.
+        y : array-like of shape (n_samples,), optional
+            Given to the transformer.
+
+        Returns
+        -------
+        self : FeaturesOnly
+
+        Raises
+        ------
+        ValueError
+            If X has no such column.
+        """
+        self.fit_transform(X, y)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+        """Fit, then transform the same rows; see :meth:`fit` and :meth:`transform`."""
+        X = X if hasattr(X, "columns") or hasattr(X, "tocsr") else np.asarray(X)
+        columns = ColumnTransformer(
+            [("features", clone(self.transformer), self._feature_columns(X))],
+            remainder="passthrough",
+            verbose_feature_names_out=False,
+        )
+        if hasattr(X, "columns"):
+            columns.set_output(transform=type(X).__module__.split(".")[0])
+        found = columns.fit_transform(X, y)
+        self.columns_ = columns
+        return found
+
+    def transform(self, X: ArrayLike) -> Any:
+        """Transform the features.
+
+        Parameters
+        ----------
+        X : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_features + 1)
+            Samples with their task.
+
+        Returns
+        -------
+        transformed : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_transformed + 1)
+            The task is the last column. A DataFrame where `fit` saw one.
+        """
+        check_is_fitted(self)
+        return self.columns_.transform(X)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Names of what comes out, the task column last."""
+        check_is_fitted(self)
+        return self.columns_.get_feature_names_out(input_features)
+
+    def set_output(self, *, transform: str | None = None) -> FeaturesOnly:
+        """Does nothing: a DataFrame stays one, and an array an array.
+
+        Parameters
+        ----------
+        transform : str, optional
+            As everywhere in scikit-learn.
+
+        Returns
+        -------
+        self : FeaturesOnly
+        """
+        return self
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns, the task's among them."""
+        check_is_fitted(self)
+        return self.columns_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns."""
+        return self.columns_.feature_names_in_
+
+    def _feature_columns(self, X: Any) -> list:
+        """The columns of X without the task's, by name where the task's is a name."""
+        if isinstance(self.task_column, str) and hasattr(X, "columns"):
+            return list(split_task_column(X.head(0), self.task_column)[0].columns)
+        positions = np.arange(X.shape[1])[None]
+        return split_task_column(positions, self.task_column)[0].ravel().tolist()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "columns_")

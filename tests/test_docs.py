@@ -1,0 +1,64 @@
+"""Every block of Python in the README and on the pages runs alone, and prints what is said."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DIRECTIVE = re.compile(r"^\.\. code-block:: (\w+)\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+
+
+def blocks():
+    """(page and line, code, what it prints or None) of each block of Python."""
+    for page in PAGES:
+        text = page.read_text()
+        found = list((FENCE if page.suffix == ".md" else DIRECTIVE).finditer(text))
+        for block, after in zip(found, [*found[1:], None]):
+            if block[1] != "python":
+                continue
+            # A block of text right after a block of Python is what that prints.
+            follows = after and after[1] == "text" and not text[block.end() : after.start()].strip()
+            line = text[: block.start()].count("\n") + 1
+            yield pytest.param(
+                _dedented(block[2]),
+                _dedented(after[2]) if follows else None,
+                id=f"{page.name}:{line}",
+            )
+
+
+def _dedented(code):
+    return re.sub(r"^   ", "", code, flags=re.MULTILINE) if code.startswith("   ") else code
+
+
+@pytest.mark.parametrize("code, expected", blocks())
+def test_blocks_run_alone_and_print(code, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "block", "exec"), {"__name__": "block"})
+    assert printed.getvalue().strip()
+    if expected is not None:
+        assert printed.getvalue().split() == expected.split()
+
+
+def test_every_public_name_is_in_the_reference():
+    import sktgsh
+
+    listed = (ROOT / "docs" / "api.rst").read_text()
+    for room in (
+        "",
+        "autoencoders",
+        "neighbors",
+        "evaluation",
+        "metrics",
+        "datasets",
+        "inspection",
+    ):
+        module = getattr(sktgsh, room) if room else sktgsh
+        for name in module.__all__:
+            assert re.search(rf"^   (\w+\.)?{name}$", listed, re.MULTILINE), name
