@@ -36,6 +36,8 @@ def check_targets(
     ValueError
         If y is neither, or not of `n_samples` rows.
     """
+    if y is None:
+        raise ValueError(f"requires {name} to be passed, but the target {name} is None")
     y = _as_array(y, name)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]

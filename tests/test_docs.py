@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,6 @@ def test_every_public_name_is_in_the_reference():
         "datasets",
         "inspection",
     ):
-        module = getattr(sktgsh, room) if room else sktgsh
-        for name in module.__all__:
+        module = import_module(f"sktgsh.{room}") if room else sktgsh
+        for name in set(module.__all__) - {"__version__"}:
             assert re.search(rf"^   (\w+\.)?{name}$", listed, re.MULTILINE), name

@@ -113,6 +113,7 @@ def build_encoder(
     rows = _distinct(X, rows)
     inputs = _input_scaling(encoder, X, rows, published, seed)
     features = inputs(X, rows)
+    features = features[_steady_order(features, seed)]
     mean = inverse_std = None
     extractor = _make_extractor(encoder, image_shape, features, seed)
     if extractor is not None:
@@ -139,7 +140,7 @@ def build_encoder(
 def _distinct(X: Any, rows: np.ndarray) -> np.ndarray:
     """Rows without repetitions, in an order that hangs on their values alone.
 
-    What is drawn from them then depends neither on the order of rows nor on how often a row is
+    What is taken from them then depends neither on the order of rows nor on how often a row is
     there: a weight of 2 is the same as the row twice.
     """
     digests = {}
@@ -151,6 +152,15 @@ def _distinct(X: Any, rows: np.ndarray) -> np.ndarray:
         for row, values in zip(rows[start : start + _CHUNK_ROWS].tolist(), part):
             digests.setdefault(blake2b(values, digest_size=8).digest(), row)
     return np.array([digests[digest] for digest in sorted(digests)])
+
+
+def _steady_order(features: np.ndarray, seed: int) -> np.ndarray:
+    """Order of rows along a random direction: what is drawn survives noise in the last digits.
+
+    Columns are standardised by then: a scaler in front, or other units, change nothing either.
+    """
+    direction = generator(seed, "order").standard_normal(features.shape[1], dtype=np.float32)
+    return np.argsort(features @ direction, kind="stable")
 
 
 # -- samples in ----------------------------------------------------------------------------------

@@ -176,9 +176,7 @@ class LearningMixin:
         self.frozen_parameters_ = self._frozen_parameters()
         self.n_bits_ = int(self.n_bits)
         n_blocks = 1 if self.head == "shared" else self.n_bits_
-        units = N_UNITS if n_blocks == 1 and self.head == "shared" else UNITS_PER_BIT
-        if self.n_hidden is not None:
-            units = int(self.n_hidden) // n_blocks
+        units = self._units_per_block(rows.X.shape[1], n_blocks)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         device = resolve_device(self.device)
         inputs, encoder = build_encoder(
@@ -203,6 +201,17 @@ class LearningMixin:
         self.history_: dict[Any, list] = {}
         self.statistics_: dict[Any, Any] = {}
         self.shared_codebook_ = Codebook({})
+
+    def _units_per_block(self, n_columns: int, n_blocks: int) -> int:
+        """Rectified units of a block."""
+        if self.n_hidden is not None:
+            return int(self.n_hidden) // n_blocks
+        if self.head != "shared":
+            return UNITS_PER_BIT
+        # Many columns stand beside the units and say most by themselves; time grows with the
+        # square of both together.
+        raw = isinstance(self.encoder, str) and self.encoder != "conv"
+        return N_UNITS // 2 if raw and n_columns > N_UNITS else N_UNITS
 
     def _learn_task(self, label: Any, rows: Rows, renew: bool) -> None:
         learner = self.learner_

@@ -49,7 +49,7 @@ def parameter_cases() -> Iterator[Case]:
         )
     others = {"packed": "yes", "random_state": "a", "verbose": -1, "device": "gpu"}
     others |= {"callbacks": 3, "solver": "best", "encoder": "eye", "image_shape": (3, 5)}
-    others |= {"module": "big", "optimizer": "best", "n_hidden": 3, "task_column": 1.5}
+    others |= {"module": "big", "optimizer": "best", "n_hidden": 0, "task_column": 1.5}
     others |= {"U": 0.0, "lr_schedule": "steep", "n_filters": 3, "cv": 1.5, "estimator": 3}
     for name, value in others.items():
         yield Case(

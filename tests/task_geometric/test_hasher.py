@@ -57,7 +57,7 @@ def test_defaults_beat_random_projections(digit_tasks):
         (dict(encoder="fly"), 0.9),
         (dict(skip=False), 0.9),
         (dict(head="block", encoder="fly", n_hidden=2048), 0.9),
-        (dict(head="block", solver="ridge+sgd", max_epochs=5), 0.9),
+        (dict(head="block", solver="ridge+sgd", n_hidden=2048, max_epochs=5), 0.9),
         (dict(encoder="conv", image_shape=(8, 8)), 0.9),
         (dict(codewords="hadamard"), 0.85),
         (dict(codewords="random"), 0.85),
