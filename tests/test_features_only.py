@@ -25,14 +25,14 @@ def frame(kind, shop):
     return table
 
 
-def piped(column, scaler=None):
+def piped(column):
     hasher = TaskGeometricHasher(n_bits=8, n_hidden=64, task_column=column, random_state=0)
-    return make_pipeline(FeaturesOnly(scaler or StandardScaler(), column), hasher)
+    return make_pipeline(FeaturesOnly(MinMaxScaler(), column), hasher)
 
 
 def alone(shop):
     """Codes without a task column: what a pipeline has to give, too."""
-    scaled = StandardScaler().fit_transform(X)
+    scaled = MinMaxScaler().fit_transform(X)
     hasher = TaskGeometricHasher(n_bits=8, n_hidden=64, random_state=0)
     return hasher.fit(scaled, Y, task=shop).transform(scaled, task=shop)
 
