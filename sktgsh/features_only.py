@@ -58,7 +58,7 @@ class FeaturesOnly(TransformerMixin, BaseEstimator):
         What was fitted.
     n_features_in_ : int
         Number of columns, the task's among them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.
 
     Notes

@@ -135,7 +135,7 @@ class TaskGeometricHasher(
         Labels of the tasks, in the order in which they were learned.
     classes_ : ndarray of shape (n_classes,)
         Class labels of all tasks, sorted.
-    contexts_ : ndarray of shape (n_tasks, n_bits, n_hidden_) or (n_tasks, n_hidden_)
+    contexts_ : ndarray of shape (n_tasks, n_bits, n_hidden) or (n_tasks, n_hidden)
         Context of each task, of root mean square 1, float32. One for each bit where bits share the
         units.
     strengths_ : ndarray of shape (n_tasks,), dtype float32
