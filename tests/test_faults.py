@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from bad_inputs import SUBJECTS
 from bad_inputs.harness import X, Y, quietly
 from sklearn.base import clone
 
+import sktgsh
 from sktgsh import TaskGeometricHasher
 
 MOMENTS = 12
+PACKAGE = str(Path(sktgsh.__file__).parent)
 
 
 class Interrupt:
@@ -22,7 +25,7 @@ class Interrupt:
         self.at, self.calls = at, 0
 
     def __call__(self, frame, event, arg):
-        if event == "call" and "sktgsh" in frame.f_code.co_filename:
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
             self.calls += 1
             if self.calls == self.at:
                 raise KeyboardInterrupt

@@ -30,7 +30,7 @@ def test_indicator(kind):
         ([[1, 2], [1]], "rows of different length.*MultiLabelBinarizer"),
         ([{1, 2}, {1}], "lists of labels.*MultiLabelBinarizer"),
         ([1, np.nan], "nan or infinity"),
-        (None, "0 dimensions"),
+        (None, "is None"),
         (np.zeros((2, 2, 2)), "3 dimensions"),
         ([1, 2, 3], "3 labels for 2 rows"),
         (np.zeros((1, 4)), "1 labels for 2 rows"),

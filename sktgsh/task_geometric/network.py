@@ -18,7 +18,6 @@ from ..networks import (
     class_readout,
     head_projection,
 )
-from ..networks.random import generator
 from .modulation import Modulation
 from .recognition import N_AXES
 from .rows import BitLayout
@@ -147,9 +146,14 @@ class TaskNetwork:
 
     @torch.no_grad()
     def reference_values(self, modulations: Sequence[Modulation]) -> np.ndarray:
-        """Values that tasks give the same samples, (n_tasks, n_samples * n_bits), bits centred."""
-        rng = generator(self.seed, "reference")
-        drawn = rng.standard_normal((N_REFERENCES, len(self.encoder.axes)))
+        """Values that tasks give the same samples, (n_tasks, n_samples * n_bits), bits centred.
+
+        The samples are drawn from the densities of all the tasks, by equal shares.
+        """
+        rng, share = np.random.RandomState(self.seed), -(-N_REFERENCES // len(modulations))
+        drawn = np.concatenate(
+            [modulation.density.sample(share, rng) for modulation in modulations]
+        )
         features = self.features_at(drawn)
         found = []
         for modulation in modulations:

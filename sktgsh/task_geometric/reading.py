@@ -262,8 +262,8 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):
         Where each unit has one context, that of the vectors ``s c``. Where each bit has contexts
         of its own, there are so many that those of two tasks are hardly ever along each other, even
         if they do the same; modulations are then compared by what they do: by the values of the
-        bits that tasks give the same samples, drawn along the principal axes of the first task. To
-        be comparable, tasks share their codebook.
+        bits that tasks give the same samples, drawn from the densities of all of them. To be
+        comparable, tasks share their codebook.
 
         Returns
         -------
