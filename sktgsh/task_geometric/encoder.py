@@ -112,7 +112,9 @@ def build_encoder(
         rows = np.random.default_rng(seed).choice(rows, STATISTICS_ROWS, replace=False)
     rows = _distinct(X, rows)
     inputs = _input_scaling(encoder, X, rows, published, seed)
-    features = inputs(X, rows)
+    # In chunks: scaling holds a chunk in float64.
+    chunks = [rows[start : start + _CHUNK_ROWS] for start in range(0, len(rows), _CHUNK_ROWS)]
+    features = np.concatenate([inputs(X, chunk) for chunk in chunks])
     features = features[_steady_order(features, seed)]
     mean = inverse_std = None
     extractor = _make_extractor(encoder, image_shape, features, seed)

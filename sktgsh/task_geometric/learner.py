@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..batches import BATCH_ROWS
-from ..networks import CodewordLoss, apply_weights
+from ..networks import CodewordLoss
 from ..networks.random import generator
 from ..training import to_numpy, train
 from .codebook import (
@@ -80,12 +80,6 @@ class TaskLearner(TaskNetwork):
             features[batch[0] : batch[-1] + 1] = values[: len(batch)].cpu().numpy()
         return replace(rows, X=features, positions=np.arange(n_rows), extracted=True)
 
-    def target_bits(self, rows: Rows) -> np.ndarray:
-        """Bits with real-valued targets: those of the structure, or all where codes are given."""
-        if rows.codes is not None:
-            return np.arange(self.layout.n_bits)
-        return self.layout.structure_bits
-
     def _targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
         """Real-valued targets of some rows, (batch, n_targets), dtype float32."""
         if rows.codes is not None:
@@ -102,7 +96,10 @@ class TaskLearner(TaskNetwork):
     def add_statistics(self, rows: Rows, known: RidgeStatistics | None) -> RidgeStatistics:
         """Sufficient statistics of the rows, added to a copy of those known before."""
         n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
-        n_rows, n_targets = len(rows.positions), len(self.target_bits(rows))
+        n_rows, n_targets = (
+            len(rows.positions),
+            len(self.layout.target_bits(rows.codes is not None)),
+        )
         statistics = known.copy() if known else RidgeStatistics(n_blocks, units, n_targets)
         classes, weight = rows.classes, rows.sample_weight
         shares = rows.shares(classes)
@@ -278,8 +275,8 @@ class TaskLearner(TaskNetwork):
         rows = self.extract(rows, always=True)
         head = self.modulated_head(start)
         head.encoder = HiddenActivity(self.encoder)
-        target_bits = self.target_bits(rows)
         given = rows.codes is not None
+        target_bits = self.layout.target_bits(given)
         structure = np.arange(0) if given else target_bits
         criterion = CodewordLoss(
             loss,
@@ -291,7 +288,7 @@ class TaskLearner(TaskNetwork):
         history = train(
             head,
             criterion,
-            torch.from_numpy(rows.X[rows.positions]),
+            torch.from_numpy(rows.X),
             self._training_targets(rows, start.classes),
             device=str(self.device),
             seed=self.seed,
@@ -306,7 +303,7 @@ class TaskLearner(TaskNetwork):
         n_rows = len(rows.positions)
         weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
         parts = [weight[:, None]]
-        if len(self.target_bits(rows)):
+        if len(self.layout.target_bits(rows.codes is not None)):
             found = [
                 self._targets(rows, batch, features)
                 for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted)
@@ -355,17 +352,15 @@ class TaskLearner(TaskNetwork):
         outputs = np.empty((n_rows, layout.n_bits), np.float32)
         axes, leverage = [], np.zeros((n_rows, layout.n_bits))
         wanted = np.zeros((n_rows, layout.n_bits))
+        target_bits = layout.target_bits(rows.codes is not None)
         if learned.classes:
             wanted[:, layout.codebook_bits] = rows.shares(learned.classes) @ learned.codewords
         for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
             hidden = self.encoder.hidden(features)
-            values = (apply_weights(weights, hidden) + bias[:, None]).T
-            outputs[batch] = values[: len(batch)].cpu().numpy()
+            outputs[batch] = self._values(weights, bias, hidden)[: len(batch)]
             axes.append(self.axes(features)[: len(batch)])
             if problem is not None:
-                wanted[batch[:, None], self.target_bits(rows)] = self._targets(
-                    rows, batch, features
-                )
+                wanted[batch[:, None], target_bits] = self._targets(rows, batch, features)
                 units = hidden.T[: len(batch)].cpu().numpy()
                 shape = (len(batch), layout.n_blocks, layout.units_per_block)
                 leverage[batch] = problem.leverage(units.reshape(shape), learned.alpha)

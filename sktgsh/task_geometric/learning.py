@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,24 @@ from ..base import check_samples, draft_of
 from ..codes import check_codes, unpack_codes
 from ..networks.device import resolve_device
 from ..targets import check_targets
-from ..tasks import INFER, check_same_kind, check_task, iter_tasks
+from ..tasks import INFER, check_same_kind, check_task, iter_tasks, name_some
 from .encoder import build_encoder
 from .learner import Codebook, TaskLearner
 from .modulation import Modulation
-from .rows import BitLayout, Rows
+from .ridge import CentredProblem, RidgeStatistics
+from .rows import BitLayout, Rows, in_order
 
 # Units that all bits share, and units of each bit of another head.
 N_UNITS, UNITS_PER_BIT = 2048, 256
+
+
+def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
+    """Raise ValueError for a task of a single class."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"task {label!r} has one class only, {name_some(list(classes))} "
+            f"(n_samples={n_samples}); at least 2 are needed to learn what tells them apart"
+        )
 
 
 class LearningMixin:
@@ -109,12 +120,8 @@ class LearningMixin:
                 part.classes, [c for classes in others for c in classes], "y", "classes"
             )
             classes = set(part.classes) | set(previous.classes if previous else ())
-            if part.codes is None and len(classes) < 2:
-                raise ValueError(
-                    f"task {label!r} has one class only, {classes.pop()!r} "
-                    f"(n_samples={len(positions)}); at least 2 are needed to learn what tells "
-                    "them apart"
-                )
+            if part.codes is None:
+                check_class_number(label, classes, len(positions))
             if previous and "ridge" in self.solver and label not in self.statistics_:
                 raise ValueError(
                     f"task {label!r} is closed: the sums that solver={self.solver!r} needs to take "
@@ -218,18 +225,14 @@ class LearningMixin:
         rows = learner.extract(rows)
         previous = None if renew else self.modulations_.get(label)
         before = previous.classes if previous else ()
-        classes = sorted({*before, *rows.classes}, key=lambda c: (str(type(c)), c))
+        classes = in_order([*before, *rows.classes])
         statistics = problem = None
         if "ridge" in self.solver:
             known = self.statistics_.get(label) if previous else None
             statistics = learner.add_statistics(rows, known)
-            problem = statistics.centred()
-        codewords = self._choose_codewords(label, classes, problem, previous)
-        if problem is not None:
-            start = learner.solve(
-                problem, classes, codewords, self.alpha, learner.target_bits(rows)
-            )
+            start, problem = self._solve(label, statistics, classes, previous)
         else:
+            codewords = self._choose_codewords(label, classes, None, previous)
             start = learner.start(previous, classes, codewords, label)
         history: list[dict] = []
         if "sgd" in self.solver:
@@ -241,6 +244,19 @@ class LearningMixin:
         earlier = self.history_.get(label, []) if previous else []
         self.history_[label] = earlier + history
         self._keep_open(label, statistics)
+
+    def _solve(
+        self,
+        label: Any,
+        statistics: RidgeStatistics,
+        classes: list,
+        previous: Modulation | None,
+    ) -> tuple[Modulation, CentredProblem]:
+        """The closed form from sums alone; without classes, of given codes."""
+        problem = statistics.centred()
+        codewords = self._choose_codewords(label, classes, problem, previous)
+        bits = self.learner_.layout.target_bits(given=not classes)
+        return self.learner_.solve(problem, classes, codewords, self.alpha, bits), problem
 
     def _keep_open(self, label: Any, statistics: Any) -> None:
         """Keep the sums of a task as the last ones, and drop the oldest."""

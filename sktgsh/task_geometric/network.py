@@ -95,11 +95,10 @@ class TaskNetwork:
             weights, bias = weights[:n_bits], bias[:n_bits]
             n_hidden = n_bits * self.layout.units_per_block
         for rows, features in self.iter_features(X, positions, extracted):
-            values = apply_weights(weights, self.encoder.hidden(features, n_hidden))
+            hidden = self.encoder.hidden(features, n_hidden)
             # Bits that share their units are cut off after the product: one of another shape
             # might differ in the last digit.
-            values = (values + bias[:, None]).T[: len(rows), :n_bits]
-            yield rows, values.cpu().numpy()
+            yield rows, self._values(weights, bias, hidden)[: len(rows), :n_bits]
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
@@ -127,10 +126,8 @@ class TaskNetwork:
             hidden = self.encoder.hidden(features)
             axes = self.axes(features)[: len(rows)]
             for task, (modulation, (weights, bias)) in enumerate(zip(modulations, readouts)):
-                values = (apply_weights(weights, hidden) + bias[:, None]).T
-                found[rows, task] = modulation.density.log_density(
-                    values[: len(rows)].cpu().numpy(), axes
-                )
+                values = self._values(weights, bias, hidden)[: len(rows)]
+                found[rows, task] = modulation.density.log_density(values, axes)
         return found
 
     def axes(self, features: Tensor) -> np.ndarray:
@@ -181,6 +178,11 @@ class TaskNetwork:
             torch.from_numpy(weights).to(self.device),
             torch.from_numpy(modulation.bias).to(self.device),
         )
+
+    @staticmethod
+    def _values(weights: Tensor, bias: Tensor, hidden: Tensor) -> np.ndarray:
+        """Values of the bits before the threshold, (batch, n_bits)."""
+        return (apply_weights(weights, hidden) + bias[:, None]).T.cpu().numpy()
 
     def _readout(
         self, classes: Sequence, codewords: np.ndarray

@@ -68,6 +68,18 @@ class RidgeStatistics:
         self.target_sums = np.zeros((n_targets, n_blocks, width))
         self.target_squares = np.zeros(n_targets)
 
+    def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
+        """Sums of the rows of both."""
+        total = self.copy()
+        total.gram += other.gram
+        for label, sums in other.class_sums.items():
+            total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
+        if other.overlap is not None:
+            total.overlap = other.overlap + (0.0 if total.overlap is None else total.overlap)
+        total.target_sums += other.target_sums
+        total.target_squares += other.target_squares
+        return total
+
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
         return deepcopy(self)

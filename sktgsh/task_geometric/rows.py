@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,11 @@ import numpy as np
 from scipy import sparse
 
 from ..networks.random import generator
+
+
+def in_order(classes: Iterable[Hashable]) -> list:
+    """Different class labels, sorted, whatever their types."""
+    return sorted(set(classes), key=lambda label: (str(type(label)), label))
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class BitLayout:
     def structure_bits(self) -> np.ndarray:
         """Positions of the structure bits."""
         return np.flatnonzero(self.is_structure)
+
+    def target_bits(self, given: bool) -> np.ndarray:
+        """Bits with real-valued targets: those of the structure, or all where codes are given."""
+        return np.arange(self.n_bits) if given else self.structure_bits
 
     @property
     def n_hidden(self) -> int:

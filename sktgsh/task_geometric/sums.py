@@ -16,12 +16,12 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import draft_of
-from ..tasks import check_same_kind, iter_tasks, name_some
+from ..tasks import check_same_kind, iter_tasks
 from .learner import DENSITY_ROWS
-from .modulation import Modulation
+from .learning import check_class_number
 from .recognition import TaskDensity
-from .ridge import CentredProblem, RidgeStatistics
-from .rows import Rows
+from .ridge import RidgeStatistics
+from .rows import Rows, in_order
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TaskSums:
 
     def __add__(self, other: TaskSums) -> TaskSums:
         n_rows = self.n_rows + other.n_rows
-        statistics = _total(self.statistics, other.statistics)
+        statistics = self.statistics + other.statistics
         # Each side gives its share; what was drawn at random before stays random.
         shares = [part.n_rows / n_rows for part in (self, other)]
         kept = [
@@ -67,19 +67,6 @@ def _joined(first: Rows, second: Rows) -> Rows:
     }
     X = stack(tables)
     return Rows(X, np.arange(X.shape[0]), **joined)
-
-
-def _total(first: RidgeStatistics, second: RidgeStatistics) -> RidgeStatistics:
-    """Sums of the rows of both."""
-    total = first.copy()
-    total.gram += second.gram
-    for label, sums in second.class_sums.items():
-        total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
-    if second.overlap is not None:
-        total.overlap = second.overlap + (0.0 if total.overlap is None else total.overlap)
-    total.target_sums += second.target_sums
-    total.target_squares += second.target_squares
-    return total
 
 
 class SumsMixin:
@@ -164,11 +151,9 @@ class SumsMixin:
         self._check_open(label, self, other)
         modulations = self.modulations_[label], other.modulations_[label]
         parts = self.statistics_[label], other.statistics_[label]
-        statistics = _total(*parts)
-        classes = sorted(
-            {c for m in modulations for c in m.classes}, key=lambda c: (str(type(c)), c)
-        )
-        learned, _ = self._solve(label, statistics, classes)
+        statistics = parts[0] + parts[1]
+        classes = in_order(c for m in modulations for c in m.classes)
+        learned, _ = self._solve(label, statistics, classes, None)
         density = TaskDensity.merged(
             [m.density for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
@@ -217,15 +202,10 @@ class SumsMixin:
             statistics = new.statistics
             if previous is not None:
                 self._check_open(label, self)
-                statistics = _total(self.statistics_[label], new.statistics)
-            classes = sorted(statistics.classes, key=lambda c: (str(type(c)), c))
-            if len(classes) < 2:
-                raise ValueError(
-                    f"task {label!r} has one class only, {name_some(classes)} "
-                    f"(n_samples={new.n_rows}); at least 2 are needed to learn what tells them "
-                    "apart"
-                )
-            learned, problem = self._solve(label, statistics, classes)
+                statistics = self.statistics_[label] + new.statistics
+            classes = in_order(statistics.classes)
+            check_class_number(label, classes, new.n_rows)
+            learned, problem = self._solve(label, statistics, classes, None)
             drawn = self.learner_.extract(new.drawn)
             self.modulations_[label] = self.learner_.with_density(
                 drawn, learned, previous, self._rivals(label), problem
@@ -242,15 +222,6 @@ class SumsMixin:
                     f"{'this' if hasher is self else 'the other'} hasher. Keep more tasks open "
                     f"(open_tasks={hasher.open_tasks}), and add rows or merge before saving"
                 )
-
-    def _solve(
-        self, label: Hashable, statistics: RidgeStatistics, classes: list
-    ) -> tuple[Modulation, CentredProblem]:
-        """The closed form from sums alone."""
-        learner, problem = self.learner_, statistics.centred()
-        codewords = self._choose_codewords(label, classes, problem, None)
-        bits = learner.layout.structure_bits if classes else np.arange(self.n_bits_)
-        return learner.solve(problem, classes, codewords, self.alpha, bits), problem
 
 
 def add_sums(total: dict[Hashable, TaskSums], more: dict[Hashable, TaskSums]) -> None:
