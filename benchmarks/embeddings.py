@@ -6,12 +6,10 @@ from a normal distribution: test queries against training rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import faiss
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
@@ -21,7 +19,8 @@ from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
 from sktgsh.task_geometric.codebook import hadamard_codebook, random_codeword
 
-from ._common import report, seconds
+from ._common import report, seconds, skip_without
+from ._peers import itq_signs, pca_signs
 
 SEEDS = (0, 1, 2)
 ALPHAS = np.logspace(-1, 5, 13)
@@ -124,7 +123,7 @@ def discrete_codes(
     return KQ @ P > 0, K @ P > 0
 
 
-def rivals(part: Retrieval) -> dict[str, Callable[[int], tuple[np.ndarray, np.ndarray]]]:
+def rivals(part: Retrieval) -> dict[str, Callable[[int], Sequence[np.ndarray]]]:
     """Name, and a function from a seed to codes of queries and database."""
     _, _, X, y, Q, _ = part
     n_bits, n_classes = part.n_bits, len(np.unique(y))
@@ -133,16 +132,6 @@ def rivals(part: Retrieval) -> dict[str, Callable[[int], tuple[np.ndarray, np.nd
         hasher.fit(X, y)
         return hasher.transform(Q), hasher.transform(X)
 
-    def itq(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        model = faiss.ITQTransform(X.shape[1], n_bits, True)
-        X32, Q32 = X.astype(np.float32), Q.astype(np.float32)
-        model.train(X32)
-        return model.apply(Q32) > 0, model.apply(X32) > 0
-
-    def pca(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        model = PCA(n_bits, random_state=seed).fit(X)
-        return model.transform(Q) > 0, model.transform(X) > 0
-
     def random_words(seed: int) -> np.ndarray:
         return np.stack([random_codeword(label, n_bits, seed) for label in range(n_classes)])
 
@@ -150,8 +139,8 @@ def rivals(part: Retrieval) -> dict[str, Callable[[int], tuple[np.ndarray, np.nd
         "signed projections": lambda s: fitted(
             SignedRandomProjectionHasher(n_bits, random_state=s)
         ),
-        "PCA-sign": pca,
-        "ITQ (faiss)": itq,
+        "PCA-sign": lambda s: pca_signs(X, n_bits, Q, X),
+        "ITQ (faiss)": lambda s: itq_signs(X, n_bits, Q, X),
         "trivial: a classifier's answer": lambda s: fitted(
             ClassifierHasher(n_bits=n_bits, random_state=s)
         ),
@@ -211,10 +200,8 @@ def _row(part: Retrieval, name: str, scores: list[float], times: list[float]) ->
     return row | (dict(seconds=float(np.median(times))) if times else {})
 
 
-def run(data: str | None) -> None:
-    if data is None:
-        print("embeddings: skipped; give --data FOLDER with the sets of docs/measurements.rst")
-        return
+@skip_without("clinc150.npz, cifar10_features.npz and mnist.npz")
+def run(data: str) -> None:
     rows: list[dict] = []
     for part in data_sets(data):
         for name, codes in rivals(part).items():

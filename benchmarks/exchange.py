@@ -9,7 +9,7 @@ from sktgsh.datasets import fetch_clinc150, fetch_mnist
 from sktgsh.metrics import mean_average_precision
 from sktgsh.task_geometric.encoder import default_convolution
 
-from ._common import report, seconds
+from ._common import report, seconds, skip_without
 
 
 def exchange(
@@ -41,10 +41,8 @@ def exchange(
     )
 
 
-def run(data: str | None) -> None:
-    if data is None:
-        print("exchange: skipped; give --data FOLDER with clinc150.npz and mnist.npz")
-        return
+@skip_without("clinc150.npz and mnist.npz")
+def run(data: str) -> None:
     X, y = fetch_clinc150(data, return_X_y=True)
     Q, q = fetch_clinc150(data, subset="test", return_X_y=True)
     half = X.shape[1] // 2

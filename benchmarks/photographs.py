@@ -8,15 +8,13 @@ from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeome
 from sktgsh.datasets import fetch_cifar10
 from sktgsh.metrics import mean_average_precision
 
-from ._common import report, seconds
+from ._common import report, seconds, skip_without
 
 SHAPE, N_BITS = (32, 32, 3), 32
 
 
-def run(data: str | None) -> None:
-    if data is None:
-        print("photographs: skipped; give --data FOLDER with cifar10_images.npz")
-        return
+@skip_without("cifar10_images.npz")
+def run(data: str) -> None:
     X, y = fetch_cifar10(data, kind="images", return_X_y=True)
     Q, q = fetch_cifar10(data, kind="images", subset="test", return_X_y=True)
     X, Q = X.reshape(len(X), -1), Q.reshape(len(Q), -1)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import faiss
 import numpy as np
-from sklearn.decomposition import PCA
 
 from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
 
 from ._common import RESULTS, Images, load_images, report, seconds
+from ._peers import itq_signs, pca_signs
 
 N_BITS = 32
 SEEDS = (0, 1, 2)
@@ -75,18 +74,9 @@ def classical(images: Images) -> list[dict]:
     """PCA-sign and ITQ on pixels."""
     X, Q = images.X.astype(np.float32), images.Q.astype(np.float32)
 
-    def pca() -> tuple[np.ndarray, np.ndarray]:
-        model = PCA(N_BITS, random_state=0).fit(X)
-        return model.transform(Q) > 0, model.transform(X) > 0
-
-    def itq() -> tuple[np.ndarray, np.ndarray]:
-        model = faiss.ITQTransform(X.shape[1], N_BITS, True)
-        model.train(X)
-        return model.apply(Q) > 0, model.apply(X) > 0
-
     rows = []
-    for name, function in (("PCA-sign", pca), ("ITQ (faiss)", itq)):
-        time, codes = seconds(function)
+    for name, function in (("PCA-sign", pca_signs), ("ITQ (faiss)", itq_signs)):
+        time, codes = seconds(lambda: function(X, N_BITS, Q, X))
         rows.append(dict(method=name, map=images.retrieval(*codes), seconds=time))
     return rows
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import faiss
 import numpy as np
-from sklearn.decomposition import PCA
 
 from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
 from sktgsh.datasets import fetch_clinc150
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
 
-from ._common import report
+from ._common import report, skip_without
+from ._peers import itq_signs, pca_signs
 
 N_BITS, N_SEEN, SEEDS = 64, 100, (0, 1, 2)
 
@@ -38,10 +37,8 @@ def settings(seed: int) -> dict[str, Any]:
     }
 
 
-def run(data: str | None) -> None:
-    if data is None:
-        print("unseen_intents: skipped; give --data FOLDER with clinc150.npz")
-        return
+@skip_without("clinc150.npz")
+def run(data: str) -> None:
     X, y = fetch_clinc150(data, return_X_y=True)
     Q, q = fetch_clinc150(data, subset="test", return_X_y=True)
     found: dict[str, list] = {}
@@ -61,11 +58,8 @@ def run(data: str | None) -> None:
         for name, hasher in settings(seed).items():
             hasher.fit(X[train], y[train])
             add(name, np.asarray(hasher.transform(X)), np.asarray(hasher.transform(Q)))
-        pca = PCA(N_BITS, random_state=0).fit(X[train])
-        add("PCA-sign", pca.transform(X) > 0, pca.transform(Q) > 0)
-        itq = faiss.ITQTransform(X.shape[1], N_BITS, True)
-        itq.train(np.ascontiguousarray(X[train], np.float32))
-        add("ITQ (faiss)", itq.apply(X) > 0, itq.apply(Q) > 0)
+        add("PCA-sign", *pca_signs(X[train], N_BITS, X, Q))
+        add("ITQ (faiss)", *itq_signs(X[train], N_BITS, X, Q))
     rows = [
         dict(
             zip(

@@ -34,7 +34,6 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import HasherMixin, check_samples, draft_of
-from .pstable import PStableHasher
 from .signed import SignedRandomProjectionHasher
 
 
@@ -188,12 +187,12 @@ class AsymmetricHasherMixin(HasherMixin):
         return tags
 
 
-def _norm_powers(norm: np.ndarray, m: int) -> np.ndarray:
+def norm_powers(norm: np.ndarray, m: int) -> np.ndarray:
     """``norm^2, norm^4, ..., norm^(2^m)`` along a new last axis."""
     return norm[..., None] ** (2.0 ** np.arange(1, m + 1))
 
 
-def _constant(X: np.ndarray, value: float, n_columns: int) -> np.ndarray:
+def constant(X: np.ndarray, value: float, n_columns: int) -> np.ndarray:
     return np.hstack([X, np.full((len(X), n_columns), value)])
 
 
@@ -265,13 +264,13 @@ class SignALSH(AsymmetricHasherMixin, BaseEstimator):
         return self._signs()
 
     def _extend_keys(self, X: np.ndarray) -> np.ndarray:
-        return np.hstack([X, 0.5 - _norm_powers(np.linalg.norm(X, axis=1), self.m)])
+        return np.hstack([X, 0.5 - norm_powers(np.linalg.norm(X, axis=1), self.m)])
 
     def _extend_queries(self, X: np.ndarray) -> np.ndarray:
-        return _constant(X, 0.0, self.m)
+        return constant(X, 0.0, self.m)
 
     def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
-        length = norm**2 + ((0.5 - _norm_powers(norm, self.m)) ** 2).sum(axis=-1)
+        length = norm**2 + ((0.5 - norm_powers(norm, self.m)) ** 2).sum(axis=-1)
         return _sign_probability(inner / np.sqrt(length))
 
 
@@ -333,99 +332,7 @@ class SimpleLSH(AsymmetricHasherMixin, BaseEstimator):
         return np.hstack([X, rest[:, None]])
 
     def _extend_queries(self, X: np.ndarray) -> np.ndarray:
-        return _constant(X, 0.0, 1)
+        return constant(X, 0.0, 1)
 
     def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
         return _sign_probability(inner)
-
-
-class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
-    """L2-ALSH: ``P(x) = [x; |x|^2; |x|^4; ...]``, ``Q(q) = [q; 1/2; ...]``, p-stable hashes.
-
-    Parameters
-    ----------
-    n_bits : int, default=64
-        Number of hash values, and of bits of a code.
-    m : int, default=3
-        Number of values that extend a key.
-    U : float, default=0.83
-        Largest norm of a scaled key.
-    r : float, default=2.5
-        Length of an interval of the p-stable hash.
-    max_norm : float, optional
-        Bound on the norm of keys; by default the largest norm in `fit`.
-    packed : bool, default=False
-        Give eight bits in a byte.
-    random_state : int, RandomState instance or None, default=None
-        Of the projections.
-
-    Attributes
-    ----------
-    max_norm_ : float
-        What keys are scaled by.
-    hasher_ : PStableHasher
-        Hashes the extended vectors.
-
-    References
-    ----------
-    A. Shrivastava and P. Li, "Asymmetric LSH (ALSH) for sublinear time maximum inner product search
-    (MIPS)", NIPS 2014.
-
-    Examples
-    --------
-    >>> from sktgsh import L2ALSH
-    >>> hasher = L2ALSH(n_bits=8, random_state=0).fit([[1.0, 0.0], [0.0, 0.1]])
-    >>> hasher.hash_values([[1.0, 0.0]]).shape, hasher.hash_query_values([[5.0, 0.0]]).shape
-    ((1, 8), (1, 8))
-    """
-
-    _parameter_constraints: dict = {
-        **AsymmetricHasherMixin._parameter_constraints,
-        "m": [Interval(Integral, 1, None, closed="left")],
-        "r": [Interval(Real, 0, None, closed="neither")],
-    }
-
-    def __init__(
-        self,
-        n_bits: int = 64,
-        *,
-        m: int = 3,
-        U: float = 0.83,
-        r: float = 2.5,
-        max_norm: float | None = None,
-        packed: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_bits = n_bits
-        self.m = m
-        self.U = U
-        self.r = r
-        self.max_norm = max_norm
-        self.packed = packed
-        self.random_state = random_state
-
-    def hash_values(self, X: ArrayLike) -> np.ndarray:
-        """Integer hash values of keys, (n_keys, n_bits); see :class:`~sktgsh.PStableHasher`."""
-        keys = self._keys(self._check(X))
-        return self.hasher_.hash_values(keys)
-
-    def hash_query_values(self, X: ArrayLike) -> np.ndarray:
-        """Integer hash values of queries, (n_queries, n_bits)."""
-        queries = self._queries(self._check(X))
-        return self.hasher_.hash_values(queries)
-
-    def _make_hasher(self) -> PStableHasher:
-        return PStableHasher(
-            self.n_bits, r=self.r, packed=self.packed, random_state=self.random_state
-        )
-
-    def _extend_keys(self, X: np.ndarray) -> np.ndarray:
-        return np.hstack([X, _norm_powers(np.linalg.norm(X, axis=1), self.m)])
-
-    def _extend_queries(self, X: np.ndarray) -> np.ndarray:
-        return _constant(X, 0.5, self.m)
-
-    def _collision(self, inner: np.ndarray, norm: np.ndarray) -> np.ndarray:
-        # |Q(q) - P(x)|^2 = 1 + m / 4 - 2 q.x + |x|^(2^(m + 1)).
-        squared = 1 + self.m / 4 - 2 * inner + norm ** (2.0 ** (self.m + 1))
-        return self._make_hasher().collision_probability(np.sqrt(np.maximum(squared, 0)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..codes import check_values, is_real_valued
 from ..tasks import check_known, check_task
 from ..threads import threads_for
+from .checks import check_n_neighbors
 from .graphs import NeighborGraphsMixin
 from .ids import check_ids
 from .indexes import Queries
@@ -120,9 +121,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         self, X: Any, n_neighbors: int | None, task: Any, among: Any, oversampling: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"Expected n_neighbors > 0. Got {k!r}")
+        k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         queries, own = self._queries(X, oversampling)
         task, mask = self._check_task(task, len(queries)), self._mask(among)
         wanted = int(k) + (own is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..codes import unpack_codes
 from ..tasks import check_known, check_task
 from ..threads import parallel_map
+from .checks import check_n_neighbors
 from .points import best_of_each, check_directions, most_queries, nearest_of_each
 from .tables import bits_to_words, bucket_keys, probe_steps
 
@@ -75,9 +76,7 @@ class HashSearchMixin:
             If there are fewer rows than neighbours asked for, or the task is unknown.
         """
         check_is_fitted(self)
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if isinstance(k, (bool, np.bool_)) or not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"Expected n_neighbors > 0. Got {k!r}")
+        k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         queries, asked = self._queries(X, task)
         self._check_available(k, X is None, asked)
         blocks = self._each_block(lambda block: self._nearest(block, int(k)), X, queries, asked)

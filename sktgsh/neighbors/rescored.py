@@ -16,6 +16,7 @@ from ..base import draft_of
 from ..lsh import SignedRandomProjectionHasher
 from ..persistence import SaveMixin
 from ..tasks import check_task
+from .checks import check_n_neighbors
 from .graphs import NeighborGraphsMixin
 from .hamming import HammingNeighbors
 from .indexes import ALGORITHMS
@@ -212,9 +213,7 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
             If there are fewer rows than neighbours asked for.
         """
         check_is_fitted(self)
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"Expected n_neighbors > 0. Got {k!r}")
+        k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         factor = self.oversampling if oversampling is None else oversampling
         if not isinstance(factor, Real) or not 1 <= factor < np.inf:
             raise ValueError(f"oversampling={factor!r}; expected a number of at least 1")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .checks import check_n_neighbors
 from .hamming import HammingNeighbors
 from .points import DensePoints, nearest_of_each
 from .scan import NearestSoFar, nearest_codes, nearest_to_values
@@ -68,9 +68,7 @@ class StoreSearchMixin:
         ValueError
             If there are fewer codes of a task than neighbours asked for, or a width differs.
         """
-        k = n_neighbors
-        if isinstance(k, (bool, np.bool_)) or not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"Expected n_neighbors > 0. Got {k!r}")
+        k = check_n_neighbors(n_neighbors)
         queries = self._values(X) if real_valued else self._pack(X)
         tasks = None if task is None else self._rows.tasks(task, len(queries))
         nearest = nearest_to_values if real_valued else nearest_codes

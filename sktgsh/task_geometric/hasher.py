@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from ..base import draft_of
 from ..networks.device import device_or_cpu
 from ..networks.losses import LOSSES
-from ..tasks import check_known, check_task
 from ..training import OPTIMIZERS
 from .codebook import CODEWORDS
 from .exchange import ExchangeMixin
@@ -284,153 +281,6 @@ class TaskGeometricHasher(
             max_epochs=1,
         )
         return cls(**(recipe | params))
-
-    # -- learning --------------------------------------------------------------------------------
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        task: Any = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> TaskGeometricHasher:
-        """Learn a modulation for each task in the data, one task after another.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or label indicators: a row's target is then the mean codeword of its
-            labels, and rows without a label are left out.
-        task : int, str or array-like of shape (n_samples,), optional
-            One task label for all rows, or one per row.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows, not negative.
-
-        Returns
-        -------
-        self : TaskGeometricHasher
-
-        Raises
-        ------
-        ValueError
-            If X, y or task are malformed, or a task has a single class. The estimator then stays
-            as it was. After Ctrl-C it keeps the tasks that were finished.
-        """
-        fresh = not (self.warm_start and hasattr(self, "modulations_"))
-        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=True)
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        task: Any = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> TaskGeometricHasher:
-        """Learn new tasks, or go on with known ones: more rows, new classes.
-
-        With ``solver="ridge"`` a task is then as if all its rows had come at once. The codes of
-        tasks that are not in the data stay as they are, to the bit.
-
-        Parameters
-        ----------
-        X, y, task, sample_weight
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        self : TaskGeometricHasher
-
-        Raises
-        ------
-        ValueError
-            As in :meth:`fit`; if a task was closed that the closed form has to go on with; or if a
-            parameter of the frozen network (`n_bits`, `encoder`, `head` and the like) was changed
-            since it was made.
-        """
-        fresh = not hasattr(self, "modulations_")
-        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=False)
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit_codes(
-        self,
-        X: ArrayLike,
-        codes: ArrayLike,
-        *,
-        task: Any = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> TaskGeometricHasher:
-        """Learn to give the codes that rows have elsewhere.
-
-        A new embedding model can so take the place of an old one whose database of codes stays as
-        it is: give the new model's embeddings of some rows, and the codes that the old one gave
-        them.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        codes : array-like of shape (n_samples, n_bits), values 0 and 1
-            Target code of each row; packed if `packed` is set.
-        task, sample_weight
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        self : TaskGeometricHasher
-
-        Raises
-        ------
-        ValueError
-            If X, codes or task are malformed. The estimator then stays as it was.
-        """
-        fresh = not (self.warm_start and hasattr(self, "modulations_"))
-        return self._learn(X, codes, task, sample_weight, fresh=fresh, renew=True, given=True)
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit_codes(
-        self,
-        X: ArrayLike,
-        codes: ArrayLike,
-        *,
-        task: Any = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> TaskGeometricHasher:
-        """Learn given codes in chunks: :meth:`fit_codes`, as :meth:`partial_fit` is :meth:`fit`.
-
-        Parameters
-        ----------
-        X, codes, task, sample_weight
-            As in :meth:`fit_codes`.
-
-        Returns
-        -------
-        self : TaskGeometricHasher
-        """
-        fresh = not hasattr(self, "modulations_")
-        return self._learn(X, codes, task, sample_weight, fresh=fresh, renew=False, given=True)
-
-    def close_task(self, task: int | str) -> TaskGeometricHasher:
-        """Free the sums of a task that will not get more rows; its codes stay.
-
-        Parameters
-        ----------
-        task : int or str
-            Label of the task.
-
-        Returns
-        -------
-        self : TaskGeometricHasher
-        """
-        check_is_fitted(self)
-        check_known(check_task(task, 1), list(self.modulations_))
-        self.statistics_.pop(task, None)
-        return self
 
     # -- scikit-learn ----------------------------------------------------------------------------
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..base import check_samples, draft_of
-from ..codes import check_codes, unpack_codes
+from ..base import draft_of
 from ..networks.device import resolve_device
-from ..targets import check_targets
-from ..tasks import INFER, check_same_kind, check_task, iter_tasks, name_some
+from ..tasks import check_known, check_task, iter_tasks
+from .checks import TrainingChecksMixin
 from .encoder import build_encoder
 from .learner import Codebook, TaskLearner
 from .modulation import Modulation
@@ -26,17 +25,153 @@ from .rows import BitLayout, Rows, in_order
 N_UNITS, UNITS_PER_BIT = 2048, 256
 
 
-def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
-    """Raise ValueError for a task of a single class."""
-    if len(classes) < 2:
-        raise ValueError(
-            f"task {label!r} has one class only, {name_some(list(classes))} "
-            f"(n_samples={n_samples}); at least 2 are needed to learn what tells them apart"
-        )
-
-
-class LearningMixin:
+class LearningMixin(TrainingChecksMixin):
     """Sets `modulations_` and `learner_`, which :class:`LearnedTasksMixin` reads."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn a modulation for each task in the data, one task after another.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or label indicators: a row's target is then the mean codeword of its
+            labels, and rows without a label are left out.
+        task : int, str or array-like of shape (n_samples,), optional
+            One task label for all rows, or one per row.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If X, y or task are malformed, or a task has a single class. The estimator then stays
+            as it was. After Ctrl-C it keeps the tasks that were finished.
+        """
+        fresh = not (self.warm_start and hasattr(self, "modulations_"))
+        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn new tasks, or go on with known ones: more rows, new classes.
+
+        With ``solver="ridge"`` a task is then as if all its rows had come at once. The codes of
+        tasks that are not in the data stay as they are, to the bit.
+
+        Parameters
+        ----------
+        X, y, task, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`; if a task was closed that the closed form has to go on with; or if a
+            parameter of the frozen network (`n_bits`, `encoder`, `head` and the like) was changed
+            since it was made.
+        """
+        fresh = not hasattr(self, "modulations_")
+        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=False)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_codes(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn to give the codes that rows have elsewhere.
+
+        A new embedding model can so take the place of an old one whose database of codes stays as
+        it is: give the new model's embeddings of some rows, and the codes that the old one gave
+        them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        codes : array-like of shape (n_samples, n_bits), values 0 and 1
+            Target code of each row; packed if `packed` is set.
+        task, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If X, codes or task are malformed. The estimator then stays as it was.
+        """
+        fresh = not (self.warm_start and hasattr(self, "modulations_"))
+        return self._learn(X, codes, task, sample_weight, fresh=fresh, renew=True, given=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit_codes(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn given codes in chunks: :meth:`fit_codes`, as :meth:`partial_fit` is :meth:`fit`.
+
+        Parameters
+        ----------
+        X, codes, task, sample_weight
+            As in :meth:`fit_codes`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        fresh = not hasattr(self, "modulations_")
+        return self._learn(X, codes, task, sample_weight, fresh=fresh, renew=False, given=True)
+
+    def close_task(self, task: int | str) -> Self:
+        """Free the sums of a task that will not get more rows; its codes stay.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        check_is_fitted(self)
+        check_known(check_task(task, 1), list(self.modulations_))
+        self.statistics_.pop(task, None)
+        return self
 
     def _learn(
         self,
@@ -61,114 +196,6 @@ class LearningMixin:
             draft._learn_task(label, rows.take(positions), renew)
             self.__dict__ = dict(draft.__dict__)
         return self
-
-    # -- checks ----------------------------------------------------------------------------------
-
-    def _check_training_rows(
-        self, X: Any, y: Any, task: Any, sample_weight: Any, fresh: bool, given: bool
-    ) -> tuple[Rows, np.ndarray]:
-        self._check_combination()
-        X, task = self._split_task(X, task)
-        X, y = check_samples(self, X, y, accept_sparse="csr", reset=fresh, multi_output=True)
-        labels = check_task(task, X.shape[0])
-        if not fresh:
-            check_same_kind(labels.tolist(), list(self.modulations_))
-            self._check_frozen()
-        if INFER in labels.tolist():
-            raise ValueError(f"task has the label {INFER!r}, which is reserved; rename that task")
-        codes = self._check_given(y) if given else None
-        y = np.zeros(X.shape[0], dtype=int) if given else check_targets(y, X.shape[0])
-        if y.ndim == 1:
-            check_classification_targets(y)
-        keep = np.ones(X.shape[0], dtype=bool)
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            keep = weight > 0
-        if y.ndim == 2:
-            # A row without a label says nothing of any label's code.
-            keep &= y.any(axis=1)
-        kept = np.flatnonzero(keep)
-        if not len(kept):
-            raise ValueError("y has no label in any row; at least 2 labels are needed")
-        rows = Rows(X, np.arange(X.shape[0]), y, weight, codes)
-        return rows.take(kept), labels[kept]
-
-    def _check_given(self, codes: np.ndarray) -> np.ndarray:
-        n_bits = int(self.n_bits)
-        width = -(-n_bits // 8) if self.packed else n_bits
-        if codes.ndim != 2 or codes.shape[1] != width:
-            raise ValueError(
-                f"codes has shape {codes.shape}; expected (n_samples, {width}) for n_bits={n_bits}"
-                + (" in packed bytes" if self.packed else "")
-            )
-        return unpack_codes(codes, n_bits) if self.packed else check_codes(codes)
-
-    def _check_tasks(self, rows: Rows, labels: np.ndarray, known: dict, renew: bool) -> None:
-        """Raise ValueError for a task that cannot be learned from its rows."""
-        for label, positions in iter_tasks(labels):
-            previous = None if renew else known.get(label)
-            part = rows.take(positions)
-            if previous is not None and bool(previous.classes) == (part.codes is not None):
-                raise ValueError(
-                    f"task {label!r} was learned from "
-                    f"{'classes' if previous.classes else 'codes'}; go on with the same, or fit it "
-                    "again from all its rows"
-                )
-            others = [m.classes for task, m in known.items() if task != label or previous]
-            check_same_kind(
-                part.classes, [c for classes in others for c in classes], "y", "classes"
-            )
-            classes = set(part.classes) | set(previous.classes if previous else ())
-            if part.codes is None:
-                check_class_number(label, classes, len(positions))
-            if previous and "ridge" in self.solver and label not in self.statistics_:
-                raise ValueError(
-                    f"task {label!r} is closed: the sums that solver={self.solver!r} needs to take "
-                    f"more rows were dropped. Fit it again from all its rows, keep more tasks open "
-                    f"(open_tasks={self.open_tasks}), or use solver='sgd'"
-                )
-
-    def _check_combination(self) -> None:
-        """Raise ValueError for parameters that do not go together."""
-        if self.head in ("dense", "readout") and self.solver != "sgd":
-            raise ValueError(
-                f"head={self.head!r} has no closed form; use solver='sgd', or head='shared' or "
-                f"'block' (got solver={self.solver!r})"
-            )
-        if self.head != "shared" and self.n_hidden is not None and self.n_hidden < self.n_bits:
-            raise ValueError(
-                f"n_hidden={self.n_hidden} is less than n_bits={self.n_bits}; each bit needs at "
-                "least one hidden unit"
-            )
-        if self.encoder == "conv" and self.image_shape is None:
-            raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
-        try:
-            alphas = np.asarray(self.alpha, dtype=float)
-        except (ValueError, TypeError):
-            alphas = np.array([np.nan])
-        if not alphas.size or not (alphas >= 0).all():
-            raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
-
-    def _frozen_parameters(self) -> dict[str, Any]:
-        """The parameters that the frozen network was made with, and that no task can change."""
-        names = ("n_bits", "encoder", "n_hidden", "n_inputs", "image_shape", "head", "skip")
-        values = {name: getattr(self, name) for name in (*names, "structure_bits")}
-        if not isinstance(self.encoder, str):
-            values["encoder"] = type(self.encoder).__name__
-        if self.image_shape is not None:
-            values["image_shape"] = [int(size) for size in self.image_shape]
-        return values
-
-    def _check_frozen(self) -> None:
-        """Raise ValueError for a parameter that came too late to count."""
-        for name, value in self._frozen_parameters().items():
-            before = self.frozen_parameters_[name]
-            if value != before:
-                raise ValueError(
-                    f"{name}={value!r}, but the network that all tasks share was made with "
-                    f"{name}={before!r}; set it back, or fit afresh with warm_start=False"
-                )
 
     # -- learning --------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import draft_of
 from ..tasks import check_same_kind, iter_tasks
+from .checks import check_class_number
 from .learner import DENSITY_ROWS
-from .learning import check_class_number
 from .recognition import TaskDensity
 from .ridge import RidgeStatistics
 from .rows import Rows, in_order
