@@ -39,6 +39,8 @@ _LEAST_SHARE_OF_RANGE = 0.05
 # Scaled values are cut here: outliers, and columns that vary in later tasks only.
 _MOST_DEVIATIONS = 10.0
 _CHUNK_ROWS = 1024
+# Up to this many features, their covariance in float64 is cheaper than random projections of them.
+_NARROW = 512
 
 
 def default_convolution(
@@ -268,8 +270,10 @@ def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nda
     """Axes of largest variance, each scaled to give coordinates of unit variance."""
     mean = features.mean(axis=0, dtype=np.float64)
     n_axes = min(N_AXES, *features.shape)
+    narrow = features.shape[1] <= _NARROW
+    pca = PCA(n_axes, svd_solver="covariance_eigh" if narrow else "randomized", random_state=seed)
     with np.errstate(invalid="ignore"):  # where nothing varies
-        pca = PCA(n_axes, svd_solver="randomized", random_state=seed).fit(features)
+        pca.fit(features.astype(np.float64) if narrow else features)
     deviation = np.sqrt(pca.explained_variance_)
     alive = deviation > 1e-6 * max(float(deviation.max(initial=0)), 1e-30)
     axes = pca.components_[alive] / deviation[alive, None]

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import eigh
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.linalg.lapack import dpstrf
 
 _EPSILON = np.finfo(np.float64).eps
@@ -31,6 +32,10 @@ _CHEAP_PRODUCT = 2e8
 _LEAST_FREEDOM = 0.3
 # With fewer rows than this share of the units, the Gram matrix is decomposed by its rank.
 _FEW_ROWS = 0.6
+# Wider Gram matrices are decomposed in float32, in less than half the time: enough to judge
+# penalties by. What is solved is solved in float64.
+_WIDE = 1024
+_LEAST_SINGLE = 1e-6
 
 
 class RidgeStatistics:
@@ -153,8 +158,33 @@ class RidgeStatistics:
         return CentredProblem(self)
 
 
-def _spectrum(gram: np.ndarray, total: float) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues, not negative, and eigenvectors; where rows are few, those of the range only."""
+class Spectrum(NamedTuple):
+    """Eigenvalues, not negative, and eigenvectors of a Gram matrix.
+
+    Eigenvalues of less than the share `least` of the largest one are noise.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    least: float = _LEAST_PIVOT
+
+    def damped(self, penalties: np.ndarray) -> np.ndarray:
+        """Eigenvalues plus penalties, (units, n_penalties); infinite where there is nothing."""
+        damped = self.values[:, None] + penalties
+        empty = max(self.values[-1], _EPSILON) * len(self.values) * _LEAST_VARIANCE
+        return np.where(damped > empty, damped, np.inf)
+
+    @property
+    def is_kept(self) -> np.ndarray:
+        """Whether an eigenvalue is more than noise, (units,)."""
+        return self.values > self.least * max(self.values[-1], _EPSILON)
+
+
+def _spectrum(gram: np.ndarray, total: float, roughly: bool = False) -> Spectrum:
+    """Spectrum of a Gram matrix; where rows are few, of its range only.
+
+    With `roughly`, that of a wide one is in float32.
+    """
     width = len(gram)
     if total < _FEW_ROWS * width:
         # A pivoted Cholesky factor stops at the rank: few rows cost few operations.
@@ -164,9 +194,12 @@ def _spectrum(gram: np.ndarray, total: float) -> tuple[np.ndarray, np.ndarray]:
             thin[pivots - 1] = np.tril(factor)[:, :rank]
             values, small = eigh(thin.T @ thin, check_finite=False)
             kept = values > _LEAST_PIVOT * values[-1]
-            return values[kept], thin @ (small[:, kept] / np.sqrt(values[kept]))
-    values, vectors = eigh(gram, driver="evd", check_finite=False)
-    return np.maximum(values, 0), vectors
+            return Spectrum(values[kept], thin @ (small[:, kept] / np.sqrt(values[kept])))
+    single = roughly and width > _WIDE
+    matrix = gram.astype(np.float32) if single else gram
+    values, vectors = eigh(matrix, driver="evd", check_finite=False, overwrite_a=single)
+    values = np.maximum(values.astype(np.float64), 0)
+    return Spectrum(values, vectors, _LEAST_SINGLE if single else _LEAST_PIVOT)
 
 
 class CentredProblem:
@@ -194,9 +227,9 @@ class CentredProblem:
         self.penalty_unit = np.maximum(diagonal, _EPSILON)
 
     @cached_property
-    def spectra(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Eigenvalues, not negative, and eigenvectors of each block's Gram matrix."""
-        return [_spectrum(gram, self.total) for gram in self.gram]
+    def spectra(self) -> list[Spectrum]:
+        """Spectrum of each block's Gram matrix, good enough to judge penalties by."""
+        return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
 
     def leverage(self, units: np.ndarray, alphas: np.ndarray) -> np.ndarray:
         """Weight of a row of unit weight in its own fitted value, (n_rows, n_bits).
@@ -213,10 +246,12 @@ class CentredProblem:
         """
         found = np.full((len(units), len(alphas)), 1 / self.total)
         for block, bits in self._iter_blocks(np.arange(len(alphas))):
-            vectors = self.spectra[block][1].astype(np.float32)
+            spectrum = self.spectra[block]
+            vectors = spectrum.vectors.astype(np.float32, copy=False)
             along = (units[:, block] - self.means[block].astype(np.float32)) @ vectors
             penalties, which = np.unique(alphas[bits], return_inverse=True)
-            by_penalty = along**2 @ (1 / self._damped(block, penalties)).astype(np.float32)
+            damped = spectrum.damped(penalties * self.penalty_unit[block])
+            by_penalty = along**2 @ (1 / damped).astype(np.float32)
             found[:, bits] += by_penalty[:, which]
         return found
 
@@ -233,13 +268,6 @@ class CentredProblem:
         for position, bit in enumerate(bits):
             yield bit, np.array([position])
 
-    def _damped(self, block: int, alpha: np.ndarray) -> np.ndarray:
-        """Eigenvalues plus penalties, (units, n_alphas); infinite where there is nothing."""
-        values = self.spectra[block][0]
-        damped = values[:, None] + np.atleast_1d(alpha) * self.penalty_unit[block]
-        empty = max(values[-1], _EPSILON) * len(values) * _LEAST_VARIANCE
-        return np.where(damped > empty, damped, np.inf)
-
     def explained(self, bits: Sequence[int], alpha: float, classes: np.ndarray) -> np.ndarray:
         """What :func:`.learn_codebook` takes, (n_bits or 1, n_classes, n_classes).
 
@@ -247,8 +275,10 @@ class CentredProblem:
         """
         found = []
         for block in [0] if self.n_blocks == 1 else bits:
-            along = self.class_sums[classes, block] @ self.spectra[block][1]
-            found.append((along / self._damped(block, alpha).T) @ along.T)
+            spectrum = self.spectra[block]
+            along = self.class_sums[classes, block] @ spectrum.vectors
+            damped = spectrum.damped(np.array([alpha * self.penalty_unit[block]]))
+            found.append((along / damped.T) @ along.T)
         return np.stack(found)
 
     def targets(
@@ -281,11 +311,30 @@ class CentredProblem:
         """
         weights, intercepts = np.empty_like(right), sums / self.total
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            vectors = self.spectra[block][1]
-            along = (vectors.T @ right[bits].T) / self._damped(block, alphas[bits])
-            weights[bits] = (vectors @ along).T
+            penalties = alphas[bits] * self.penalty_unit[block]
+            weights[bits] = self._solve_block(block, right[bits], penalties)
             intercepts[bits] -= weights[bits] @ self.means[block]
         return weights, intercepts
+
+    def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """Weights of the bits of a block, (n_bits, units)."""
+        spectrum = self.spectra[block]
+        if spectrum.values.dtype == spectrum.vectors.dtype:
+            along = (spectrum.vectors.T @ right.T) / spectrum.damped(penalties)
+            return (spectrum.vectors @ along).T
+        weights = np.empty_like(right)
+        for penalty in np.unique(penalties):
+            bits = np.flatnonzero(penalties == penalty)
+            damped = self.gram[block].copy()
+            damped[np.diag_indices(len(damped))] += penalty
+            try:
+                factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+                weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
+            except LinAlgError:
+                exact = _spectrum(self.gram[block], self.total)
+                along = (exact.vectors.T @ right[bits].T) / exact.damped(penalties[bits])
+                weights[bits] = (exact.vectors @ along).T
+        return weights
 
     def generalised_cross_validation(
         self, right: np.ndarray, squares: np.ndarray, alphas: Sequence[float]
@@ -297,15 +346,15 @@ class CentredProblem:
         """
         errors = np.full((len(right), len(alphas)), np.inf)
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            values, vectors = self.spectra[block]
-            damped = self._damped(block, np.asarray(alphas, dtype=float))
-            kept = values > _LEAST_PIVOT * max(values[-1], _EPSILON)
-            reachable = (vectors[:, kept].T @ right[bits].T) ** 2 / values[kept, None]
+            spectrum = self.spectra[block]
+            kept, values = spectrum.is_kept, spectrum.values[spectrum.is_kept]
+            damped = spectrum.damped(np.asarray(alphas, dtype=float) * self.penalty_unit[block])
+            reachable = (spectrum.vectors[:, kept].T @ right[bits].T) ** 2 / values[:, None]
             # What no penalty explains, and what each penalty leaves of the rest: the difference of
             # two large sums would be nothing but their noise where units outnumber rows.
             beyond = np.maximum(squares[bits] - reachable.sum(axis=0), 0)
             for position in range(len(alphas)):
-                share = values[kept] / damped[kept, position]
+                share = values / damped[kept, position]
                 residual = beyond + ((1 - share) ** 2) @ reachable
                 freedom = self.total - 1 - share.sum()
                 # With as many parameters as rows the error is unbounded, not small.
