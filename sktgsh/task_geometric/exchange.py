@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..persistence.files import read, write
 from ..persistence.tree import Writer
 from ..tasks import check_same_kind
-from .learner import Codebook
+from .codewords import Codebook
 from .modulation import Modulation
 
 

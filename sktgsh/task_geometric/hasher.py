@@ -18,8 +18,8 @@ from ..networks.losses import LOSSES
 from ..training import OPTIMIZERS
 from .codebook import CODEWORDS
 from .exchange import ExchangeMixin
+from .explaining import ExplainedTasksMixin
 from .learning import LearningMixin
-from .reading import LearnedTasksMixin
 from .sums import SumsMixin
 
 # By generalised cross-validation: from data with hardly any noise to more units than rows.
@@ -27,7 +27,7 @@ ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 
 
 class TaskGeometricHasher(
-    LearningMixin, SumsMixin, ExchangeMixin, LearnedTasksMixin, BaseEstimator
+    LearningMixin, SumsMixin, ExchangeMixin, ExplainedTasksMixin, BaseEstimator
 ):
     """Task-specific geometric sensitive hashing.
 

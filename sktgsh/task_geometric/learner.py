@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,7 @@ from ..batches import BATCH_ROWS
 from ..networks import CodewordLoss
 from ..networks.random import generator
 from ..training import to_numpy, train
-from .codebook import (
-    MOST_JUDGED_CLASSES,
-    ClassProjections,
-    extend_codebook,
-    learn_projections,
-)
+from .codewords import CodewordChooser
 from .modulation import Modulation, normalised
 from .network import TaskNetwork
 from .recognition import TaskDensity
@@ -34,27 +29,8 @@ DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
 # Features of one task's rows are kept while it is learned, up to this size.
 FEATURE_BYTES = 2 * 2**30
-# Ridge penalty under which a split of the classes is judged easy or hard. A firm one: where units
-# outnumber rows anything can be fitted.
-_JUDGING_PENALTY = 0.1
 # A row's weight in its own fitted value counts for no more than this.
 _MOST_LEVERAGE = 0.98
-
-
-@dataclass(frozen=True)
-class Codebook:
-    """Target codes of classes, and what codes of classes to come hang on.
-
-    Attributes
-    ----------
-    words : dict of ndarray of shape (n_codebook_bits,), dtype int8
-        Codeword of each class, -1 and +1.
-    projections : ClassProjections or None
-        None where codewords do not follow the classes' means.
-    """
-
-    words: dict[Hashable, np.ndarray]
-    projections: ClassProjections | None = None
 
 
 class TaskLearner(TaskNetwork):
@@ -89,6 +65,16 @@ class TaskLearner(TaskNetwork):
             axes = self.encoder.structure(features)[: len(batch), : targets.shape[1]]
             targets[:, : axes.shape[1]] = axes.cpu().numpy()
         return targets
+
+    @property
+    def chooser(self) -> CodewordChooser:
+        """What chooses the codewords of classes.
+
+        They follow the class means of the features, where these stand among the units.
+        """
+        units, encoder = self.layout.units_per_block, self.encoder
+        width = encoder.n_features if encoder.skip else units
+        return CodewordChooser(self.layout.codebook_bits, slice(units - width, None), self.seed)
 
     # -- closed form -----------------------------------------------------------------------------
 
@@ -125,75 +111,6 @@ class TaskLearner(TaskNetwork):
                 )
                 done, filled = done + filled, 0
         return statistics
-
-    def choose_codewords(
-        self,
-        problem: CentredProblem | None,
-        known: Codebook,
-        new: Sequence[Hashable],
-        kind: str,
-        own_to: Hashable = None,
-    ) -> Codebook:
-        """Codewords of the known classes, as they are, and of the new ones.
-
-        Parameters
-        ----------
-        problem : CentredProblem or None
-            Of the task's rows; a codebook is learned from it where there is none yet.
-        known : Codebook
-        new : sequence of class labels
-        kind : {"learned", "hadamard", "random"}
-        own_to : task label, optional
-            Task that does not share its codewords: their bits are flipped at random, which keeps
-            all distances within the task and none to other tasks.
-        """
-        n_bits = len(self.layout.codebook_bits)
-        flips = np.ones(n_bits, np.int8)
-        if own_to is not None:
-            flips = generator(self.seed, f"flips {own_to!r}").choice(np.int8([-1, 1]), size=n_bits)
-        words = {label: word * flips for label, word in known.words.items()}
-        projections = known.projections
-        if kind == "learned" and problem is not None and problem.classes and n_bits:
-            means = dict(zip(problem.classes, problem.class_means(self._geometry)))
-            if not words and len(means) > 1:
-                judged = self._judged(problem)
-                projections = self._learn_projections(problem, judged)
-                labels = [problem.classes[position] for position in judged]
-                found = projections.codewords(np.array([means[label] for label in labels]))
-                words |= dict(zip(labels, found))
-            follow = [label for label in problem.classes if label not in words]
-            if projections is not None and follow:
-                taken = np.array(list(words.values()))
-                rest = np.array([means[label] for label in follow])
-                words |= dict(zip(follow, projections.later_codewords(rest, taken)))
-        later = [label for label in new if label not in words]
-        table = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
-        extended = extend_codebook(table, list(words), later, kind, self.seed) * flips
-        return Codebook(dict(zip([*words, *later], extended)), projections)
-
-    @property
-    def _geometry(self) -> slice:
-        """Units whose class means codewords follow: the features, where they stand among them."""
-        n_features = self.encoder.n_features if self.encoder.skip else self.layout.units_per_block
-        return slice(self.layout.units_per_block - n_features, None)
-
-    def _judged(self, problem: CentredProblem) -> np.ndarray:
-        """Positions of the classes that a codebook is learned from."""
-        n_classes = len(problem.classes)
-        if n_classes <= MOST_JUDGED_CLASSES:
-            return np.arange(n_classes)
-        drawn = generator(self.seed, "judged").permutation(n_classes)
-        return np.sort(drawn[:MOST_JUDGED_CLASSES])
-
-    def _learn_projections(self, problem: CentredProblem, judged: np.ndarray) -> ClassProjections:
-        bits = self.layout.codebook_bits
-        return learn_projections(
-            problem.class_means(self._geometry)[judged],
-            problem.explained(bits, _JUDGING_PENALTY, judged),
-            problem.counts[judged],
-            len(bits),
-            self.seed,
-        )
 
     def solve(
         self,
