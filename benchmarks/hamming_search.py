@@ -9,9 +9,8 @@ import faiss
 import numpy as np
 
 from sktgsh import DeepSupervisedHasher, TaskGeometricHasher
-from sktgsh.codes import unpack_codes
 from sktgsh.datasets import fetch_clinc150
-from sktgsh.neighbors import HammingNeighbors
+from sktgsh.neighbors import HammingNeighbors, weighted
 
 from ._common import load_images, report, seconds
 
@@ -67,13 +66,18 @@ def million() -> None:
             "codes, 100 queries": lambda: index.kneighbors(queries[few]),
             "real values, 100 queries": lambda: index.kneighbors(values[few]),
             "real values, oversampling 10": lambda: index.kneighbors(values[few], oversampling=10),
-            "lookup tables, 100 queries": lambda: table_scan(values[few], codes),
+            "real values, a product (a rival)": lambda: weighted.nearest(values[few], codes, K),
         }
     )
     ratios("hamming_search_real_values", times, "codes, 100 queries")
+    times = in_turn(
+        {
+            "codes, 1,000 queries": lambda: index.kneighbors(queries),
+            "real values, 1,000 queries": lambda: index.kneighbors(values),
+        }
+    )
+    ratios("hamming_search_real_values_1000", times, "codes, 1,000 queries")
     index.remove(rng.permutation(N_CODES)[: N_CODES // 10])
-    removed = index.ids_  # rows are ids
-    assert removed is None and index.shards_.n_slots == N_CODES
     times = in_turn(
         {
             "faiss IndexBinaryFlat": lambda: raw.search(queries[few], K),
@@ -82,23 +86,6 @@ def million() -> None:
         }
     )
     ratios("hamming_search_tombstones", times, "faiss IndexBinaryFlat")
-
-
-def table_scan(values: np.ndarray, packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rival of the product: a table of 256 sums for each byte of a code and each query."""
-    bits = unpack_codes(np.arange(256, dtype=np.uint8)[:, None]).astype(np.float32)
-    tables = np.einsum("qcb,vb->cvq", values.reshape(len(values), -1, 8), bits)
-    best = faiss.ResultHeap(len(values), K, keep_max=True)
-    for start in range(0, len(packed), 4096):
-        block = packed[start : start + 4096]
-        sums = tables[0][block[:, 0]]
-        for byte in range(1, packed.shape[1]):
-            sums += tables[byte][block[:, byte]]
-        sums = sums.T
-        rows = np.argpartition(-sums, K, axis=1)[:, :K]
-        best.add_result(np.take_along_axis(sums, rows, axis=1), rows + start)
-    best.finalize()
-    return best.D, best.I
 
 
 def learned(data: str | None) -> None:

@@ -62,6 +62,9 @@ class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEsti
     codes, each with the list of its rows: as exact, and faster; that is found out by itself, and
     takes another 8 bytes a code. Approximate indexes always hold distinct codes only.
 
+    Queries of real values are exact, too, unless `oversampling` is given. From 4,096 codes on their
+    first search lays the codes out once more, for lookup tables: the memory of the codes doubles.
+
     A code that is removed is passed over in searches; once a quarter of all are gone they are swept
     away, which costs as much as `fit`.
 

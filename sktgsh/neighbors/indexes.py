@@ -10,7 +10,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from . import weighted
+from . import lookup, weighted
 
 ALGORITHMS = ("flat", "hnsw", "multihash")
 # Name, default, least and greatest value of an algorithm's parameters. Outside these, faiss ends
@@ -95,6 +95,7 @@ class CodeIndex:
 
     def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
         self.index = make_index(algorithm, 8 * packed.shape[1], params)
+        self._lookup: lookup.LookupScan | None = None  # made when values are asked for
         self.add(packed)
 
     def __len__(self) -> int:
@@ -131,10 +132,20 @@ class CodeIndex:
                 return distances, found
             return np.where(found < 0, np.inf, distances), found
         if queries.oversampling is None:
-            return weighted.nearest(queries.values, self.codes(), k)
+            return self._scanned(queries.values, k)
         n_candidates = min(ceil(k * queries.oversampling), len(self))
         found = self.index.search(queries.packed, n_candidates)[1]
-        return weighted.ranked(queries.values, self.codes(), found, k)
+        distances = weighted.distances_to(queries.values, self.codes(), found)
+        return weighted.best(distances, found, k)
+
+    def _scanned(self, values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest by real values, of all codes."""
+        packed = self.codes()
+        if not lookup.is_worthwhile(packed):
+            return weighted.nearest(values, packed, k)
+        if self._lookup is None:
+            self._lookup = lookup.LookupScan(packed.shape[1])
+        return self._lookup.nearest(values, packed, k)
 
     def within(self, queries: Queries, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All codes up to a distance: the query, the distance and the position of each pair."""
@@ -155,3 +166,4 @@ class CodeIndex:
 
     def __setstate__(self, state: dict) -> None:
         self.index = faiss.deserialize_index_binary(state["index"])
+        self._lookup = None

@@ -7,37 +7,12 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 
-# Bits that are unpacked at once for real-valued queries.
-_BLOCK_BITS = 1 << 22
-
 Nearest = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 def nearest_codes(queries: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and rows of the `k` nearest packed codes of packed queries."""
     return faiss.knn_hamming(np.ascontiguousarray(queries), np.ascontiguousarray(codes), k)
-
-
-def nearest_to_values(
-    values: np.ndarray, codes: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and rows of the `k` packed codes that agree best with real values.
-
-    The distance is the sum of the magnitudes of those values whose sign is not the code's bit. It
-    is the Hamming distance where all magnitudes are 1.
-    """
-    n_bits = values.shape[1]
-    magnitude = np.abs(values).sum(axis=1, keepdims=True)
-    distances = np.empty((len(values), len(codes)), np.float32)
-    step = max(1, _BLOCK_BITS // n_bits)
-    for start in range(0, len(codes), step):
-        span = slice(start, start + step)
-        signs = np.unpackbits(codes[span], axis=1, count=n_bits).astype(np.float32)
-        signs *= -2
-        signs += 1
-        distances[:, span] = (magnitude + values @ signs.T) / 2
-    rows = np.argpartition(distances, k - 1, axis=1)[:, :k]
-    return np.maximum(np.take_along_axis(distances, rows, axis=1), 0), rows
 
 
 class NearestSoFar:

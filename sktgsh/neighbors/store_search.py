@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import lookup
 from .checks import check_n_neighbors
 from .hamming import HammingNeighbors
 from .points import DensePoints, nearest_of_each
-from .scan import NearestSoFar, nearest_codes, nearest_to_values
+from .scan import NearestSoFar, nearest_codes
 from .store_rows import label_of
 
 METRICS = ("cosine", "euclidean", "inner_product")
@@ -71,7 +72,7 @@ class StoreSearchMixin:
         k = check_n_neighbors(n_neighbors)
         queries = self._values(X) if real_valued else self._pack(X)
         tasks = None if task is None else self._rows.tasks(task, len(queries))
-        nearest = nearest_to_values if real_valued else nearest_codes
+        nearest = lookup.nearest if real_valued else nearest_codes
         if vectors is None:
             return self._read(lambda: self._nearest(queries, int(k), int(k), tasks, nearest))
         if not oversampling >= 1:

@@ -63,22 +63,20 @@ def within(
     return tuple(np.concatenate(part) for part in zip(*parts))
 
 
-def ranked(
-    values: np.ndarray, packed: np.ndarray, candidates: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The `k` nearest of each query's candidates.
+def distances_to(values: np.ndarray, packed: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Distances of each query to its own candidates.
 
     Parameters
     ----------
-    values, packed, k
+    values, packed
         As in :func:`nearest`.
     candidates : ndarray of shape (n_queries, n_candidates)
         Rows of `packed`; -1 where there is none.
 
     Returns
     -------
-    distances, rows
-        As in :func:`nearest`; infinity and -1 where there are too few candidates.
+    distances : ndarray of shape (n_queries, n_candidates), dtype float32
+        Infinity where there is none.
     """
     n_queries, n_candidates = candidates.shape
     distances = np.empty((n_queries, n_candidates), np.float32)
@@ -90,6 +88,11 @@ def ranked(
         products = np.matmul(bits, values[span, :, None])[:, :, 0]
         distances[span] = np.maximum(_missed(values[span]) - products, 0)
     distances[candidates < 0] = np.inf
+    return distances
+
+
+def best(distances: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` nearest of each query's candidates, in order; of equal ones, the first."""
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
     return (
         np.take_along_axis(distances, order, axis=1),

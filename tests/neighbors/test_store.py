@@ -65,7 +65,7 @@ def test_a_task_for_each_query_and_many_blocks(tmp_path, codes, monkeypatch):
 
 @pytest.mark.parametrize("n_bits", [32, 27])
 def test_real_valued_queries(tmp_path, codes, monkeypatch, n_bits):
-    monkeypatch.setattr("sktgsh.neighbors.scan._BLOCK_BITS", 9 * n_bits)
+    monkeypatch.setattr("sktgsh.neighbors.store_search._SCAN_ROWS", 13)
     codes = codes[:, :n_bits]
     store = CodeStore(tmp_path, n_bits=n_bits)
     store.add(codes, ids=np.arange(60))
