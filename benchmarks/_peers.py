@@ -34,7 +34,7 @@ def itq_signs(X: np.ndarray, n_bits: int, *parts: np.ndarray) -> list[np.ndarray
 
 
 class RidgeHasher(HasherMixin, BaseEstimator):
-    """Plain ridge regression of standardised features onto random codewords of the classes.
+    """Plain ridge regression of standardised features onto codewords of the classes.
 
     A row's target is the codeword of its class, or the mean codeword of its labels. The penalty
     is chosen by the squared error on a fifth of the training rows.
@@ -44,15 +44,24 @@ class RidgeHasher(HasherMixin, BaseEstimator):
     n_bits : int
     thresholds : {"zero", "mean"}
         Whether bits are cut at 0 or at the mean target.
+    codewords_of : TaskGeometricHasher, optional
+        A fitted hasher, whose codewords are taken; random ones by default.
     random_state : int
     """
 
     packed = False
     alphas = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
-    def __init__(self, n_bits: int = 32, thresholds: str = "zero", random_state: int = 0):
+    def __init__(
+        self,
+        n_bits: int = 32,
+        thresholds: str = "zero",
+        codewords_of: Any = None,
+        random_state: int = 0,
+    ):
         self.n_bits = n_bits
         self.thresholds = thresholds
+        self.codewords_of = codewords_of
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, task: Any = None) -> RidgeHasher:
@@ -71,8 +80,12 @@ class RidgeHasher(HasherMixin, BaseEstimator):
 
     def _targets(self, y: Any, rng: np.random.Generator) -> np.ndarray:
         y = check_targets(y)
-        member = y if y.ndim == 2 else np.equal.outer(y, np.unique(y))
+        labels = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
+        member = y if y.ndim == 2 else np.equal.outer(y, labels)
         codewords = rng.choice(np.float32([-1, 1]), (member.shape[1], self.n_bits))
+        if self.codewords_of is not None:
+            known = np.searchsorted(labels, self.codewords_of.classes_)
+            codewords[known] = self.codewords_of.codebook_
         return (member @ codewords) / np.maximum(member.sum(axis=1, keepdims=True), 1)
 
     def transform(self, X: Any, *, task: Any = None) -> np.ndarray:

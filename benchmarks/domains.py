@@ -107,6 +107,7 @@ def measure(train: Part, queries: Part, seed: int) -> dict[str, dict[str, float]
         hasher = TaskGeometricHasher(N_BITS, codebook=codebook, random_state=seed)
         for how, values in tasks_figures(hasher, train, queries):
             found[f"TaskGeometricHasher, {name}, {how}"] = values
+    ours = TaskGeometricHasher(N_BITS, random_state=seed)
     arrays = (
         Part(dense(train.X), train.y, train.task),
         Part(dense(queries.X), queries.y, queries.task),
@@ -114,10 +115,15 @@ def measure(train: Part, queries: Part, seed: int) -> dict[str, dict[str, float]
     for name, hasher, (database, asked) in (
         (
             "TaskGeometricHasher, one for all",
-            TaskGeometricHasher(N_BITS, random_state=seed),
+            ours,
             (train, queries),
         ),
         ("plain ridge onto codewords, one for all", RidgeHasher(N_BITS, random_state=seed), arrays),
+        (
+            "plain ridge onto our codewords, one for all",
+            RidgeHasher(N_BITS, codewords_of=ours, random_state=seed),
+            arrays,
+        ),
         (
             "trivial: a classifier's answer, one for all",
             ClassifierHasher(n_bits=N_BITS, random_state=seed),
