@@ -7,9 +7,11 @@ from scipy.stats import spearmanr
 
 from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import make_image_tasks
+from sktgsh.inspection import RepresentationSimilarityDisplay, TaskSimilarityDisplay
 from sktgsh.metrics import mean_average_precision
 
 from ._common import Images, load_images, report
+from .reproduce._pictures import new_figure, save_picture
 
 # Rows of a task that the 36 tasks are learned from: all tasks at once must fit into memory.
 N_ROWS = 10_000
@@ -46,7 +48,7 @@ def retrieval_by_task(images: Images) -> None:
     )
 
 
-def geometry_and_inference(images: Images, name: str, setting: dict) -> None:
+def geometry_and_inference(images: Images, name: str, setting: dict) -> TaskGeometricHasher:
     """36 rotations: similarity against angle, inference of the task, bits that changed."""
     hasher = TaskGeometricHasher(open_tasks=0, random_state=0).set_params(**setting)
     X, y, task = make_image_tasks(images.X[:N_ROWS], images.y[:N_ROWS], n_tasks=36)
@@ -99,11 +101,28 @@ def geometry_and_inference(images: Images, name: str, setting: dict) -> None:
         f"rotations_similarity_{name}_{images.name}",
         [dict(degrees=a, mean_cosine_similarity=value) for a, value in means.items()],
     )
+    return hasher
+
+
+def draw(hashers: dict[str, TaskGeometricHasher], images: Images) -> None:
+    """Similarity of the tasks, and of pairs of rows of three of them, for each setting."""
+    X, y, task = make_image_tasks(images.Q[:200], images.q[:200], n_tasks=3, step=10)
+    figure, axes = new_figure(2, len(hashers), 3.4, 3.0)
+    for (name, hasher), (above, below) in zip(hashers.items(), axes.T):
+        TaskSimilarityDisplay.from_estimator(hasher, ax=above)
+        RepresentationSimilarityDisplay.from_estimator(hasher, X, y, task=task, ax=below)
+        above.set_title(f"{name}: similarity of tasks", fontsize="small")
+        below.set_title(f"{name}: pairs of rows", fontsize="small")
+        below.legend(fontsize="x-small")
+    save_picture(figure, "rotations_settings")
 
 
 def run(data: str | None) -> None:
     images = load_images(data)
     retrieval_by_task(images)
     if images.name == "MNIST":
-        for name, setting in SETTINGS.items():
-            geometry_and_inference(images, name, setting)
+        found = {
+            name: geometry_and_inference(images, name, setting)
+            for name, setting in SETTINGS.items()
+        }
+        draw(found, images)
