@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint coverage docs bench clean
 
 demo: .venv/.installed
 	$(BIN)/python -m sktgsh.demo $(if $(DATA),--data "$(DATA)")
@@ -11,7 +11,11 @@ demo: .venv/.installed
 test: .venv/.installed
 	$(BIN)/python -m pytest
 
-lint: .venv/.installed-docs
+# The floor is in setup.cfg.
+coverage: .venv/.installed
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -27,8 +31,12 @@ bench: .venv/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
 .venv/.installed-docs: .venv/.installed
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 clean:

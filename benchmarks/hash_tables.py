@@ -117,8 +117,12 @@ def run(data: str | None) -> None:
     queries = images.Q[rng.permutation(len(images.Q))[:N_QUERIES]].astype(np.float32)
     rows = [
         compare(images.name, images.X.astype(np.float32), queries, metric, target)
-        for metric, target in [("cosine", 0.8), ("cosine", 0.9), ("cosine", 0.95)]
-        + [("euclidean", 0.9)]
+        for metric, target in [
+            ("cosine", 0.8),
+            ("cosine", 0.9),
+            ("cosine", 0.95),
+            ("euclidean", 0.9),
+        ]
     ]
     report(f"hash_tables_{images.name}", rows)
     rows = []

@@ -10,15 +10,15 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from sklearn.model_selection import train_test_split  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.model_selection import train_test_split
 
-from . import SignedRandomProjectionHasher, TaskGeometricHasher  # noqa: E402
-from .codes import hamming_distances  # noqa: E402
-from .datasets import fetch_mnist, load_digits_tasks, make_image_tasks  # noqa: E402
-from .inspection import RepresentationSimilarityDisplay, TaskSimilarityDisplay  # noqa: E402
-from .metrics import mean_average_precision  # noqa: E402
+from . import SignedRandomProjectionHasher, TaskGeometricHasher
+from .codes import hamming_distances
+from .datasets import fetch_mnist, load_digits_tasks, make_image_tasks
+from .inspection import RepresentationSimilarityDisplay, TaskSimilarityDisplay
+from .metrics import mean_average_precision
 
 BITS = (16, 32, 64)
 OUTPUT = Path("demo_output")

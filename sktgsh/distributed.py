@@ -159,14 +159,14 @@ def _partitions(X: Any, y: Any, task: Any) -> list[tuple]:
         parts = X.to_delayed()
     columns = []
     for name, values in (("y", y), ("task", task)):
-        if values is None or np.ndim(values) == 0 and not hasattr(values, "to_delayed"):
+        if values is None or (np.ndim(values) == 0 and not hasattr(values, "to_delayed")):
             columns.append([values] * len(parts))
             continue
         if hasattr(X, "chunks"):
             values = da.asarray(values)
             if len(values) != len(X):
                 raise ValueError(f"{name} has {len(values)} rows for {len(X)} rows of X")
-            values = values.rechunk({0: X.chunks[0]} | {i: -1 for i in range(1, values.ndim)})
+            values = values.rechunk({0: X.chunks[0]} | dict.fromkeys(range(1, values.ndim), -1))
         if not hasattr(values, "to_delayed"):
             raise ValueError(
                 f"{name} is a {type(values).__name__}, but X is a dask DataFrame, whose partitions "

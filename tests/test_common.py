@@ -132,7 +132,7 @@ def test_score_is_retrieval(hasher, digits):
 def test_sparse_input(hasher, digits):
     X, y = digits
     if not hasher.__sklearn_tags__().input_tags.sparse:
-        with pytest.raises(TypeError, match="[Ss]parse"):
+        with pytest.raises(TypeError, match=r"[Ss]parse"):
             clone(hasher).fit(sparse.csr_array(X), y)
         return
     fitted = clone(hasher).fit(X, y)

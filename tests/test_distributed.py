@@ -110,7 +110,7 @@ def _slow(block, folder):
     except FileNotFoundError:
         return block
     (folder / "killed").touch()
-    os.kill(os.getpid(), signal.SIGKILL)
+    return os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_that_dies_is_made_up_for(tmp_path):

@@ -99,5 +99,5 @@ def test_an_unknown_task_column_is_named():
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_a_missing_task_is_an_error(kind):
     data = frame(kind, np.array([None, "Rome"] * 75, dtype=object).tolist())
-    with pytest.raises(ValueError, match="task has no label.*give every row a task"):
+    with pytest.raises(ValueError, match=r"task has no label.*give every row a task"):
         piped("shop").fit(data, Y)

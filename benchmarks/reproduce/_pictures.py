@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
+import matplotlib.pyplot as plt
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reproductions"
 LARGEST_BYTES = 60_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
@@ -145,7 +146,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         sizes = [int(n) for n in (n_features, *self.hidden_layer_sizes, self.n_components)]
         return nn.ModuleList(
             WinnerTakeAllLayer(n_inputs, n_units, self.sparsity, self.tied_weights)
-            for n_inputs, n_units in zip(sizes, sizes[1:])
+            for n_inputs, n_units in pairwise(sizes)
         )
 
     def _joints(self) -> tuple[nn.Module, nn.Module, nn.Module]:

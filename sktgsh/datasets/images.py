@@ -182,7 +182,7 @@ def make_image_tasks(
     images = np.asarray(images)
     y = check_targets(y, len(images))
     if images.ndim == 2:
-        side = int(round(images.shape[1] ** 0.5))
+        side = round(images.shape[1] ** 0.5)
         shape = (side, side) if image_shape is None else tuple(image_shape)
         if int(np.prod(shape)) != images.shape[1]:
             raise ValueError(

@@ -112,7 +112,7 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
 
     def _draw(self, X: Any, rng: np.random.RandomState) -> None:
         super()._draw(X, rng)
-        self.n_active_ = max(1, int(round(self.sparsity * self.n_bits)))
+        self.n_active_ = max(1, round(self.sparsity * self.n_bits))
 
     def _decide(self, values: np.ndarray) -> np.ndarray:
         """Values less the row's threshold, half-way between the last winner and the next unit."""

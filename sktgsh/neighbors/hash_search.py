@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -188,7 +189,7 @@ class HashSearchMixin:
             hits = self.tables_.lookup(keys, most)
             load = np.cumsum(self.tables_.load(hits)) // _BLOCK_LOAD
             cuts = [0, *(np.flatnonzero(np.diff(load)) + 1).tolist(), len(load)]
-            for first, last in zip(cuts, cuts[1:]):
+            for first, last in pairwise(cuts):
                 yield start + first, part[first:last], codes[first:last], hits[first:last]
 
     def _block(

@@ -37,7 +37,7 @@ def check_ids(ids: Any, n_rows: int | None = None, name: str = "ids") -> np.ndar
         expected = "a list of them" if n_rows is None else f"one id for each of {n_rows} rows"
         raise ValueError(f"{name} has shape {ids.shape}; expected {expected}")
     if not len(ids):
-        return ids.astype(np.int64) if ids.dtype.kind not in "U" else ids
+        return ids.astype(np.int64) if ids.dtype.kind != "U" else ids
     if ids.dtype.kind in "iu":
         largest = int(ids.max())
     elif all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in ids):

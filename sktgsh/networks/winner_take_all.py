@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +123,7 @@ class ConvWinnerTakeAllLayer(nn.Module):
         widths = [n_channels, *n_filters]
         self.encoder = nn.ModuleList(
             nn.Conv2d(n_in, n_out, filter_size, padding=filter_size // 2)
-            for n_in, n_out in zip(widths, widths[1:])
+            for n_in, n_out in pairwise(widths)
         )
         self.decoder = nn.ConvTranspose2d(
             widths[-1], n_channels, decoder_size, padding=decoder_size // 2

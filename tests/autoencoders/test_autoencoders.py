@@ -90,12 +90,11 @@ def test_stacks_train_one_layer_after_another(digits):
 def test_partial_fit_goes_on(digits):
     X, _ = digits
     model = WinnerTakeAllAutoencoder(64, max_epochs=5, random_state=0)
-    errors = []
-    for _ in range(3):
-        errors.append(model.partial_fit(X).reconstruction_err_)
+    errors = [model.partial_fit(X).reconstruction_err_ for _ in range(3)]
     assert len(model.history_[0]) == 15
     losses = [epoch["train_loss"] for epoch in model.history_[0]]
     assert losses[-1] < losses[4]
+    assert errors[2] < errors[1] < errors[0]
 
 
 def test_patches_of_large_images():
@@ -186,5 +185,5 @@ def test_sizes_of_any_integer(digits):
 
 
 def test_an_offset_that_float32_cannot_hold(digits):
-    with pytest.raises(ValueError, match="X lies so far from 0 .*subtract the mean"):
+    with pytest.raises(ValueError, match=r"X lies so far from 0 .*subtract the mean"):
         WinnerTakeAllAutoencoder(16).fit(digits[0] + 1.7e9)

@@ -107,7 +107,7 @@ TASKS: dict[str, Callable[[], Any]] = {
 BAD_TASKS: dict[str, tuple[Callable[[], Any], str]] = {
     "too few": (lambda: HALVES[1:], "task has 29 labels"),
     "too many": (lambda: np.append(HALVES, 0), "task has 31 labels"),
-    "none": (lambda: [], "task has 0 labels"),
+    "none": (list, "task has 0 labels"),
     "NaN": (lambda: np.where(HALVES == 1, np.nan, 0), "task has no label"),
     "None": (lambda: np.where(HALVES == 1, None, "a"), "task has no label"),
     "NA": (lambda: pd.Series([None, 1] * (N_ROWS // 2), dtype="Int64"), "task has no label"),

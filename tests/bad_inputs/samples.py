@@ -38,7 +38,7 @@ BAD_SAMPLES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: pd.DataFrame(with_value(np.nan)).astype("Int64"),
         "X contains NaN",
     ),
-    "pandas with text": (lambda: pd.DataFrame(X).assign(**{"text": "a"}), "[Ff]eature|convert"),
+    "pandas with text": (lambda: pd.DataFrame(X).assign(text="a"), "[Ff]eature|convert"),
     "pandas with a column of moments": (
         lambda: pd.DataFrame(X).assign(when=pd.Timestamp("2020-01-01")),
         "X has values of type datetime64",

@@ -20,7 +20,7 @@ def test_reads_from_the_folder_that_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("fetch", [fetch_mnist, fetch_movielens])
 def test_says_what_to_do_where_there_is_no_file_and_no_network(fetch, tmp_path, monkeypatch):
     with pytest.raises(
-        FileNotFoundError, match="data_home or the environment variable SKTGSH_DATA. Or allow"
+        FileNotFoundError, match=r"data_home or the environment variable SKTGSH_DATA. Or allow"
     ):
         fetch(tmp_path, download=False)
 
@@ -29,7 +29,7 @@ def test_says_what_to_do_where_there_is_no_file_and_no_network(fetch, tmp_path, 
 
     monkeypatch.setattr(public, "fetch_openml", no_network)
     monkeypatch.setattr(public, "urlopen", no_network)
-    with pytest.raises(OSError, match="download failed .no route.*SKTGSH_DATA"):
+    with pytest.raises(OSError, match=r"download failed .no route.*SKTGSH_DATA"):
         fetch(tmp_path)
 
 

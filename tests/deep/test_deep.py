@@ -244,7 +244,7 @@ def test_held_out_rows_are_stratified(digits):
 
 @pytest.mark.parametrize("labels", [np.arange(40) // 2, np.eye(40, dtype=int)[np.arange(40) // 2]])
 def test_nothing_to_score_is_an_error(digits, labels):
-    with pytest.raises(ValueError, match="no two of the 4 rows that validation_fraction=0.1"):
+    with pytest.raises(ValueError, match=r"no two of the 4 rows that validation_fraction=0.1"):
         small(early_stopping=True).fit(digits[0][:40], labels)
 
 
@@ -260,7 +260,7 @@ def test_callbacks_that_wait_for_what_is_not_recorded(digits):
     X, y, _, _ = digits
     for callback in (EarlyStopping(), Checkpoint(f_params=None, f_optimizer=None)):
         hasher = small(callbacks=[callback])
-        with pytest.raises(ValueError, match="callbacks has .*monitor='valid_loss.*'train_loss'"):
+        with pytest.raises(ValueError, match=r"callbacks has .*monitor='valid_loss.*'train_loss'"):
             hasher.fit(X[:64], y[:64])
         assert not hasattr(hasher, "module_")
     small(callbacks=[EarlyStopping("train_loss")]).fit(X[:64], y[:64])
@@ -268,7 +268,7 @@ def test_callbacks_that_wait_for_what_is_not_recorded(digits):
 
 
 def test_divergence_is_an_error(digits):
-    with pytest.raises(ValueError, match="training diverged.*lr=1e"):
+    with pytest.raises(ValueError, match=r"training diverged.*lr=1e"):
         small(lr=1e30, optimizer="sgd", lr_schedule=None).fit(digits[0][:64], digits[1][:64])
 
 

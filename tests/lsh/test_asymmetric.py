@@ -58,13 +58,13 @@ def test_extended_vectors_are_the_papers(hasher):
 def test_longer_keys_and_zero_queries(hasher):
     keys = np.eye(3)
     fitted = hasher.set_params(random_state=0).fit(keys)
-    with pytest.raises(ValueError, match="norm 2.*above the largest norm 1.*max_norm"):
+    with pytest.raises(ValueError, match=r"norm 2.*above the largest norm 1.*max_norm"):
         fitted.transform(2 * keys)
-    with pytest.raises(ValueError, match="query that is zero .row 1"):
+    with pytest.raises(ValueError, match=r"query that is zero .row 1"):
         fitted.transform_queries([[1.0, 0, 0], [0, 0, 0]])
     bound = type(hasher)(16, max_norm=5.0, random_state=0).fit(keys)
     assert bound.transform(4 * keys).shape == (3, 16)
-    with pytest.raises(ValueError, match="above max_norm=0.5"):
+    with pytest.raises(ValueError, match=r"above max_norm=0.5"):
         type(hasher)(16, max_norm=0.5).fit(keys)
     with pytest.raises(ValueError, match="inner_product"):
         hasher.collision_probability(0.9, 0.5)

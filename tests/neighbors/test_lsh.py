@@ -323,7 +323,7 @@ def test_bad_input_is_named(digits):
     X, _ = digits
     zero = X.copy()
     zero[5] = 0
-    with pytest.raises(ValueError, match="zero vector .row 5"):
+    with pytest.raises(ValueError, match=r"zero vector .row 5"):
         LSHNeighbors().fit(zero)
     index = LSHNeighbors(random_state=0).fit(X[:20])
     with pytest.raises(ValueError, match="zero vector"):
@@ -336,7 +336,7 @@ def test_bad_input_is_named(digits):
     with pytest.raises(ValueError, match="zero vector"):
         index.fit(zero[:, :40])
     np.testing.assert_array_equal(index.kneighbors(X[:3])[1], before)
-    with pytest.raises(ValueError, match="target_recall=1.5"):
+    with pytest.raises(ValueError, match=r"target_recall=1.5"):
         LSHNeighbors.tune(X, target_recall=1.5)
     with pytest.raises(ValueError, match="not reached with max_tables=1"):
         LSHNeighbors.tune(X, hasher=FlyHasher(sparsity=0.01), target_recall=0.99, max_tables=1)
