@@ -75,7 +75,8 @@ class TaskGeometricHasher(
         ``solver="sgd"``.
     skip : bool, default=True
         Let the features stand beside the rectified units where bits share them: the closed form
-        then contains ridge regression on the features.
+        then contains ridge regression on the features. With ``n_hidden=1`` it is little else: the
+        plain linear hasher onto codewords.
     codebook : {"shared", "per_task"}, default="shared"
         Whether a class has the same target code in all tasks, so that codes can be compared across
         tasks, or one of its own in each task.

@@ -8,6 +8,8 @@ import pytest
 import torch
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -103,6 +105,16 @@ def test_longer_codes_are_better(digit_tasks, params, lengths):
         for n in lengths
     ]
     assert values == sorted(values)
+
+
+def test_one_hidden_unit_is_ridge_regression_onto_the_codewords():
+    X, y = load_digits(return_X_y=True)
+    hasher = TaskGeometricHasher(16, n_hidden=1, alpha=0.01, random_state=0).fit(X, y)
+    ridge = Ridge(alpha=0.01 * len(X)).fit(
+        StandardScaler().fit_transform(X), hasher.codebook_[y].astype(float)
+    )
+    plain = ridge.predict(StandardScaler().fit_transform(X)) > 0
+    assert (hasher.transform(X) == plain).mean() > 0.99
 
 
 def test_unseen_classes_are_found_better_with_structure_bits(digit_tasks):
