@@ -16,6 +16,7 @@ from sktgsh import ConvWinnerTakeAllAutoencoder, TaskGeometricHasher, WinnerTake
 from ._common import RESULTS, Images, load_images, report, seconds
 
 N_FEW = 1000
+GRID = {"scale": [MaxAbsScaler(), "passthrough"], "svm__C": np.logspace(-4, 1, 11)}
 
 
 def linear_svm() -> Pipeline:
@@ -25,12 +26,8 @@ def linear_svm() -> Pipeline:
     )
 
 
-def best_params(features: np.ndarray, y: np.ndarray) -> dict:
+def best_params(features: np.ndarray, y: np.ndarray, grid: dict = GRID) -> dict:
     """Scaling and penalty of the SVM that do best on held-out training rows."""
-    grid = {
-        "scale": [MaxAbsScaler(), "passthrough"],
-        "svm__C": np.logspace(-4, 1, 11),
-    }
     n_held_out = min(3000, len(y) // 3)
     n_fitted = min(5000, len(y) - n_held_out)
     held_out = ShuffleSplit(1, train_size=n_fitted, test_size=n_held_out, random_state=0)

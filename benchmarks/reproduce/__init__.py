@@ -17,8 +17,12 @@ NAMES = (
     "families",
     "identity",
     "manifolds",
+    "omniglot",
     "capsule",
     "deep",
+    "autoencoders",
+    "autoencoder_photographs",
+    "deep_cifar10",
 )
 
 

@@ -85,7 +85,9 @@ def _codes(
 def _draw_distances(ax, title: str, classes: np.ndarray, hexes, distances: np.ndarray) -> None:
     ax.imshow(distances, cmap="viridis", vmin=0, vmax=N_BITS)
     for (row, column), value in np.ndenumerate(distances):
-        ax.text(column, row, int(value), ha="center", va="center", color="w", fontsize="small")
+        # Dark on the bright end of the colours.
+        color = "k" if value > 0.6 * N_BITS else "w"
+        ax.text(column, row, int(value), ha="center", va="center", color=color, fontsize="small")
     ax.set_xticks(range(len(classes)), classes)
     ax.set_yticks(range(len(classes)), [f"{c}  {text}" for c, text in zip(classes, hexes)])
     ax.set_title(f"{title}: bits between classes", fontsize="medium")

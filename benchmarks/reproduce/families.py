@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from sktgsh.datasets import make_image_tasks
 from .._common import Images, load_images, report
 from ._pictures import new_figure, save_picture
 from ._published import Learned, Task, draw_reconstructions, learn
+from ._representations import compare_representations
 
 N_ROWS = 20_000
 N_TASKS = {"shift": 13, "augment": 10, "permuted": 10}
@@ -25,22 +27,26 @@ SHOWN = {"shift": [0, 1, 5, 9], "augment": ["identity", "inverted", "mirrored", 
 def run(data: str | None) -> None:
     images = load_images(data)
     images = replace(images, X=images.X[:N_ROWS], y=images.y[:N_ROWS])
-    rows, by_task = [], []
-    figure, axes = new_figure(2, 2, 4.2, 3.6)
-    for ax, family in zip(axes.ravel(), (*N_TASKS, "split")):
+    rows, by_task, pairs = [], [], []
+    figure, axes = new_figure(2, 4, 3.0, 3.0)
+    for (above, below), family in zip(axes.T, (*N_TASKS, "split")):
         *_, learned = learn(tasks_of(images, family), 10 * images.X.shape[1], n_epochs=1)
         rows.append(summary(family, learned))
         by_task.append(
             dict(family=family, **{str(t): a for t, a in enumerate(learned.accuracy.values())})
         )
-        draw_similarity(ax, family, learned)
+        draw_similarity(above, f"{family}, before training", learned, 0)
+        shown = draw_similarity(below, f"{family}, after", learned, -1)
         if family == "shift":
             report(f"reproduce_shift_{images.name}", similarity_by_distance(learned, images))
         if family in SHOWN:
             draw_reconstructions(learned, SHOWN[family], images.shape, f"{family}_reconstructions")
+            pairs += representations(learned, images, family)
+    figure.colorbar(shown, ax=axes, label="cosine similarity", shrink=0.7)
     save_picture(figure, "families_similarity")
     report(f"reproduce_families_{images.name}", rows)
     report(f"reproduce_families_accuracy_{images.name}", by_task)
+    report(f"reproduce_families_representations_{images.name}", pairs)
 
 
 def tasks_of(images: Images, family: str) -> Iterator[Task]:
@@ -101,8 +107,19 @@ def similarity_by_distance(learned: Learned, images: Images) -> list[dict]:
     ]
 
 
-def draw_similarity(ax: object, family: str, learned: Learned) -> None:
-    ax.imshow(learned.similarity(-1), vmin=-1, vmax=1, cmap="RdBu_r")
+def representations(learned: Learned, images: Images, family: str) -> list[dict]:
+    """Pairs of images of the first two tasks that are shown."""
+    tasks = SHOWN[family][:2]
+    views = [(t, Q, q) for t, _, _, Q, q in tasks_of(images, family) if t in tasks]
+    found = compare_representations(learned, *views, f"{family}_representations")
+    return [dict(family=family, **row) for row in found]
+
+
+def draw_similarity(ax: Any, title: str, learned: Learned, epoch: int) -> Any:
+    """The matrix of an epoch; returns what a colour bar needs."""
+    drawn = ax.imshow(learned.similarity(epoch), vmin=-1, vmax=1, cmap="RdBu_r")
     labels = list(learned.steps)
     ax.set_yticks(range(len(labels)), labels, fontsize="x-small")
-    ax.set(title=family, xticks=[])
+    ax.set(xticks=[])
+    ax.set_title(title, fontsize="medium")
+    return drawn

@@ -7,14 +7,13 @@ and after training, similarity of representations by label, and pictures of clas
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics.pairwise import cosine_similarity
 
 from .._common import Images, load_images, report
 from ._pictures import new_figure, save_picture
 from ._published import Learned, draw_reconstructions, learn, rotations
+from ._representations import compare_representations
 
 ANGLES = (10, 20, 30, 40, 60, 90, 120, 180)
-N_PAIRED = 1000
 
 
 def run(data: str | None) -> None:
@@ -66,36 +65,9 @@ def similarities(learned: Learned, name: str) -> None:
 
 
 def representations(learned: Learned, images: Images) -> None:
-    """Cosine similarity of representations of pairs, grouped by label; and as the source pairs."""
-    hasher = learned.hasher
-    rng = np.random.RandomState(0)
-    first, second = 0, 90
-    rows, others = (rng.permutation(len(images.q))[:N_PAIRED] for _ in range(2))
-    views = {label: Q for label, _, _, Q, _ in rotations(images, 2, 90)}
-    y, other_y = images.q[rows], images.q[others]
-    trained = [
-        hasher.representation(views[task][part], task=task)
-        for task, part in ((first, rows), (second, others))
-    ]
-    figure, axes = new_figure(1, 2, height=3)
-    table = []
-    for ax, epoch, title in ((axes[0, 0], 0, "before training"), (axes[0, 1], -1, "after")):
-        one, two = (
-            values / learned.steps[task][-1] * learned.steps[task][epoch]
-            for values, task in zip(trained, (first, second))
-        )
-        within, across = cosine_similarity(one), cosine_similarity(one, two)
-        pairs = np.triu(np.ones(within.shape, bool), 1)
-        groups = {
-            "same task, same class": within[pairs & (y[:, None] == y)],
-            "same task, other class": within[pairs & (y[:, None] != y)],
-            "other task, same class": across[y[:, None] == other_y],
-            "other task, by position": np.diag(across),
-        }
-        table.append(dict(when=title, **{name: float(v.mean()) for name, v in groups.items()}))
-        for name, values in groups.items():
-            ax.hist(values, np.linspace(-1, 1, 61), density=True, histtype="step", label=name)
-        ax.set(title=f"Representations, {title}", xlabel="cosine similarity", yscale="log")
-    axes[0, 0].legend(fontsize="x-small", loc="upper left")
-    save_picture(figure, "flynet_representations")
-    report(f"reproduce_flynet_representations_{images.name}", table)
+    """The tasks 0 and 90 degrees, which the source compares."""
+    views = [(label, Q, q) for label, _, _, Q, q in rotations(images, 2, 90)]
+    report(
+        f"reproduce_flynet_representations_{images.name}",
+        compare_representations(learned, *views, "flynet_representations"),
+    )

@@ -20,7 +20,7 @@ from ._published import learn, rotations
 
 # A step this small leaves the network as it was drawn.
 UNTRAINED = dict(max_epochs=1, lr=1e-9)
-N_ROWS = 20_000
+N_ROWS = 5_000
 
 
 def run(data: str | None) -> None:
@@ -68,7 +68,7 @@ def synthetic() -> None:
 def by_class(images: Images) -> None:
     """The ten digits as manifolds; then five digits that the network never saw."""
     rows, Q, q = [], images.Q[:5000], images.q[:5000]
-    new, n_epochs = q >= 5, 3 if len(images.X) > 5000 else 30
+    new, n_epochs = q >= 5, 5 if len(images.X) > 5000 else 30
     for classes, known in (("all", images.y >= 0), ("0 to 4", images.y < 5)):
         used = np.flatnonzero(known)
         for name, params, n_rows in (
@@ -103,7 +103,7 @@ def by_task(images: Images) -> None:
     ):
         rows.append(dict(representation=name, **sensitivity(values, q, task)))
     for codebook in ("shared", "per_task"):
-        hasher = TaskGeometricHasher(64, head="block", codebook=codebook, random_state=0)
+        hasher = TaskGeometricHasher(64, codebook=codebook, random_state=0)
         for label, X, y, _, _ in rotations(few, 4, 90):
             hasher.partial_fit(X, y, task=label)
         codes = 2.0 * hasher.transform(Q, task=task) - 1
