@@ -96,5 +96,8 @@ def _draw_distances(ax, title: str, classes: np.ndarray, hexes, distances: np.nd
 def _draw_map(ax, title: str, codes: np.ndarray, y: np.ndarray) -> None:
     method = "umap" if find_spec("umap") else "tsne"
     display = CodeMapDisplay.from_predictions(codes, y, method=method, max_rows=600, ax=ax)
+    for points in ax.collections:
+        # Most codes of a class are one point.
+        points.set(sizes=[30], alpha=0.7)
     ax.set_title(f"{title} ({display.method})", fontsize="medium")
     ax.get_legend().remove()

@@ -12,16 +12,14 @@ from sktgsh import DeepSupervisedHasher
 from sktgsh.datasets import fetch_cifar10
 from sktgsh.metrics import mean_average_precision
 
-from .._common import report, seconds
+from .._common import report, seconds, skip_without
 
 # Bits, training images of a class (None: all), epochs.
 RUNS = ((24, None, 5), (24, 500, 15))
 
 
-def run(data: str | None) -> None:
-    if data is None:
-        print("CIFAR-10: skipped; give --data with a folder that holds cifar10_images.npz")
-        return
+@skip_without("cifar10_images.npz")
+def run(data: str) -> None:
     train, test = (fetch_cifar10(data, kind="images", subset=part) for part in ("train", "test"))
     rng, rows = np.random.RandomState(0), []
     queries = _of_each_class(test.target, 100, rng)

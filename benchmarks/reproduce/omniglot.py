@@ -18,17 +18,15 @@ from sktgsh import GeometricHasher
 from sktgsh.datasets import fetch_omniglot, make_image_tasks
 from sktgsh.networks import RandomConvolution
 
-from .._common import report
+from .._common import report, skip_without
 from ._pictures import new_figure, save_picture, show_image
 from .manifolds import UNTRAINED, sensitivity
 
 N_WAYS, N_TRIALS = 20, 20
 
 
-def run(data: str | None) -> None:
-    if data is None:
-        print("omniglot: skipped; give --data with a folder that holds omniglot.npz")
-        return
+@skip_without("omniglot.npz")
+def run(data: str) -> None:
     known = fetch_omniglot(data)
     turned, y, turn = make_image_tasks(known.data, known.target, n_tasks=4)
     # A turned character is another character: four times as many manifolds.
