@@ -20,7 +20,7 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 
 docs: .venv/.installed-docs
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)")

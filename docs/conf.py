@@ -1,8 +1,14 @@
 """Sphinx configuration."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import sktgsh
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+from neighbours import intersphinx_mapping as inventories  # noqa: E402
 
 project = "sktgsh"
 author = "the sktgsh developers"
@@ -12,7 +18,9 @@ release = version = sktgsh.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "mathml",
+    "attributes",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -20,6 +28,8 @@ autosummary_generate = True
 templates_path = ["_templates"]
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
+nitpicky = True
+intersphinx_mapping = inventories(HERE / "_build" / "inventories")
 exclude_patterns = ["_build", "sg_execution_times.rst", "**/sg_execution_times.rst"]
 
 html_theme = "pydata_sphinx_theme"
@@ -42,6 +52,10 @@ sphinx_gallery_conf = {
     "capture_repr": (),
     "write_computation_times": False,
     "download_all_examples": False,
+    # The page of each public name shows the examples that use it.
+    "doc_module": ("sktgsh",),
+    "backreferences_dir": "generated/backreferences",
+    "reference_url": {"sktgsh": None},
     "abort_on_example_error": True,
 }
 

@@ -93,7 +93,7 @@ def pack_codes(codes: ArrayLike) -> np.ndarray:
 
 
 def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
-    """Undo :func:`pack_codes`.
+    """Undo :func:`~sktgsh.codes.pack_codes`.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     Raises
     ------
     ValueError
-        As :meth:`TaskGeometricHasher.fit_batches`; or if partitions do not match.
+        As :meth:`~sktgsh.TaskGeometricHasher.fit_batches`; or if partitions do not match.
 
     Examples
     --------
@@ -70,14 +70,14 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
 def partial_fit(
     hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None
 ) -> TaskGeometricHasher:
-    """Learn more rows of known tasks, or new tasks; see :func:`fit`.
+    """Learn more rows of known tasks, or new tasks; see :func:`~sktgsh.distributed.fit`.
 
     Parameters
     ----------
     hasher : TaskGeometricHasher
         Fitted, or not; it is changed in place.
     X, y, task
-        As in :func:`fit`.
+        As in :func:`~sktgsh.distributed.fit`.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def partial_fit(
     Raises
     ------
     ValueError
-        As in :func:`fit`; or if a task was closed that more rows are given for.
+        As in :func:`~sktgsh.distributed.fit`; or if a task was closed that more rows are given for.
     """
     if not hasattr(hasher, "modulations_"):
         return fit(hasher, X, y, task=task)
@@ -129,7 +129,7 @@ def transform(hasher: Any, X: Any, *, task: Any = None) -> da.Array:
     hasher : hasher
         Any fitted hasher of the package.
     X, task
-        As in :func:`fit`; ``"infer"`` is a task like any other.
+        As in :func:`~sktgsh.distributed.fit`; ``"infer"`` is a task like any other.
 
     Returns
     -------

@@ -119,7 +119,7 @@ class FeaturesOnly(TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
-        """Fit, then transform the same rows; see :meth:`fit` and :meth:`transform`."""
+        """Fit, then transform the same rows; the task column passes as it is."""
         X = X if hasattr(X, "columns") or hasattr(X, "tocsr") else np.asarray(X)
         columns = ColumnTransformer(
             [("features", clone(self.transformer), self._feature_columns(X))],

@@ -20,7 +20,7 @@ from .trivial import ClassifierHasher
 
 @dataclass(frozen=True)
 class RetrievalReport:
-    """What :func:`retrieval_report` measured.
+    """What :func:`~sktgsh.evaluation.retrieval_report` measured.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ METRICS = {
 
 
 class RetrievalScorer(BaseEstimator):
-    """A scorer made by :func:`make_retrieval_scorer`.
+    """A scorer made by :func:`~sktgsh.metrics.make_retrieval_scorer`.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ _CHUNK = 2**20
 
 
 class SaveMixin:
-    """A method that writes the estimator to a file; :func:`load` reads it."""
+    """A method that writes the estimator to a file; :func:`~sktgsh.load` reads it."""
 
     def save(self, path: str | os.PathLike) -> None:
         """Write to a file, which :func:`sktgsh.load` reads; see :func:`sktgsh.persistence.save`.
@@ -44,7 +44,7 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
 
     The file is written under another name beside `path`, and renamed when it is complete and on
     disk: a process that dies, or a full disk, leaves what was there. What is not the package's is
-    not stored: of an encoder or module of yours, the weights are, and :func:`load` asks for the
+    not stored: of an encoder or module of yours, the weights are, and ``load`` asks for the
     object; of callbacks or an optimizer class, nothing is.
 
     Parameters
@@ -78,7 +78,7 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
 
 
 def load(path: str | os.PathLike, **given: Any) -> Any:
-    """Read an estimator or an index that :func:`save` has written.
+    """Read an estimator or an index that :func:`~sktgsh.persistence.save` has written.
 
     Nothing in the file is executed, and only classes of the package (and plain layers of torch)
     are made. An array that is not what its owner expects may still make a later call fail.

@@ -64,7 +64,7 @@ class ExchangeMixin:
         write(content, "task", path)
 
     def import_task(self, path: str | os.PathLike, *, task: int | str | None = None) -> Any:
-        """Take over a task that :meth:`export_task` wrote from another copy of the frozen network.
+        """Take over a task that ``export_task`` wrote from another copy of the frozen network.
 
         Its codes are then those of the other copy, to the bit (unless they were halved).
 

@@ -132,7 +132,7 @@ class LearningMixin(LearningStepsMixin):
         task: Any = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Learn given codes in chunks: :meth:`fit_codes`, as :meth:`partial_fit` is :meth:`fit`.
+        """Learn given codes in chunks: ``fit_codes``, as ``partial_fit`` is ``fit``.
 
         Parameters
         ----------
