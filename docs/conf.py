@@ -22,6 +22,7 @@ extensions = [
     "mathml",
     "attributes",
     "numpydoc",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 autosummary_generate = True
@@ -35,6 +36,9 @@ exclude_patterns = ["_build", "sg_execution_times.rst", "**/sg_execution_times.r
 html_theme = "pydata_sphinx_theme"
 html_title = "sktgsh"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
