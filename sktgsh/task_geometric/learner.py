@@ -267,21 +267,22 @@ class TaskLearner(TaskNetwork):
         n_rows, layout = len(rows.positions), self.layout
         weights, bias = self._weights(learned)
         outputs = np.empty((n_rows, layout.n_bits), np.float32)
-        axes, leverage = [], np.zeros((n_rows, layout.n_bits))
+        units = np.empty((n_rows, 0 if problem is None else layout.n_hidden), np.float32)
         wanted = np.zeros((n_rows, layout.n_bits))
         target_bits = layout.target_bits(rows.codes is not None)
         if learned.classes:
             wanted[:, layout.codebook_bits] = rows.shares(learned.classes) @ learned.codewords
+        axes = []
         for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
             hidden = self.encoder.hidden(features)
             outputs[batch] = self._values(weights, bias, hidden)[: len(batch)]
             axes.append(self.axes(features)[: len(batch)])
             if problem is not None:
                 wanted[batch[:, None], target_bits] = self._targets(rows, batch, features)
-                units = hidden.T[: len(batch)].cpu().numpy()
-                shape = (len(batch), layout.n_blocks, layout.units_per_block)
-                leverage[batch] = problem.leverage(units.reshape(shape), learned.alpha)
+                units[batch] = hidden.T[: len(batch)].cpu().numpy()
         if problem is not None:
+            by_block = units.reshape(n_rows, layout.n_blocks, layout.units_per_block)
+            leverage = problem.leverage(by_block, learned.alpha)
             residual = (wanted - outputs) / (1 - np.clip(leverage, 0, _MOST_LEVERAGE))
             outputs = (wanted - residual).astype(np.float32)
         return outputs, np.concatenate(axes)

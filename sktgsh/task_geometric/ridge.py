@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy.linalg.blas import dsyrk, ssyrk
 from scipy.linalg.lapack import dpstrf
 
 _EPSILON = np.finfo(np.float64).eps
@@ -36,6 +37,7 @@ _FEW_ROWS = 0.6
 # penalties by. What is solved is solved in float64.
 _WIDE = 1024
 _LEAST_SINGLE = 1e-6
+_STRIP = 64
 
 
 class RidgeStatistics:
@@ -52,7 +54,8 @@ class RidgeStatistics:
     Attributes
     ----------
     gram : ndarray of shape (n_blocks, units_per_block + 1, units_per_block + 1)
-        Weighted sums of products of a block's units, and of the constant 1 that comes last.
+        Weighted sums of products of a block's units, and of the constant 1 that comes last. Lower
+        triangles: the others are 0.
     class_sums : dict of ndarray of shape (n_blocks, units_per_block + 1)
         Weighted sums of a block's units over the rows of each class. A row of several classes
         counts for each of them by its share.
@@ -138,9 +141,10 @@ class RidgeStatistics:
         weighted = sparse.csr_array(sparse.diags_array(weight) @ shares)
         present = np.unique(weighted.indices) if not several else np.arange(len(classes))
         members = sparse.csr_array(weighted[:, present].T.astype(values.dtype))
+        half_product = dsyrk if root.dtype == np.float64 else ssyrk
         for gram, block in zip(self.gram, root):
-            # A product with its own transpose takes half the work.
-            gram += block.T @ block
+            # Fortran's upper triangle is the lower one here.
+            gram += half_product(1.0, block.T).T
         sums = np.stack([members @ block for block in values], axis=1)
         for index, rows in zip(present, sums):
             known = self.class_sums.get(classes[index], 0.0)
@@ -156,6 +160,15 @@ class RidgeStatistics:
     def centred(self) -> CentredProblem:
         """The ridge problem of every bit, with the intercept eliminated."""
         return CentredProblem(self)
+
+
+def _mirror(matrix: np.ndarray) -> None:
+    """Copy the lower triangle to the upper one, strip by strip: strips stay in the cache."""
+    for start in range(0, len(matrix), _STRIP):
+        stop = start + _STRIP
+        corner = np.tril(matrix[start:stop, start:stop])
+        matrix[start:stop, start:stop] = corner + np.tril(corner, -1).T
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
 
 
 class Spectrum(NamedTuple):
@@ -209,10 +222,11 @@ class CentredProblem:
         gram, units = statistics.gram, statistics.units_per_block
         self.n_blocks = len(gram)
         self.total = gram[0, units, units]
-        self.means = gram[:, :units, units] / self.total
-        self.gram = gram[:, :units, :units] - self.total * (
-            self.means[:, :, None] * self.means[:, None, :]
-        )
+        self.means = gram[:, units, :units] / self.total
+        self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
+        for centred, sums in zip(self.gram, gram[:, :units, :units]):
+            centred += sums
+            _mirror(centred)
         self.classes = statistics.classes
         sums = np.array(list(statistics.class_sums.values()), dtype=np.float64)
         sums = sums.reshape(len(self.classes), self.n_blocks, units + 1)
@@ -328,7 +342,8 @@ class CentredProblem:
             damped = self.gram[block].copy()
             damped[np.diag_indices(len(damped))] += penalty
             try:
-                factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+                # Fortran's order, as LAPACK wants it, of what is symmetric.
+                factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
                 weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
             except LinAlgError:
                 exact = _spectrum(self.gram[block], self.total)
