@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test lint coverage docs bench clean
+.PHONY: demo test lint types coverage docs bench clean
 
 demo: .venv/.installed
 	$(BIN)/python -m sktgsh.demo $(if $(DATA),--data "$(DATA)")
@@ -18,6 +18,9 @@ coverage: .venv/.installed
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/.installed-dev
+	$(BIN)/python -m mypy
 
 docs: .venv/.installed-docs
 	$(BIN)/python -m sphinx -W -n --keep-going -b html docs docs/_build/html

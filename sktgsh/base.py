@@ -25,7 +25,8 @@ class VersionedMixin:
     """Pickles say which version of the package made them; another one warns when it opens them."""
 
     def __getstate__(self) -> dict:
-        return {**super().__getstate__(), "_sktgsh_version": __version__}
+        state: Any = super().__getstate__()
+        return {**state, "_sktgsh_version": __version__}
 
     def __setstate__(self, state: dict) -> None:
         state = dict(state)
@@ -38,7 +39,7 @@ class VersionedMixin:
                 UserWarning,
                 stacklevel=2,
             )
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[misc]  # the estimator's, beside this mixin
 
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):

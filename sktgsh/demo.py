@@ -12,9 +12,11 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from sklearn.model_selection import train_test_split
 
 from . import SignedRandomProjectionHasher, TaskGeometricHasher
+from .base import HasherMixin
 from .codes import hamming_distances
 from .datasets import fetch_mnist, load_digits_tasks, make_image_tasks
 from .inspection import RepresentationSimilarityDisplay, TaskSimilarityDisplay
@@ -48,21 +50,27 @@ def task_rows(samples: Samples, label: int) -> tuple[np.ndarray, np.ndarray]:
     return X[task == label], y[task == label]
 
 
-def retrieval(hasher, train: Samples, test: Samples, label: int, n_bits: int) -> float:
+def retrieval(hasher: HasherMixin, train: Samples, test: Samples, label: int, n_bits: int) -> float:
     """mAP of a task's test rows as queries against its training rows."""
     (X, y), (Q, q) = task_rows(train, label), task_rows(test, label)
     database, queries = (hasher.transform(rows, task=label)[:, :n_bits] for rows in (X, Q))
     return mean_average_precision(queries, q, database, y)
 
 
-def retrieval_held_out(hasher, test: Samples, label: int) -> float:
+def retrieval_held_out(hasher: HasherMixin, test: Samples, label: int) -> float:
     """mAP among test rows of the classes that were held out from training."""
     Q, q = task_rows(test, label)
     rows = np.isin(q, HELD_OUT)
     return mean_average_precision(hasher.transform(Q[rows], task=label), q[rows])
 
 
-def print_table(hasher, unseen, plain, train: Samples, test: Samples) -> None:
+def print_table(
+    hasher: TaskGeometricHasher,
+    unseen: HasherMixin,
+    plain: HasherMixin,
+    train: Samples,
+    test: Samples,
+) -> None:
     """Per task and mean: mAP by code length for both methods, and on classes held out."""
     head = [f"ours {n}" for n in BITS] + [f"random {n}" for n in BITS]
     head += ["ours, new classes", "random, new classes"]
@@ -80,7 +88,7 @@ def print_table(hasher, unseen, plain, train: Samples, test: Samples) -> None:
     print(f"new classes: digits {HELD_OUT}, 64 bits, trained on the others with structure_bits=0.5")
 
 
-def print_inference(hasher, test: Samples, n_rows: int = 2000) -> None:
+def print_inference(hasher: TaskGeometricHasher, test: Samples, n_rows: int = 2000) -> None:
     """How often the task is recognised, from one row and from ten."""
     X, _, task = test
     rows = np.random.RandomState(0).permutation(len(task))[:n_rows]
@@ -88,8 +96,8 @@ def print_inference(hasher, test: Samples, n_rows: int = 2000) -> None:
     # Up to ten rows of one task make a group.
     position = np.concatenate([np.arange(n) for n in np.unique(task[rows], return_counts=True)[1]])
     groups = task[rows] * 1000 + position // 10
-    single = (hasher.predict_task(X[rows]) == task[rows]).mean()
-    tens = (hasher.predict_task(X[rows], groups=groups) == task[rows]).mean()
+    single = np.mean(hasher.predict_task(X[rows]) == task[rows])
+    tens = np.mean(hasher.predict_task(X[rows], groups=groups) == task[rows])
     chance = 1 / len(hasher.tasks_)
     print(
         f"task recognised: {single:.1%} of single rows, {tens:.1%} of rows in groups of 10 "
@@ -97,7 +105,7 @@ def print_inference(hasher, test: Samples, n_rows: int = 2000) -> None:
     )
 
 
-def draw_similarity(hasher) -> None:
+def draw_similarity(hasher: TaskGeometricHasher) -> None:
     """Similarity of tasks' modulations, before and after learning."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
     # What gradient training would start from: one random context a task.
@@ -110,19 +118,19 @@ def draw_similarity(hasher) -> None:
     figure.savefig(OUTPUT / "task_similarity.png", dpi=120)
 
 
-def draw_histograms(hasher, test: Samples) -> None:
+def draw_histograms(hasher: TaskGeometricHasher, test: Samples) -> None:
     """Similarity of representations, within and across tasks."""
     X, y, task = test
     display = RepresentationSimilarityDisplay.from_estimator(hasher, X, y, task=task)
     display.figure_.savefig(OUTPUT / "representations.png", dpi=120)
 
 
-def _show(ax, image: np.ndarray, shape: tuple[int, int]) -> None:
+def _show(ax: Axes, image: np.ndarray, shape: tuple[int, int]) -> None:
     ax.imshow(image.reshape(shape), cmap="gray_r")
     ax.set(xticks=[], yticks=[])
 
 
-def draw_reconstructions(hasher, shape: tuple[int, int]) -> None:
+def draw_reconstructions(hasher: TaskGeometricHasher, shape: tuple[int, int]) -> None:
     """Each class in several tasks, as the modulated network knows it."""
     tasks = hasher.tasks_[:: max(1, len(hasher.tasks_) // 4)]
     figure, axes = plt.subplots(len(tasks), 10, figsize=(9, len(tasks)), layout="constrained")
@@ -134,7 +142,9 @@ def draw_reconstructions(hasher, shape: tuple[int, int]) -> None:
     figure.savefig(OUTPUT / "reconstructions.png", dpi=120)
 
 
-def draw_neighbours(hasher, train: Samples, test: Samples, shape: tuple[int, int]) -> None:
+def draw_neighbours(
+    hasher: TaskGeometricHasher, train: Samples, test: Samples, shape: tuple[int, int]
+) -> None:
     """Some queries, and the training rows whose codes are nearest."""
     tasks = hasher.tasks_[:: max(1, len(hasher.tasks_) // 6)]
     figure, axes = plt.subplots(len(tasks), 9, figsize=(9, len(tasks)), layout="constrained")

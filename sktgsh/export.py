@@ -24,6 +24,10 @@ from .task_geometric import TaskGeometricHasher
 class _Gathered(nn.Module):
     """A sparse expansion in plain operations, which exporters know."""
 
+    indices: Tensor
+    signs: Tensor | None
+    inhibition: Tensor | None
+
     def __init__(self, expansion: SparseExpansion):
         super().__init__()
         self.n_hidden = expansion.n_hidden
@@ -61,6 +65,10 @@ class CodeModule(nn.Module):
         Fitted.
     tasks : sequence of task labels
     """
+
+    shift: Tensor
+    scale: Tensor
+    sketch: Tensor | None
 
     def __init__(self, hasher: TaskGeometricHasher, tasks: Sequence):
         super().__init__()

@@ -33,7 +33,8 @@ from tqdm.auto import tqdm
 
 from .batches import BATCH_ROWS, iter_batches
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # Floating-point operations between two waits for all threads, below which one thread does better:
 # on an idle machine two are up to 1.5 times as fast there, beside a busy process up to 100 times as

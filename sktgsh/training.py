@@ -189,7 +189,7 @@ def train(
     net = UninterruptedNet(
         module,
         criterion=loss,
-        optimizer=OPTIMIZERS.get(optimizer, optimizer),
+        optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         lr=lr,
         max_epochs=max_epochs,
         batch_size=batch_size,

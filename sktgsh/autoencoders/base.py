@@ -198,7 +198,7 @@ class AutoencoderMixin(
         """What the first layer is trained on."""
         return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
 
-    def _next_values(self, layer: nn.Module, values: Tensor) -> Tensor:
+    def _next_values(self, layer: Any, values: Tensor) -> Tensor:
         """What the next layer is trained on."""
         between, device = self._joints()[1], next(layer.parameters()).device
         with torch.no_grad():

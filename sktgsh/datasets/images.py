@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,7 +69,7 @@ def _erased(images: Images, rng: np.random.RandomState) -> Images:
     return kept
 
 
-def _spatially(function: Callable, **params) -> Callable:
+def _spatially(function: Callable, **params: Any) -> Callable:
     def augment(images: Images, rng: np.random.RandomState) -> Images:
         size = (1, 3, 3) + (1,) * (images.ndim - 3)
         return function(images, size=size, **params)

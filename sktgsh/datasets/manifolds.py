@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-NONLINEARITIES = {
+NONLINEARITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": np.tanh,
     "relu": lambda values: np.maximum(values, 0),
     "sin": np.sin,

@@ -130,7 +130,7 @@ class DeepHasherMixin(HasherMixin):
         self.n_bits_ = int(self.n_bits)
         self.seed_ = seed
         self.module_ = self._make_module(X.shape[1], seed)
-        rows, callbacks = np.arange(len(X)), []
+        rows, callbacks = np.arange(len(X)), list[Any]()
         if self.early_stopping:
             rows, callbacks = self._hold_out(X, y, seed)
         samples = torch.from_numpy(dense_rows(self._scaled(X), rows))
@@ -203,7 +203,7 @@ class DeepHasherMixin(HasherMixin):
         if kind == "auto":
             kind = "mlp" if shape is None else "resnet"
         with OwnDraws(seed):
-            if kind == "mlp":
+            if shape is None or kind == "mlp":
                 return mlp(n_features, self._n_outputs())
             return {"convnet": convnet, "resnet": resnet}[kind](shape, self._n_outputs())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ def retrieval_report(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    unseen_classes: ArrayLike,
+    unseen_classes: Iterable,
     test_size: float = 0.25,
     max_queries: int = 1000,
     random_state: int | None = 0,
@@ -140,7 +140,7 @@ def retrieval_report(
             )
 
         new = queries[unseen[queries]][:max_queries]
-        protocol = dict(random_state=random_state)
+        protocol: dict[str, Any] = dict(random_state=random_state)
         rows.append(
             dict(
                 hasher=name,

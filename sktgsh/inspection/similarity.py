@@ -71,7 +71,7 @@ class TaskSimilarityDisplay:
         limit = max(0.05, float(np.abs(others).max(initial=0)))
         image = self.ax_.imshow(self.similarity, vmin=-limit, vmax=limit, cmap="RdBu_r")
         step = -(-len(self.tasks) // 12)
-        ticks = np.arange(0, len(self.tasks), step)
+        ticks = range(0, len(self.tasks), step)
         labels = [str(self.tasks[tick]) for tick in ticks]
         self.ax_.set_xticks(ticks, labels, rotation=90)
         self.ax_.set_yticks(ticks, labels)

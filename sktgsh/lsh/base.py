@@ -176,6 +176,6 @@ def sparse_matrix(
     columns = sample_without_replacement(n_features, n_inputs, n_rows, generator)
     values = np.ones(columns.shape, np.float32)
     if signed:
-        values = generator.choice(np.float32([-1, 1]), size=columns.shape)
+        values = generator.choice(np.array([-1, 1], np.float32), size=columns.shape)
     offsets = np.arange(0, columns.size + 1, n_inputs)
     return sparse.csr_array((values.ravel(), columns.ravel(), offsets), (n_rows, n_features))

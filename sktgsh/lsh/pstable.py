@@ -77,7 +77,7 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
 
     def _draw(self, X: Any, rng: np.random.RandomState) -> None:
         super()._draw(X, rng)
-        self.offsets_ = rng.uniform(size=self.n_bits_).astype(np.float32)
+        self.offsets_ = np.asarray(rng.uniform(size=self.n_bits_), np.float32)
 
     def _make_random_matrix(self, n_features: int, rng: np.random.RandomState) -> np.ndarray:
         return gaussian_matrix(self.n_bits, n_features, rng) / np.float32(self.r)

@@ -178,7 +178,8 @@ def precision_at_k(
     """
     _check_top(k, "k")
     counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
-    return _mean(np.concatenate([_expected_hits(r, t, k) / k for _, r, t in counts] or [[]]))
+    found = [_expected_hits(relevant, total, k) / k for _, relevant, total in counts]
+    return _mean(np.concatenate(found or [np.empty(0)]))
 
 
 def recall_at_k(
@@ -217,7 +218,7 @@ def recall_at_k(
         n_relevant = relevant.sum(axis=1)
         hits = _expected_hits(relevant, total, k)
         recalls.append(np.where(n_relevant > 0, hits / np.maximum(n_relevant, 1), np.nan))
-    return _mean(np.concatenate(recalls or [[]]))
+    return _mean(np.concatenate(recalls or [np.empty(0)]))
 
 
 def ndcg_at_k(
@@ -275,7 +276,7 @@ def ndcg_at_k(
         best = _expected_dcg(by_grade * gains[::-1], by_grade, k)
         score = _expected_dcg(counts @ gains, counts.sum(axis=2), k)
         found.append(np.where(best > 0, score / np.where(best > 0, best, 1), np.nan))
-    return _mean(np.concatenate(found or [[]]))
+    return _mean(np.concatenate(found or [np.empty(0)]))
 
 
 def _expected_dcg(gains: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
@@ -326,7 +327,7 @@ def precision_within_radius(
     for _, relevant, total in counts:
         hits = relevant[:, : radius + 1].sum(axis=1)
         precisions.append(hits / np.maximum(total[:, : radius + 1].sum(axis=1), 1))
-    return _mean(np.concatenate(precisions or [[]]))
+    return _mean(np.concatenate(precisions or [np.empty(0)]))
 
 
 def retrieval_curve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .retrieval import (
     recall_at_k,
 )
 
-METRICS = {
+METRICS: dict[str, Callable[..., float]] = {
     "mean_average_precision": mean_average_precision,
     "ndcg_at_k": ndcg_at_k,
     "precision_at_k": precision_at_k,

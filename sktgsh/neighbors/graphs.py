@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ class NeighborGraphsMixin:
 
     An index whose searches give ids says in `_nearest_rows` and `_rows_within` how to get rows.
     """
+
+    n_samples_fit_: int
+    kneighbors: Callable[..., Any]
+    radius_neighbors: Callable[..., Any]
 
     def kneighbors_graph(
         self,

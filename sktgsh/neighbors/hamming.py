@@ -165,7 +165,7 @@ class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEsti
             If an id is already there, or the width differs. The index then stays as it was.
         """
         packed, ids, labels = self._check_rows(X, ids, task)
-        if ids is not None:
+        if ids is not None and self.slot_ids_ is not None:
             known = self.slot_ids_.find(ids) >= 0
             if known.any():
                 raise ValueError(f"ids are already there: {name_ids(ids[known])}")
@@ -191,7 +191,7 @@ class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEsti
             If ids repeat, the index has none, or the width differs. The index then stays as it was.
         """
         packed, ids, labels = self._check_rows(X, ids, task)
-        if ids is None:
+        if ids is None or self.slot_ids_ is None:
             raise ValueError("the index has no ids of its own, by which codes could be renewed")
         slots = self.slot_ids_.find(ids)
         self._drop(slots[slots >= 0])
@@ -229,7 +229,7 @@ class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEsti
         return deepcopy(self)
 
     @property
-    def n_samples_fit_(self) -> int:
+    def n_samples_fit_(self) -> int:  # type: ignore[override]  # others store it
         """Number of codes."""
         return len(self.shards_)
 
@@ -247,7 +247,7 @@ class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEsti
         self, packed: np.ndarray, ids: np.ndarray | None, labels: np.ndarray | None
     ) -> None:
         self.shards_.append(packed, labels)
-        if ids is not None:
+        if ids is not None and self.slot_ids_ is not None:
             self.slot_ids_.append(ids)
 
     def _drop(self, slots: np.ndarray) -> None:
@@ -269,7 +269,7 @@ class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEsti
         if (task is None) == self.shards_.has_tasks:
             state = "" if self.shards_.has_tasks else "no "
             raise ValueError(f"the index has {state}tasks; give task in fit and add, or never")
-        if ids is not None:
+        if ids is not None and self.slot_ids_ is not None:
             ids = self._check_new(ids, len(packed))
             self.slot_ids_.check_kind(ids)
         labels = None if task is None else check_task(task, len(packed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -15,12 +16,23 @@ from ..tasks import check_known, check_task
 from ..threads import threads_for
 from .checks import check_n_neighbors
 from .graphs import NeighborGraphsMixin
-from .ids import check_ids
+from .ids import Ids, check_ids
 from .indexes import Queries
+from .shards import Shards
 
 
 class HammingSearchMixin(NeighborGraphsMixin):
     """Searches of :class:`.HammingNeighbors`."""
+
+    n_neighbors: int
+    radius: float
+    mode: str
+    packed: bool
+    n_features_in_: int
+    shards_: Shards
+    slot_ids_: Ids | None
+    _pack: Callable[[Any, int | None], tuple[np.ndarray, int]]
+    _slots_of: Callable[[np.ndarray, str], np.ndarray]
 
     def kneighbors(
         self,
@@ -147,7 +159,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
     ) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
         radius = self.radius if radius is None else radius
-        if not isinstance(radius, Real) or not radius >= 0:
+        if not isinstance(radius, Real) or not float(radius) >= 0:
             raise ValueError(f"radius={radius}; expected a number that is not negative")
         queries, own = self._queries(X, None)
         task, mask = self._check_task(task, len(queries)), self._mask(among)
@@ -215,7 +227,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         labels = check_task(
             [task] if np.ndim(task) == 0 else task, 1 if np.ndim(task) == 0 else n_queries
         )
-        check_known(labels, self.tasks_)
+        check_known(labels, self.shards_.tasks)
         return labels.tolist()[0] if np.ndim(task) == 0 else labels
 
     def _mask(self, among: Any) -> np.ndarray | None:
@@ -232,7 +244,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
             slots = self.shards_.live[given]
         else:
             slots = self._slots_of(check_ids(among, name="among"), "among")
-        mask = np.zeros(self.shards_.n_slots, bool)
+        mask = np.zeros(self.shards_.n_slots, np.bool_)
         mask[slots] = True
         return mask
 
@@ -240,6 +252,6 @@ class HammingSearchMixin(NeighborGraphsMixin):
 def _check_factor(oversampling: Any) -> float | None:
     if oversampling is None:
         return None
-    if not isinstance(oversampling, Real) or not 1 <= oversampling < np.inf:
+    if not isinstance(oversampling, Real) or not 1 <= float(oversampling) < np.inf:
         raise ValueError(f"oversampling={oversampling!r}; expected a number of at least 1")
     return float(oversampling)

@@ -16,8 +16,16 @@ from ..codes import unpack_codes
 from ..tasks import check_known, check_task
 from ..threads import parallel_map
 from .checks import check_n_neighbors
-from .points import best_of_each, check_directions, most_queries, nearest_of_each
-from .tables import bits_to_words, bucket_keys, probe_steps
+from .points import (
+    CodePoints,
+    DensePoints,
+    SparsePoints,
+    best_of_each,
+    check_directions,
+    most_queries,
+    nearest_of_each,
+)
+from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
 # Rows that are hashed at once: their hash values are never all in memory.
 _HASH_ROWS = 4096
@@ -42,6 +50,22 @@ class _Block:
 
 class HashSearchMixin:
     """Search of an index with `tables_`, `codes_`, `points_`, `hasher_` and tasks."""
+
+    n_neighbors: int
+    radius: float
+    n_tables: int
+    n_probes: int
+    max_bucket_size: int | None
+    max_candidates: int | None
+    metric: str
+    hasher_: Any
+    X_: Any
+    tables_: Tables
+    codes_: CodePoints
+    points_: CodePoints | DensePoints | SparsePoints
+    tasks_: list
+    task_of_: np.ndarray | None
+    n_samples_fit_: int
 
     def kneighbors(
         self,
@@ -113,11 +137,12 @@ class HashSearchMixin:
         """
         check_is_fitted(self)
         radius = self.radius if radius is None else radius
-        if isinstance(radius, bool) or not isinstance(radius, Real) or np.isnan(radius):
+        if isinstance(radius, bool) or not isinstance(radius, Real) or np.isnan(float(radius)):
             raise ValueError(f"radius={radius!r}; expected a number")
+        limit = float(radius)
         queries, asked = self._queries(X, task)
         blocks = self._each_block(
-            lambda block: self._within(block, radius, sort_results), X, queries, asked
+            lambda block: self._within(block, limit, sort_results), X, queries, asked
         )
         distances = np.empty(queries.shape[0], dtype=object)
         rows = np.empty(queries.shape[0], dtype=object)
@@ -207,7 +232,7 @@ class HashSearchMixin:
         block = _Block(queries, codes, query_of, found.indices)
         if own:
             block = block.only(block.rows != start + block.query_of)
-        if asked is not None:
+        if asked is not None and self.task_of_ is not None:
             block = block.only(self.task_of_[block.rows] == asked[start + block.query_of])
         return block
 
@@ -223,7 +248,8 @@ class HashSearchMixin:
             own = None if labels is None else labels[span]
             values = self._hash_values(X[span], own, queries)
             parts.append((self._keys(values, n_probes), self._codes(values)))
-        return tuple(np.concatenate(part) for part in zip(*parts))
+        keys, codes = (np.concatenate(part) for part in zip(*parts))
+        return keys, codes
 
     def _keys(self, values: np.ndarray, n_probes: int) -> np.ndarray:
         n_hashes = values.shape[1] // self.n_tables
@@ -280,7 +306,7 @@ class HashSearchMixin:
 
     def _check_available(self, k: int, own: bool, asked: np.ndarray | None) -> None:
         counts = np.array([self.n_samples_fit_])
-        if asked is not None:
+        if asked is not None and self.task_of_ is not None:
             counts = np.bincount(self.task_of_, minlength=len(self.tasks_))[np.unique(asked)]
         available = int(counts.min(initial=self.n_samples_fit_)) - own
         if k > available:

@@ -58,7 +58,7 @@ def check_ids(ids: Any, n_rows: int | None = None, name: str = "ids") -> np.ndar
     return ids.astype(np.int64)
 
 
-def name_ids(ids: Sequence) -> str:
+def name_ids(ids: Sequence | np.ndarray) -> str:
     """Ids for an error message, cut where there are many."""
     more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
     return f"{np.asarray(ids)[:8].tolist()}{more}"
@@ -78,22 +78,27 @@ class Ids:
         if len(ids) and len(self.values) and kind != known:
             raise ValueError(f"ids are {_KINDS[kind]}, but those of the index are {_KINDS[known]}")
 
+    def _in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ids in use, sorted, and their slots."""
+        if self._sorted is None or self._slots is None:
+            self._slots = np.argsort(self.values, kind="stable")
+            self._sorted = self.values[self._slots]
+        return self._sorted, self._slots
+
     def find(self, ids: np.ndarray) -> np.ndarray:
         """The slot of each id; -1 where it is not in use."""
         self.check_kind(ids)
-        if self._sorted is None:
-            self._slots = np.argsort(self.values, kind="stable")
-            self._sorted = self.values[self._slots]
-        if not len(self._sorted) or not len(ids):
+        known, slots = self._in_order()
+        if not len(known) or not len(ids):
             return np.full(len(ids), -1, np.int64)
-        place = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
-        return np.where(self._sorted[place] == ids, self._slots[place], -1)
+        place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[place] == ids, slots[place], -1)
 
     def append(self, ids: np.ndarray) -> None:
         """Give ids, none of them in use, to the next slots."""
         first = len(self.values)
         self.values = np.concatenate([self.values, ids]) if first else ids
-        if self._sorted is None:
+        if self._sorted is None or self._slots is None:
             return
         order = np.argsort(ids, kind="stable")
         place = np.searchsorted(self._sorted, ids[order])
@@ -103,9 +108,9 @@ class Ids:
 
     def release(self, slots: np.ndarray) -> None:
         """The ids of these slots are no longer in use."""
-        self.find(self.values[:1])
-        kept = ~np.isin(self._slots, slots)
-        self._sorted, self._slots = self._sorted[kept], self._slots[kept]
+        known, known_slots = self._in_order()
+        kept = ~np.isin(known_slots, slots)
+        self._sorted, self._slots = known[kept], known_slots[kept]
 
     def compact(self, alive: np.ndarray) -> None:
         """Keep these slots, numbered anew."""

@@ -40,7 +40,8 @@ def check_parameters(algorithm: str, given: dict | None) -> dict[str, int]:
     chosen = {}
     for name, (default, least, most) in known.items():
         value = given.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most:
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not least <= value <= most:
             raise ValueError(
                 f"index_params has {name}={value!r}; expected an integer from {least} to {most}"
             )
@@ -113,9 +114,10 @@ class CodeIndex:
             return np.empty((0, flat.code_size), np.uint8)
         return faiss.rev_swig_ptr(flat.xb.data(), n_bytes).reshape(flat.ntotal, flat.code_size)
 
-    def _exact(self) -> faiss.IndexBinaryFlat:
+    def _exact(self) -> Any:
         is_flat = isinstance(self.index, faiss.IndexBinaryFlat)
-        return self.index if is_flat else faiss.downcast_IndexBinary(self.index.storage)
+        graph: Any = self.index
+        return graph if is_flat else faiss.downcast_IndexBinary(graph.storage)
 
     def subset(self, positions: np.ndarray) -> CodeIndex:
         """An exact index of some of the codes."""
@@ -157,7 +159,7 @@ class CodeIndex:
         # faiss takes what is strictly nearer.
         limit = int(min(radius, self.index.d)) + 1
         limits, distances, found = index.range_search(queries.packed, limit)
-        query_of = np.repeat(np.arange(len(queries)), np.diff(limits.astype(np.int64)))
+        query_of = np.repeat(np.arange(len(queries)), np.diff(limits).astype(np.int64))
         return query_of, distances, found
 
     def __getstate__(self) -> dict:

@@ -40,10 +40,10 @@ class LookupScan:
 
     def __init__(self, n_bytes: int):
         self.n_tables = 2 * n_bytes
-        self.index = faiss.IndexPQFastScan(self._with_codes(np.empty((0, n_bytes), np.uint8)))
+        self.index = self._with_codes(np.empty((0, n_bytes), np.uint8))
         self._update_lock = Lock()
 
-    def _with_codes(self, packed: np.ndarray) -> faiss.IndexPQ:
+    def _with_codes(self, packed: np.ndarray) -> faiss.IndexPQFastScan:
         """faiss's product quantiser, whose cells are the corners of the cube of four bits."""
         n_bits = _TABLE_BITS * self.n_tables
         plain = faiss.IndexPQ(n_bits, self.n_tables, _TABLE_BITS, faiss.METRIC_INNER_PRODUCT)
@@ -52,7 +52,8 @@ class LookupScan:
         faiss.copy_array_to_vector(np.tile(corners, (self.n_tables, 1)).ravel(), plain.pq.centroids)
         plain.is_trained = True
         plain.add_sa_codes(packed)
-        return plain
+        # Its types tell of one constructor, and there are two.
+        return faiss.IndexPQFastScan(plain)  # type: ignore[arg-type]
 
     def update(self, packed: np.ndarray) -> None:
         """Take up the codes that came after those that are there.
@@ -65,7 +66,7 @@ class LookupScan:
         with self._update_lock:
             added = np.ascontiguousarray(packed[self.index.ntotal :])
             if len(added):
-                new = faiss.IndexPQFastScan(self._with_codes(added))
+                new = self._with_codes(added)
                 if self.index.ntotal:
                     self.index.merge_from(new, 0)
                 else:

@@ -168,7 +168,7 @@ class LSHNeighbors(SaveMixin, NeighborGraphsMixin, HashSearchMixin, BaseEstimato
         labels = None if task is None else check_task(task, X.shape[0])
         self.hasher_ = hasher.fit(X, y) if task is None else hasher.fit(X, y, task=labels)
         self.tasks_: list = []
-        self.task_of_ = None if task is None else self._encoded(labels)
+        self.task_of_ = None if labels is None else self._encoded(labels)
         keys, codes = self._hash(X, labels)
         self.tables_ = Tables(keys[:, :, 0])
         self.codes_ = CodePoints(codes)

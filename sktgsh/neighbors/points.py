@@ -19,7 +19,9 @@ _BLOCK_PAIRS = 8192
 _SAFE_NORMS = (1e-15, 1e15)
 
 
-def _by_blocks(function: Callable, query_of: np.ndarray, rows: np.ndarray, dtype: Any, n: int):
+def _by_blocks(
+    function: Callable, query_of: np.ndarray, rows: np.ndarray, dtype: Any, n: int
+) -> np.ndarray:
     out = np.empty(len(rows), dtype)
     for start in range(0, len(rows), n):
         span = slice(start, start + n)
@@ -76,8 +78,9 @@ class DensePoints:
 
     def __init__(self, X: np.ndarray, metric: str):
         self.metric, self.X = metric, X
-        self.centre = X.mean(axis=0) if metric == "euclidean" else None
-        self.norms = norms_of(X) if metric == "cosine" else None
+        self.centre = X.mean(axis=0) if metric == "euclidean" else 0
+        # None, unless the metric is the cosine.
+        self.norms: Any = norms_of(X) if metric == "cosine" else None
         self.is_exact = X.dtype == np.float32 and self._is_safe()
         self.points = self._to_float32(X, self.norms)
 
@@ -86,7 +89,7 @@ class DensePoints:
             return True
         return self.norms.min() > _SAFE_NORMS[0] and self.norms.max() < _SAFE_NORMS[1]
 
-    def _to_float32(self, X: np.ndarray, norms: np.ndarray | None) -> np.ndarray:
+    def _to_float32(self, X: np.ndarray, norms: Any) -> np.ndarray:
         if self.is_exact:
             return np.ascontiguousarray(X, np.float32)
         out = np.empty(X.shape, np.float32)
@@ -117,18 +120,16 @@ class DensePoints:
 
     def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of pairs in float32."""
-        norms = norms_of(queries) if self.metric == "cosine" else None
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
         asked = self._to_float32(queries, norms)
         out = np.empty(len(rows), np.float32)
         if not len(rows):
             return out
         euclidean = self.metric == "euclidean"
-        pairwise = (
-            faiss.pairwise_indexed_L2sqr if euclidean else (faiss.pairwise_indexed_inner_product)
-        )
+        name = "pairwise_indexed_L2sqr" if euclidean else "pairwise_indexed_inner_product"
         left, right = query_of.astype(np.int64), rows.astype(np.int64)
         pointers = (asked, left, self.points, right, out)
-        pairwise(self.X.shape[1], len(rows), *map(faiss.swig_ptr, pointers))
+        getattr(faiss, name)(self.X.shape[1], len(rows), *map(faiss.swig_ptr, pointers))
         if euclidean:
             return np.sqrt(out)
         if self.metric == "cosine":
@@ -141,7 +142,7 @@ class DensePoints:
         """Distances of pairs as exact as the rows' own type."""
         if self.is_exact:
             return self.distances(queries, query_of, rows).astype(np.float64)
-        norms = norms_of(queries) if self.metric == "cosine" else None
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
 
         def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
             left = queries[query_of].astype(np.float64)
@@ -161,7 +162,7 @@ class SparsePoints:
 
     def __init__(self, X: sparse.csr_array, metric: str):
         self.metric, self.X = metric, X
-        self.norms = norms_of(X) if metric == "cosine" else None
+        self.norms: Any = norms_of(X) if metric == "cosine" else None
 
     def added(self, X: sparse.csr_array) -> SparsePoints:
         """These rows and some more; a copy."""
@@ -174,7 +175,7 @@ class SparsePoints:
     def refined(self, queries: Any, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of pairs in float64."""
         queries = queries.tocsr().astype(np.float64)
-        norms = norms_of(queries) if self.metric == "cosine" else None
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
 
         def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
             left, right = queries[query_of], self.X[rows].astype(np.float64)
@@ -244,7 +245,7 @@ def best_of_each(
 
 def nearest_of_each(
     query_of: np.ndarray, distances: np.ndarray, rows: np.ndarray, n_queries: int, k: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """The `k` nearest rows of each query, by one sort.
 
     A 64-bit number holds query, distance and row, in this order; of equal distances, the first

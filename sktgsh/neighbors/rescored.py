@@ -70,6 +70,8 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
     array([0, 1])
     """
 
+    vectors_: Vectors
+
     _parameter_constraints: dict = {
         "hasher": [None, HasMethods(["fit", "transform"])],
         "metric": [StrOptions(set(METRICS))],
@@ -241,7 +243,7 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         return (distances, rows) if return_distance else rows
 
     @property
-    def n_samples_fit_(self) -> int:
+    def n_samples_fit_(self) -> int:  # type: ignore[override]  # others store it
         """Number of rows."""
         return self.index_.n_samples_fit_
 

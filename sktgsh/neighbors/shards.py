@@ -74,7 +74,7 @@ class Shard:
             distances, found = self.index.subset(positions).nearest(queries, k)
             found = np.where(found < 0, -1, positions[found])
             return distances, self.to_slots(found)
-        if not self.n_dead:
+        if not self.n_dead or alive is None:
             distances, found = self.index.nearest(queries, k)
             return distances, self.to_slots(found)
         wanted = min(len(self.index), k + min(self.n_dead, k + _SPARE))
@@ -99,7 +99,7 @@ class Shard:
             return query_of, distances, self.to_slots(positions[found])
         query_of, distances, found = self.index.within(queries, radius)
         slots = self.to_slots(found)
-        if not self.n_dead:
+        if not self.n_dead or alive is None:
             return query_of, distances, slots
         left = alive[slots]
         return query_of[left], distances[left], slots[left]
@@ -166,17 +166,17 @@ class Shards:
         """
         if not len(slots):
             return None
-        self.alive = np.ones(self.n_slots, bool) if self.alive is None else self.alive
-        self.alive[slots] = False
+        alive = np.ones(self.n_slots, bool) if self.alive is None else self.alive
+        alive[slots] = False
+        self.alive = alive
         gone = np.zeros(self.n_slots, bool)
         gone[slots] = True
         for shard in self.by_task.values():
             shard.n_dead += len(slots) if shard.slots is None else int(gone[shard.slots].sum())
         self._live = None
-        return self._sweep() if self.n_slots - len(self) >= _MOST_DEAD * self.n_slots else None
+        return self._sweep(alive) if self.n_slots - len(self) >= _MOST_DEAD * self.n_slots else None
 
-    def _sweep(self) -> np.ndarray:
-        alive = self.alive
+    def _sweep(self, alive: np.ndarray) -> np.ndarray:
         new_slots = np.cumsum(alive) - 1
         self.by_task = {label: shard for label, shard in self.by_task.items() if len(shard)}
         for shard in self.by_task.values():

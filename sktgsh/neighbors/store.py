@@ -126,7 +126,7 @@ class CodeStore(StoreSearchMixin):
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict) -> None:
-        self.__init__(**state)
+        CodeStore.__init__(self, **state)
 
     @property
     def n_bits(self) -> int:

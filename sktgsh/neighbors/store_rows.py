@@ -94,7 +94,7 @@ class StoreRows:
             columns.append(_lists(self.vectors(vectors, len(packed))))
         return pa.table(columns, schema=self.schema())
 
-    def ids(self, ids: ArrayLike, name: str, n_rows: int | None = None, repeats: bool = False):
+    def ids(self, ids: Any, name: str, n_rows: int | None = None, repeats: bool = False) -> Any:
         """Ids as a column of their type, all different."""
         import pyarrow as pa
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from .checks import check_n_neighbors
 from .hamming import HammingNeighbors
 from .points import DensePoints, nearest_of_each
 from .scan import NearestSoFar, nearest_codes
-from .store_rows import label_of
+from .store_rows import StoreRows, label_of
 
 METRICS = ("cosine", "euclidean", "inner_product")
 # Rows that are read at once.
@@ -26,6 +27,14 @@ Result = TypeVar("Result")
 
 class StoreSearchMixin:
     """What a store with `_table` and `_rows` answers, from the rows at the time of the call."""
+
+    path: str
+    packed: bool
+    _table: Any
+    _rows: StoreRows
+    _lock: Callable[[], AbstractContextManager]
+    _pack: Callable[[Any], np.ndarray]
+    _values: Callable[[Any], np.ndarray]
 
     def kneighbors(
         self,
@@ -113,7 +122,7 @@ class StoreSearchMixin:
                 "get in the index"
             )
         if not self.packed:
-            codes = np.unpackbits(codes, axis=1, count=self.n_bits)
+            codes = np.unpackbits(codes, axis=1, count=self._rows.n_bits)
         index = HammingNeighbors(packed=self.packed, **params)
         return index.fit(codes, ids=ids, task=None if missing else labels)
 
@@ -124,7 +133,9 @@ class StoreSearchMixin:
         import pyarrow.compute as pc
         from lancedb.expr import col
 
-        best = NearestSoFar(queries, most, nearest, np.int64 if self.id_type == "int" else object)
+        best = NearestSoFar(
+            queries, most, nearest, np.int64 if self._rows.id_type == "int" else object
+        )
         if tasks is None:
             for batch in self._scan(["id", "code"]):
                 ids, codes = self._rows.ids_of(batch), self._rows.codes_of(batch)
@@ -153,7 +164,7 @@ class StoreSearchMixin:
         near, ids = found
         query_of, place = np.nonzero(np.isfinite(near))
         wanted, row_of = np.unique(ids[query_of, place], return_inverse=True)
-        stored = np.empty((len(wanted), self.n_features), np.float32)
+        stored = np.empty((len(wanted), self._rows.n_features or 0), np.float32)
         there = np.zeros(len(wanted), bool)
         for batch in self._scan(["id", "vector"], col("id").isin(wanted.tolist())):
             rows = np.searchsorted(wanted, self._rows.ids_of(batch))

@@ -60,7 +60,8 @@ def within(
         distances = weighted_distances(values, packed[start : start + _BLOCK_ROWS], packed=True)
         query_of, row = np.nonzero(distances <= radius)
         parts.append((query_of, distances[query_of, row], row + start))
-    return tuple(np.concatenate(part) for part in zip(*parts))
+    queries, near, rows = (np.concatenate(part) for part in zip(*parts))
+    return queries, near, rows
 
 
 def distances_to(values: np.ndarray, packed: np.ndarray, candidates: np.ndarray) -> np.ndarray:

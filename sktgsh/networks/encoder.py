@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -20,12 +22,17 @@ class FrozenEncoder(nn.Module):
     axes_mean : Tensor of shape (n_axes,)
         Projection of the mean features onto the axes.
     expansion : torch.nn.Module
-        Maps features (batch, n_features) to rectified units (n_units, batch).
+        Maps features (batch, n_features) to rectified units (n_units, batch); has `n_hidden`.
     unit_scale : float, default=1.0
         Rectified units are multiplied by it.
     skip : bool, default=False
         Let the features stand beside the rectified units, after them.
     """
+
+    feature_mean: Tensor | None
+    feature_scale: Tensor | None
+    axes: Tensor
+    axes_mean: Tensor
 
     def __init__(
         self,
@@ -34,7 +41,7 @@ class FrozenEncoder(nn.Module):
         feature_scale: Tensor | None,
         axes: Tensor,
         axes_mean: Tensor,
-        expansion: nn.Module,
+        expansion: Any,
         unit_scale: float = 1.0,
         skip: bool = False,
     ):
@@ -69,7 +76,7 @@ class FrozenEncoder(nn.Module):
         features = samples
         if self.extractor is not None:
             features = self.extractor(features).flatten(1)
-        if self.feature_mean is not None:
+        if self.feature_mean is not None and self.feature_scale is not None:
             features = (features - self.feature_mean) * self.feature_scale
         return features
 

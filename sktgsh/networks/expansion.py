@@ -13,6 +13,8 @@ from torch.nn import functional as F
 
 from .random import generator, sample_without_replacement
 
+_SIGNS = np.array([-1, 1], np.float32)
+
 
 class SparseExpansion(nn.Module):
     """Each hidden unit sums a few randomly chosen features, then is rectified.
@@ -36,6 +38,12 @@ class SparseExpansion(nn.Module):
         ``1 / sqrt(n_hidden)``; only the first leaves a unit independent of how many others exist.
     """
 
+    indices: Tensor
+    offsets: Tensor
+    signs: Tensor | None
+    inhibition: Tensor | None
+    all_features: Tensor
+
     def __init__(
         self,
         n_features: int,
@@ -52,7 +60,7 @@ class SparseExpansion(nn.Module):
         for block in range(n_blocks):
             rng = generator(seed, "expansion", block)
             indices.append(sample_without_replacement(n_features, n_inputs, units_per_block, rng))
-            signs.append(rng.choice(np.float32([-1, 1]), size=(units_per_block, n_inputs)))
+            signs.append(rng.choice(_SIGNS, size=(units_per_block, n_inputs)))
         n_hidden = n_blocks * units_per_block
         wiring = np.concatenate(indices)
         self.n_hidden = n_hidden
@@ -102,6 +110,8 @@ class DenseExpansion(nn.Module):
     weight : ndarray of shape (n_hidden, n_features)
         Frozen; see :func:`gaussian_weights` and :func:`difference_weights`.
     """
+
+    weight: Tensor
 
     def __init__(self, weight: np.ndarray):
         super().__init__()

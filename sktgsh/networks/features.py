@@ -106,6 +106,10 @@ class RandomConvolution(nn.Module):
     # microseconds an image of 28 x 28 and 64 filters, in place of 62 for 128 images at once.
     _CACHE_FLOATS = 2**20
 
+    filters: Tensor
+    pool_rows: Tensor
+    pool_columns: Tensor
+
     def __init__(
         self,
         image_shape: tuple[int, ...],
@@ -205,6 +209,9 @@ class WhitenedPatchConvolution(nn.Module):
     _N_WHITENED = 40_000
     # Contrast below a twentieth of the images' deviation is noise; so are the weakest directions.
     _LEAST_VARIANCE, _LEAST_EIGENVALUE = 0.0025, 0.1
+
+    filters: Tensor
+    offset: Tensor
 
     def __init__(
         self,

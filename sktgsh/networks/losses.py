@@ -33,6 +33,10 @@ class CodewordLoss(nn.Module):
         of -1 and +1. Codes have no classes, and so no cross-entropy.
     """
 
+    codewords: Tensor
+    codebook_bits: Tensor
+    structure_bits: Tensor
+
     def __init__(
         self,
         kind: str,

@@ -49,6 +49,11 @@ class ModulatedHead(nn.Module):
         None: outputs are the bits, and a class is scored by its codeword.
     """
 
+    projection: Tensor
+    codewords: Tensor
+    codebook_bits: Tensor
+    mixing: Tensor | None
+
     def __init__(
         self,
         projection: Tensor,

@@ -63,7 +63,8 @@ def _keep_variance(layer: nn.Module) -> None:
     nearly the same output, and the pairwise loss finds a few directions only."""
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.zeros_(layer.bias)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 class ResidualBlock(nn.Module):
@@ -74,7 +75,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(n_inputs, n_outputs, 3, stride, padding=1, bias=False)
         self.second = nn.Conv2d(n_outputs, n_outputs, 3, padding=1, bias=False)
         self.norms = nn.ModuleList([nn.BatchNorm2d(n_outputs), nn.BatchNorm2d(n_outputs)])
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if n_inputs != n_outputs or stride > 1:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(n_inputs, n_outputs, 1, stride, bias=False), nn.BatchNorm2d(n_outputs)

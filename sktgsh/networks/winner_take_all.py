@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -121,11 +122,11 @@ class ConvWinnerTakeAllLayer(nn.Module):
         super().__init__()
         self.sparsity = sparsity
         widths = [n_channels, *n_filters]
-        self.encoder = nn.ModuleList(
+        self.encoder: Any = nn.ModuleList(
             nn.Conv2d(n_in, n_out, filter_size, padding=filter_size // 2)
             for n_in, n_out in pairwise(widths)
         )
-        self.decoder = nn.ConvTranspose2d(
+        self.decoder: Any = nn.ConvTranspose2d(
             widths[-1], n_channels, decoder_size, padding=decoder_size // 2
         )
         nn.init.normal_(self.decoder.weight, std=0.01)

@@ -8,6 +8,7 @@ attributes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from importlib import import_module
 from typing import Any
@@ -187,11 +188,11 @@ class Reader:
     Parameters
     ----------
     arrays : dict of ndarray
-    given : dict
+    given : mapping
         Constructor parameters that the tree does not hold.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], given: dict[str, Any]):
+    def __init__(self, arrays: dict[str, np.ndarray], given: Mapping[str, Any]):
         self.arrays, self.given = arrays, given
 
     def decode(self, tree: Any, name: str = "") -> Any:
@@ -218,7 +219,8 @@ class Reader:
         if kind == "dict":
             return {self.decode(key): self.decode(part) for key, part in content}
         if kind == "foreign":
-            return self._decode_foreign(*content, name)
+            type_name, weights = content
+            return self._decode_foreign(type_name, weights, name)
         if kind == "module":
             return self._decode_module(*content)
         if kind == "object":
@@ -251,7 +253,7 @@ class Reader:
 
     def _decode_module(self, class_name: str, parts: dict) -> nn.Module:
         kind = _class_of(class_name)
-        module = object.__new__(kind)
+        module: nn.Module = object.__new__(kind)
         nn.Module.__init__(module)
         for name, part in parts["plain"].items():
             object.__setattr__(module, name, self.decode(part, name))
@@ -279,7 +281,7 @@ class Reader:
         return module.requires_grad_(False).eval()
 
 
-_CONVERSIONS = {
+_CONVERSIONS: dict[type, Callable[[Any], Any]] = {
     tuple: list,
     np.random.RandomState: lambda value: list(value.get_state()),
     torch.device: str,
@@ -294,7 +296,7 @@ def _to_random_state(state: list) -> np.random.RandomState:
     return made
 
 
-_REVERSIONS = {
+_REVERSIONS: dict[str, Callable[[Any], Any]] = {
     "tuple": tuple,
     "RandomState": _to_random_state,
     "device": torch.device,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
+from torch import nn
+from torch.optim import Optimizer
 
 from ..base import check_samples
 from ..codes import check_codes, unpack_codes
 from ..targets import check_targets
 from ..tasks import INFER, check_same_kind, check_task, iter_tasks, name_some
+from .modulation import Modulation
+from .ridge import RidgeStatistics
 from .rows import Rows
 
 
@@ -27,6 +31,39 @@ def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
 
 class TrainingChecksMixin:
     """Checks of rows, tasks and parameters, for :class:`LearningMixin`."""
+
+    # What all steps of learning read: parameters, and what was learned.
+    n_bits: int
+    encoder: str | nn.Module
+    n_hidden: int | None
+    n_inputs: int | None
+    image_shape: tuple[int, ...] | None
+    head: str
+    skip: bool
+    codebook: str
+    codewords: str
+    structure_bits: float
+    solver: str
+    alpha: float | Sequence[float]
+    loss: str
+    max_epochs: int
+    lr: float
+    lr_schedule: str | None
+    batch_size: int
+    optimizer: str | type[Optimizer]
+    callbacks: list | None
+    warm_start: bool
+    open_tasks: int
+    packed: bool
+    device: str
+    random_state: int | np.random.RandomState | None
+    verbose: int
+    frozen_parameters_: dict[str, Any]
+    modulations_: dict[Hashable, Modulation]
+    statistics_: dict[Hashable, RidgeStatistics]
+    history_: dict[Hashable, list[dict]]
+    _split_task: Callable[[Any, Any], tuple[Any, Any]]
+    _validate_params: Callable[[], None]
 
     def _check_training_rows(
         self, X: Any, y: Any, task: Any, sample_weight: Any, fresh: bool, given: bool
@@ -108,7 +145,7 @@ class TrainingChecksMixin:
         if self.encoder == "conv" and self.image_shape is None:
             raise ValueError("encoder='conv' needs image_shape=(height, width[, channels])")
         try:
-            alphas = np.asarray(self.alpha, dtype=float)
+            alphas = np.asarray(self.alpha, dtype=np.float64)
         except (ValueError, TypeError):
             alphas = np.array([np.nan])
         if not alphas.size or not (alphas >= 0).all():

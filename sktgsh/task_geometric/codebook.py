@@ -28,7 +28,7 @@ def random_codeword(label: object, n_bits: int, seed: int) -> np.ndarray:
     Machines that never exchange a word give a class the same codeword.
     """
     rng = generator(seed, "codeword", crc32(repr(label).encode()))
-    return rng.choice(np.int8([-1, 1]), size=n_bits)
+    return rng.choice(np.array([-1, 1], np.int8), size=n_bits)
 
 
 def hadamard_codebook(n_classes: int, n_bits: int, seed: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def hadamard_codebook(n_classes: int, n_bits: int, seed: int) -> np.ndarray:
 
 
 def _farthest_codeword(known: np.ndarray, n_bits: int, rng: np.random.Generator) -> np.ndarray:
-    candidates = rng.choice(np.int8([-1, 1]), size=(_N_FARTHEST, n_bits))
+    candidates = rng.choice(np.array([-1, 1], np.int8), size=(_N_FARTHEST, n_bits))
     agreement = candidates.astype(np.float32) @ known.T.astype(np.float32)
     return candidates[agreement.max(axis=1).argmin()]
 

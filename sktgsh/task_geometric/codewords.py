@@ -73,7 +73,8 @@ class CodewordChooser:
         n_bits = len(self.bits)
         flips = np.ones(n_bits, np.int8)
         if own_to is not None:
-            flips = generator(self.seed, f"flips {own_to!r}").choice(np.int8([-1, 1]), size=n_bits)
+            rng = generator(self.seed, f"flips {own_to!r}")
+            flips = rng.choice(np.array([-1, 1], np.int8), size=n_bits)
         words = {label: word * flips for label, word in known.words.items()}
         projections = known.projections
         if kind == "learned" and problem is not None and problem.classes and n_bits:

@@ -180,10 +180,10 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         lengths = np.unique(np.asarray(self.n_bits)).tolist()
         if not lengths or any(not isinstance(n, Integral) or n < 1 for n in lengths):
             raise ValueError(f"n_bits={self.n_bits!r}; expected a sequence of positive integers")
-        fixed = self.estimator is not None and self.estimator.n_hidden is not None
-        if fixed and self.estimator.head != "shared":
+        own = self.estimator
+        if own is not None and own.n_hidden is not None and own.head != "shared":
             raise ValueError(
-                f"the estimator has n_hidden={self.estimator.n_hidden}; leave it None, so that "
+                f"the estimator has n_hidden={own.n_hidden}; leave it None, so that "
                 "each bit has as many hidden units at every length"
             )
         return lengths
@@ -249,6 +249,6 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
 def _has_partner(y: np.ndarray) -> np.ndarray:
     """Whether another row shares a label with each row."""
     if y.ndim == 2:
-        return y[:, y.sum(axis=0) > 1].any(axis=1)
+        return np.asarray(y[:, y.sum(axis=0) > 1].any(axis=1))
     _, index, counts = np.unique(y, return_inverse=True, return_counts=True)
     return counts[index] > 1

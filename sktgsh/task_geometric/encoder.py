@@ -147,7 +147,7 @@ def _distinct(X: Any, rows: np.ndarray) -> np.ndarray:
     What is taken from them then depends neither on the order of rows nor on how often a row is
     there: a weight of 2 is the same as the row twice.
     """
-    digests = {}
+    digests: dict[bytes, int] = {}
     for start in range(0, len(rows), _CHUNK_ROWS):
         part = X[rows[start : start + _CHUNK_ROWS]]
         part = part.toarray() if sparse.issparse(part) else part
@@ -249,7 +249,7 @@ def _make_extractor(
         shaped = [nn.Unflatten(1, image_shape)] if image_shape is not None else []
         # A copy: freezing and moving it must not reach the user's own.
         return nn.Sequential(*shaped, deepcopy(encoder)).eval()
-    if encoder != "conv":
+    if encoder != "conv" or image_shape is None:
         return None
     # Channels are what tells photographs: in grey images whitening gains nothing.
     if len(image_shape) == 3 and image_shape[2] > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +16,19 @@ from ..persistence.files import read, write
 from ..persistence.tree import Writer
 from ..tasks import check_same_kind
 from .codewords import Codebook
+from .learner import TaskLearner
 from .modulation import Modulation
 
 
 class ExchangeMixin:
     """Export and import of tasks, for an estimator with `modulations_` and `learner_`."""
+
+    codebook: str
+    learner_: TaskLearner
+    modulations_: dict[Hashable, Modulation]
+    shared_codebook_: Codebook
+    history_: dict[Hashable, list[dict]]
+    _check_labels: Callable[[Any, int], np.ndarray]
 
     def fingerprint(self) -> str:
         """A digest of the frozen network: the same in all copies of it, and in no other.
@@ -113,7 +121,9 @@ class ExchangeMixin:
         words = dict(zip(modulation.classes, modulation.codewords))
         if self.codebook == "shared":
             other = [
-                c for c, word in words.items() if not np.array_equal(book.words.get(c, word), word)
+                c
+                for c, word in words.items()
+                if c in book.words and not np.array_equal(book.words[c], word)
             ]
             if other:
                 raise ValueError(

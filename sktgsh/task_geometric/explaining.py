@@ -14,7 +14,8 @@ from .reading import LearnedTasksMixin
 from .reconstruction import reconstruct_class
 
 
-class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):
+# scikit-learn has no types; its classes take this argument.
+class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type: ignore[call-arg]
     """Compares tasks, and rows under their tasks; draws what a class looks like."""
 
     def representation(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:

@@ -304,7 +304,7 @@ class TaskGeometricHasher(
 
     def __deepcopy__(self, memo: dict) -> TaskGeometricHasher:
         copied = memo[id(self)] = object.__new__(type(self))
-        copied.__dict__ = deepcopy(vars(self), memo)
+        copied.__dict__ = deepcopy(self.__dict__, memo)
         if hasattr(self, "learner_"):
             copied.learner_.to(self.learner_.device)
         return copied

@@ -58,6 +58,12 @@ class Modulation:
         product = self.vector * other.vector
         return product.sum(axis=0) if product.ndim == 2 else product
 
+    def known_density(self) -> TaskDensity:
+        """The density, which each task has once it is learned."""
+        if self.density is None:
+            raise ValueError("the modulation has no density: it is not learned yet")
+        return self.density
+
     def is_equal(self, other: Modulation) -> bool:
         """Whether codes are the same, to the bit."""
         same = self.strength == other.strength and self.classes == other.classes

@@ -127,7 +127,7 @@ class TaskNetwork:
             axes = self.axes(features)[: len(rows)]
             for task, (modulation, (weights, bias)) in enumerate(zip(modulations, readouts)):
                 values = self._values(weights, bias, hidden)[: len(rows)]
-                found[rows, task] = modulation.density.log_density(values, axes)
+                found[rows, task] = modulation.known_density().log_density(values, axes)
         return found
 
     def axes(self, features: Tensor) -> np.ndarray:
@@ -149,7 +149,7 @@ class TaskNetwork:
         """
         rng, share = np.random.RandomState(self.seed), -(-N_REFERENCES // len(modulations))
         drawn = np.concatenate(
-            [modulation.density.sample(share, rng) for modulation in modulations]
+            [modulation.known_density().sample(share, rng) for modulation in modulations]
         )
         features = self.features_at(drawn)
         found = []

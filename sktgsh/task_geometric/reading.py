@@ -18,7 +18,8 @@ from ..tasks import INFER, check_known, check_task, iter_tasks, name_some, split
 from .recognition import TaskRecognition
 
 
-class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):
+# scikit-learn has no types; its classes take this argument.
+class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[call-arg]
     """Reads `modulations_` and `learner_`, which a subclass learns.
 
     Its `transform` names the columns of data frames by itself, since it may give fewer of them.
@@ -190,7 +191,7 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):
 
     def _recognise(self, X: Any, groups: Any = None) -> tuple[np.ndarray, ...]:
         modulations = list(self.modulations_.values())
-        recognition = TaskRecognition([modulation.density for modulation in modulations])
+        recognition = TaskRecognition([modulation.known_density() for modulation in modulations])
         return recognition.recognise(self.learner_.log_densities(X, modulations), groups)
 
     def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:

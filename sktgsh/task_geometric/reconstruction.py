@@ -31,7 +31,8 @@ def reconstruct_class(
     samples : ndarray of shape (n_samples, n_features), dtype float32
     """
     encoder = network.encoder
-    candidates = modulation.density.sample(N_CANDIDATES, np.random.RandomState(network.seed))
+    rng = np.random.RandomState(network.seed)
+    candidates = modulation.known_density().sample(N_CANDIDATES, rng)
     features = network.features_at(candidates)
     scores = network.class_scores(features, np.arange(len(features)), modulation, extracted=True)
     weight = softmax(scores.astype(np.float64), axis=1)[:, modulation.classes.index(label)]

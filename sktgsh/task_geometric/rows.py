@@ -83,7 +83,7 @@ class Rows:
 
     def take(self, chosen: np.ndarray) -> Rows:
         """Some of the rows."""
-        picked = {
+        picked: dict[str, Any] = {
             name: None if value is None else value[chosen]
             for name in ("positions", "y", "sample_weight", "codes")
             for value in [getattr(self, name)]

@@ -22,6 +22,7 @@ from .learner import DENSITY_ROWS
 from .recognition import TaskDensity
 from .ridge import RidgeStatistics
 from .rows import Rows, in_order
+from .steps import LearningStepsMixin
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _joined(first: Rows, second: Rows) -> Rows:
     """Rows of two tables as rows of one."""
     tables = [part.X[part.positions] for part in (first, second)]
     stack = sparse.vstack if sparse.issparse(tables[0]) else np.concatenate
-    joined = {
+    joined: dict[str, Any] = {
         name: None
         if getattr(first, name) is None
         else np.concatenate([getattr(first, name), getattr(second, name)])
@@ -69,7 +70,7 @@ def _joined(first: Rows, second: Rows) -> Rows:
     return Rows(X, np.arange(X.shape[0]), **joined)
 
 
-class SumsMixin:
+class SumsMixin(LearningStepsMixin):
     """Learning from sums, for an estimator that :class:`LearningMixin` makes learn from rows."""
 
     def fit_batches(self, batches: Iterable) -> Any:
@@ -95,7 +96,7 @@ class SumsMixin:
             If a chunk is malformed, a task has a single class in all, or `solver` is not
             ``"ridge"``. The estimator then stays as it was.
         """
-        draft, sums = None, {}
+        draft, sums = None, dict[Hashable, TaskSums]()
         for chunk in batches:
             if draft is None:
                 draft = self._started(*chunk)
@@ -155,7 +156,7 @@ class SumsMixin:
         classes = in_order(c for m in modulations for c in m.classes)
         learned, _ = self._solve(label, statistics, classes, None)
         density = TaskDensity.merged(
-            [m.density for m in modulations],
+            [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
             [
                 [float(part.class_sums[c][0, -1]) for c in m.classes]
@@ -180,13 +181,17 @@ class SumsMixin:
         self._validate_params()
         self._check_sums()
         draft = draft_of(self)
-        rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, True, False)
+        rows, labels = draft._check_training_rows(
+            *_arrays(X, y, task), None, fresh=True, given=False
+        )
         draft._build(rows, np.flatnonzero(labels == labels[0]))
         return draft
 
     def _sums_of(self, X: Any, y: Any, task: Any = None) -> dict[Hashable, TaskSums]:
         """Sums of a chunk, by task."""
-        rows, labels = self._check_training_rows(*_arrays(X, y, task), None, False, False)
+        rows, labels = self._check_training_rows(
+            *_arrays(X, y, task), None, fresh=False, given=False
+        )
         sums = {}
         for label, positions in iter_tasks(labels):
             part = rows.take(positions)
@@ -231,6 +236,7 @@ def add_sums(total: dict[Hashable, TaskSums], more: dict[Hashable, TaskSums]) ->
         total[label] = total[label] + part if label in total else part
 
 
-def _arrays(*values: Any) -> list:
+def _arrays(X: Any, y: Any, task: Any) -> tuple[Any, Any, Any]:
     """Tensors as arrays; all else as it is."""
-    return [v.numpy(force=True) if isinstance(v, torch.Tensor) else v for v in values]
+    X, y, task = (v.numpy(force=True) if isinstance(v, torch.Tensor) else v for v in (X, y, task))
+    return X, y, task
