@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..batches import BATCH_ROWS
-from ..networks import CodewordLoss
+from ..networks import CodewordLoss, FrozenEncoder
 from ..networks.random import generator
 from ..training import to_numpy, train
 from .codewords import CodewordChooser
@@ -280,7 +280,7 @@ class TaskLearner(TaskNetwork):
             if problem is not None:
                 wanted[batch[:, None], target_bits] = self._targets(rows, batch, features)
                 units[batch] = hidden.T[: len(batch)].cpu().numpy()
-        if problem is not None:
+        if problem is not None and learned.alpha is not None:
             by_block = units.reshape(n_rows, layout.n_blocks, layout.units_per_block)
             leverage = problem.leverage(by_block, learned.alpha)
             residual = (wanted - outputs) / (1 - np.clip(leverage, 0, _MOST_LEVERAGE))
@@ -291,7 +291,7 @@ class TaskLearner(TaskNetwork):
 class HiddenActivity(torch.nn.Module):
     """The frozen encoder from features on, as a head that is trained takes it."""
 
-    def __init__(self, encoder: torch.nn.Module):
+    def __init__(self, encoder: FrozenEncoder):
         super().__init__()
         self.encoder = encoder
 

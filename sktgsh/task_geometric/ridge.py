@@ -274,7 +274,7 @@ class CentredProblem:
         counts = np.maximum(self.counts, _EPSILON)[:, None]
         return self.class_sums[:, 0, units] / counts + self.means[0, units]
 
-    def _iter_blocks(self, bits: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def _iter_blocks(self, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (block, positions within `bits` of the bits that see it)."""
         if self.n_blocks == 1:
             yield 0, np.arange(len(bits))
@@ -282,7 +282,7 @@ class CentredProblem:
         for position, bit in enumerate(bits):
             yield bit, np.array([position])
 
-    def explained(self, bits: Sequence[int], alpha: float, classes: np.ndarray) -> np.ndarray:
+    def explained(self, bits: np.ndarray, alpha: float, classes: np.ndarray) -> np.ndarray:
         """What :func:`.learn_codebook` takes, (n_bits or 1, n_classes, n_classes).
 
         1 in place of n_bits where all bits share their units.
@@ -352,7 +352,7 @@ class CentredProblem:
         return weights
 
     def generalised_cross_validation(
-        self, right: np.ndarray, squares: np.ndarray, alphas: Sequence[float]
+        self, right: np.ndarray, squares: np.ndarray, alphas: np.ndarray
     ) -> np.ndarray:
         """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
 
