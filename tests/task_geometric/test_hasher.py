@@ -239,7 +239,7 @@ def test_closed_tasks_keep_their_codes_and_take_no_rows(digit_tasks):
     hasher = small(open_tasks=1).fit(X, y, task=task)
     assert list(hasher.statistics_) == [60]
     codes = hasher.transform(X, task=task)
-    with pytest.raises(ValueError, match="task 0 is closed.*open_tasks=1"):
+    with pytest.raises(ValueError, match=r"task 0 is closed.*open_tasks=1"):
         hasher.partial_fit(X[:50], y[:50], task=0)
     hasher.close_task(60)
     assert not hasher.statistics_
