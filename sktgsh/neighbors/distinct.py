@@ -57,7 +57,7 @@ class DistinctCodes:
 
     def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
         _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
-        self.index = CodeIndex(packed[first], algorithm, params)
+        self.index = CodeIndex(packed[first], algorithm, params, by_tables=True)
         self._set_keys()
         self._set_lists(place)
 
@@ -70,6 +70,7 @@ class DistinctCodes:
         self.place = place.astype(np.int32)  # of each row: which distinct code it has
         self.rows = np.argsort(self.place, kind="stable").astype(np.int32)
         self.sizes = np.bincount(self.place, minlength=len(self.index))
+        self.starts = np.cumsum(self.sizes) - self.sizes
 
     def __len__(self) -> int:
         return len(self.place)
@@ -95,6 +96,7 @@ class DistinctCodes:
         ends = np.cumsum(sizes)[place[order]]
         self.rows = np.insert(self.rows, ends, (len(self.place) + order).astype(np.int32))
         self.sizes = sizes + np.bincount(place, minlength=len(sizes))
+        self.starts = np.cumsum(self.sizes) - self.sizes
         self.place = np.concatenate([self.place, place.astype(np.int32)])
 
     def codes(self) -> np.ndarray:
@@ -105,12 +107,35 @@ class DistinctCodes:
         """An exact index of some of the rows."""
         used, place = np.unique(self.place[positions], return_inverse=True)
         part = object.__new__(DistinctCodes)
-        part.index = self.index.subset(used)
+        part.index, part._keys = self.index.subset(used), None  # it serves one call
         part._set_lists(place)
         return part
 
     def nearest(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
         """As in :meth:`.CodeIndex.nearest`; of equal codes, those that came first."""
+        own = self._own_place(queries.packed, k)
+        is_there = own >= 0
+        distances = np.zeros((len(queries), k))
+        found = np.empty((len(queries), k), np.int64)
+        found[is_there] = self.rows[self.starts[own[is_there], None] + np.arange(k)]
+        if not is_there.all():
+            others = ~is_there
+            distances[others], found[others] = self._searched(queries[others], k)
+        return distances, found
+
+    def _own_place(self, packed: np.ndarray, k: int) -> np.ndarray:
+        """Which distinct code is each query's own, if `k` rows have it; otherwise -1.
+
+        There is nothing nearer, and nothing to be compared.
+        """
+        if self._keys is None:
+            return np.full(len(packed), -1)
+        keys = _as_keys(packed)
+        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        place = self._place_of_key[at]
+        return np.where((self._keys[at] == keys) & (self.sizes[place] >= k), place, -1)
+
+    def _searched(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
         near, places = self.index.nearest(queries, min(k, len(self.index)))
         sizes = np.where(places < 0, 0, self.sizes[places])
         before = np.cumsum(sizes, axis=1) - sizes
@@ -130,9 +155,8 @@ class DistinctCodes:
 
     def _rows_of(self, places: np.ndarray, taken: np.ndarray) -> np.ndarray:
         """The first `taken` rows of each list, one list after another."""
-        starts = np.cumsum(self.sizes) - self.sizes
         within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
-        return self.rows[np.repeat(starts[places], taken) + within].astype(np.int64)
+        return self.rows[np.repeat(self.starts[places], taken) + within].astype(np.int64)
 
     def __getstate__(self) -> dict:
         return {name: part for name, part in vars(self).items() if "key" not in name}

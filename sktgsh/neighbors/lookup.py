@@ -91,6 +91,19 @@ class LookupScan:
             distances[left], rows[left] = weighted.nearest(values[left], packed, k)
         return distances, rows
 
+    def nearest_codes(
+        self, queries: np.ndarray, packed: np.ndarray, k: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The `k` nearest codes of packed queries, exactly; where :func:`can_count_bits`.
+
+        A query's signs are its values. All sums then are off by less than half a bit: rounded, they
+        are the Hamming distances.
+        """
+        self.update(packed)
+        bits = _unpacked(queries)
+        scores, found = self.index.search(self._asked(2 * bits - 1), k)
+        return np.rint(bits.sum(axis=1, keepdims=True) - scores), found
+
     def _proposed(
         self, values: np.ndarray, packed: np.ndarray, n_proposals: int, k: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -117,6 +130,16 @@ class LookupScan:
         """Values as faiss takes them: the lower half of a byte is its first."""
         by_byte = self._by_table(values).reshape(len(values), -1, 2, _TABLE_BITS)
         return np.ascontiguousarray(by_byte[:, :, ::-1]).reshape(len(values), -1)
+
+
+def _unpacked(packed: np.ndarray) -> np.ndarray:
+    return np.unpackbits(packed, axis=1).astype(np.float32)
+
+
+def can_count_bits(n_bytes: int) -> bool:
+    """Whether rounded sums of signs tell every two Hamming distances of such codes apart."""
+    step = _TABLE_BITS / _N_STEPS
+    return 2 * n_bytes * step / 2 < 0.5
 
 
 def is_worthwhile(packed: np.ndarray) -> bool:

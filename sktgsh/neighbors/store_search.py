@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..codes import is_real_valued
 from . import lookup
 from .checks import check_n_neighbors
 from .hamming import HammingNeighbors
@@ -42,7 +43,6 @@ class StoreSearchMixin:
         n_neighbors: int = 5,
         *,
         task: Any = None,
-        real_valued: bool = False,
         vectors: ArrayLike | None = None,
         metric: str = "cosine",
         oversampling: float = 4,
@@ -52,13 +52,13 @@ class StoreSearchMixin:
         Parameters
         ----------
         X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
-            Codes; or, if `real_valued` is set, values before the threshold.
+            Codes; or, of floating point numbers of shape (n_queries, n_bits) that are not all 0
+            and 1, the values before the threshold: they rank by the sum of the magnitudes of those
+            whose sign is not the code's bit.
         n_neighbors : int, default=5
             Neighbours of a query.
         task : int, str or sequence of shape (n_queries,), optional
             Search among the codes of this task only: one for all queries, or one for each.
-        real_valued : bool, default=False
-            Rank by the sum of the magnitudes of those values whose sign is not the code's bit.
         vectors : array-like of shape (n_queries, n_features), optional
             Vectors of the queries: ``oversampling * n_neighbors`` neighbours by code are ranked
             again by the distance of these to the stored vectors.
@@ -79,6 +79,8 @@ class StoreSearchMixin:
             If there are fewer codes of a task than neighbours asked for, or a width differs.
         """
         k = check_n_neighbors(n_neighbors)
+        X = np.asarray(X)
+        real_valued = is_real_valued(X, self.packed)
         queries = self._values(X) if real_valued else self._pack(X)
         tasks = None if task is None else self._rows.tasks(task, len(queries))
         nearest = lookup.nearest if real_valued else nearest_codes

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from sktgsh.codes import hamming_distances
 from sktgsh.neighbors import HammingNeighbors, lookup, weighted
 
 
@@ -114,3 +115,22 @@ def test_codes_too_wide_for_tables(scans):
     values = rng.normal(size=(3, 1040)).astype(np.float32)
     check(HammingNeighbors().fit(codes), values, codes, 10)
     assert scans == [3]
+
+
+@pytest.mark.parametrize("n_bits", [5, 32, 64, 248, 256])
+@pytest.mark.parametrize("n_distinct", [1, 20, 3000])
+def test_distinct_codes_by_tables_are_exact(n_bits, n_distinct):
+    rng = np.random.default_rng(n_bits)
+    distinct = rng.integers(0, 2, (n_distinct, n_bits), dtype=np.uint8)
+    codes = distinct[rng.integers(n_distinct, size=7000)]
+    flips = rng.random((40, n_bits)) < rng.random((40, 1)) / 2
+    queries = np.concatenate([codes[:40] ^ flips, 1 - codes[:3], codes[:3]])
+    index = HammingNeighbors().fit(codes[:6000]).add(codes[6000:])
+    inner = index.shards_.by_task[None].index.index
+    assert inner.by_tables == (n_bits < 256)
+    plain = hamming_distances(queries, codes)
+    for k in (1, 12, 300, 7000):
+        distances, rows = index.kneighbors(queries, k)
+        np.testing.assert_array_equal(distances, np.sort(plain, axis=1)[:, :k])
+        np.testing.assert_array_equal(distances, np.take_along_axis(plain, rows, axis=1))
+        assert all(len(set(row)) == k for row in rows.tolist())

@@ -71,10 +71,10 @@ def test_real_valued_queries(tmp_path, codes, monkeypatch, n_bits):
     store.add(codes, ids=np.arange(60))
     values = np.random.default_rng(1).normal(size=(5, n_bits))
     plain = np.where((values[:, None] > 0) != codes, np.abs(values)[:, None], 0).sum(axis=2)
-    distances, ids = store.kneighbors(values, 6, real_valued=True)
+    distances, ids = store.kneighbors(values, 6)
     np.testing.assert_allclose(distances, np.sort(plain, axis=1)[:, :6], rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(ids, np.argsort(plain, axis=1)[:, :6])
-    hamming = store.kneighbors(2 * codes[:5] - 1, 6, real_valued=True)[0]
+    hamming = CodeStore(tmp_path, packed=True).kneighbors(2.0 * codes[:5] - 1, 6)[0]
     np.testing.assert_array_equal(hamming, store.kneighbors(codes[:5], 6)[0])
 
 
@@ -172,7 +172,7 @@ def test_tasks_stay_of_their_kind(tmp_path, codes):
         (lambda s, c: s.kneighbors(c, 0), "n_neighbors > 0"),
         (lambda s, c: s.kneighbors(c, 1, task="x' OR '1'='1"), "n_samples_fit = 0"),
         (lambda s, c: s.kneighbors(c, 1, vectors=c), "keeps no vectors"),
-        (lambda s, c: s.kneighbors(c[:, 1:], 1, real_valued=True), "32 wide"),
+        (lambda s, c: s.kneighbors(c[:, 1:] - 0.5, 1), "32 wide"),
         (lambda s, c: CodeStore(s.path, n_bits=64), "n_bits=64, but the store has n_bits=32"),
         (lambda s, c: CodeStore(s.path, id_type="str"), "id_type='str', but the store"),
         (lambda s, c: CodeStore(s.path, compact_every=0), "compact_every=0"),
