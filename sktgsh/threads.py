@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .batches import BATCH_ROWS, iter_batches
+from .batches import BATCH_ROWS, dense_rows, iter_batches
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,6 +41,10 @@ Result = TypeVar("Result")
 # on an idle machine two are up to 1.5 times as fast there, beside a busy process up to 100 times as
 # slow.
 LARGE = 1e9
+# Seconds of computing (not of waiting: a busy machine changes nothing) that an item must take to be
+# handed to another thread. Of shorter ones most is spent in the interpreter, which runs one thread
+# at a time; two are then up to a third slower than one.
+LEAST_SECONDS = 0.005
 # Batches that a thread takes at once: handing one over costs some ten microseconds.
 _BATCHES_AT_ONCE = 8
 
@@ -113,6 +118,8 @@ def parallel_map(
 ) -> list[Result]:
     """``[function(item) for item in items]``, several at a time, each on one thread.
 
+    The first is computed on the calling thread. If it takes less than LEAST_SECONDS, all are.
+
     Parameters
     ----------
     function : callable
@@ -129,16 +136,28 @@ def parallel_map(
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    shown = partial(tqdm, total=len(items), desc=progress, unit_scale=True, disable=not progress)
-    n_workers = min(len(items), torch.get_num_threads() if n_workers is None else n_workers)
+    n_workers = torch.get_num_threads() if n_workers is None else n_workers
     with one_thread():
-        if n_workers <= 1:
-            return [function(item) for item in shown(items)]
-        workers = ThreadPoolExecutor(n_workers, "sktgsh", initializer=_stay_on_one_thread)
-        try:
-            return list(shown(workers.map(function, items)))
-        finally:
-            workers.shutdown(cancel_futures=True)
+        results = _iter_results(function, items, n_workers)
+        bar = tqdm(results, progress, len(items), unit_scale=True, disable=not progress)
+        return list(bar)
+
+
+def _iter_results(
+    function: Callable[[Item], Result], items: Sequence[Item], n_workers: int
+) -> Iterator[Result]:
+    """Results in the order of the items, of the calling thread or of several others."""
+    before = time.thread_time()
+    yield from map(function, items[:1])
+    rest, n_workers = items[1:], min(n_workers, len(items) - 1)
+    if n_workers <= 1 or time.thread_time() - before < LEAST_SECONDS:
+        yield from map(function, rest)
+        return
+    workers = ThreadPoolExecutor(n_workers, "sktgsh", initializer=_stay_on_one_thread)
+    try:
+        yield from workers.map(function, rest)
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def map_batches(
@@ -146,6 +165,7 @@ def map_batches(
     X: Any,
     rows: np.ndarray | None = None,
     device: torch.device | None = None,
+    take: Callable[[Any, np.ndarray | slice], np.ndarray] = dense_rows,
     progress: str = "",
 ) -> list[Result]:
     """``function(positions, samples)`` of each batch, as :func:`.iter_batches` cuts them.
@@ -163,6 +183,8 @@ def map_batches(
         Rows of X; by default all.
     device : torch.device, optional
         Where samples are moved; by default they stay on the CPU.
+    take : callable, default=dense_rows
+        Makes rows of X into a float32 array.
     progress : str, default=""
         As in :func:`parallel_map`.
 
@@ -177,7 +199,9 @@ def map_batches(
     @torch.no_grad()  # of this thread
     def work(start: int) -> list[Result]:
         span = slice(start, start + step)
-        part = iter_batches(X[span]) if rows is None else iter_batches(X, rows[span])
+        part = (
+            iter_batches(X[span], None, take) if rows is None else iter_batches(X, rows[span], take)
+        )
         return [
             function(start + positions, samples if on_cpu else samples.to(device))
             for positions, samples in part

@@ -13,7 +13,9 @@ from sktgsh import (
     DeepSupervisedHasher,
     FlyHasher,
     SignedRandomProjectionHasher,
+    TaskGeometricHasher,
     WinnerTakeAllAutoencoder,
+    threads,
 )
 from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
 from sktgsh.threads import LARGE, one_thread, parallel_map, threads_for
@@ -35,6 +37,12 @@ def two_threads():
     """The tests may run under OMP_NUM_THREADS=1, where there would be nothing to tell apart."""
     with threadpool_limits(2):
         yield
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Items are handed to other threads however short they are."""
+    monkeypatch.setattr(threads, "LEAST_SECONDS", 0)
 
 
 def test_one_thread_is_one_and_is_undone(two_threads):
@@ -84,50 +92,106 @@ def test_threads_come_and_go_in_any_order(two_threads):
     assert settings() == before
 
 
-def test_parallel_map_keeps_order_and_errors(two_threads):
+def test_parallel_map_keeps_order_and_errors(two_threads, shared):
+    names = set()
+
     def limited(item):
+        names.add(threading.current_thread().name)
         if item == 77:
             raise ValueError("item 77")
         return item, torch.get_num_threads()
 
     before = settings()
     assert parallel_map(limited, range(50), 4) == [(item, 1) for item in range(50)]
+    assert any(name.startswith("sktgsh") for name in names)
     with pytest.raises(ValueError, match="item 77"):
         parallel_map(limited, range(100), 4)
     assert settings() == before
     assert parallel_map(limited, []) == []
 
 
+def test_short_items_stay_on_the_calling_thread(two_threads):
+    names = parallel_map(lambda item: threading.current_thread().name, range(9), 4)
+    assert set(names) == {threading.current_thread().name}
+
+
 def estimators(rows):
     X, y = rows
+    tasks = np.arange(len(y)) % 2
     return [
         SignedRandomProjectionHasher(n_bits=16, random_state=0).fit(X),
         FlyHasher(n_bits=64, random_state=0).fit(X),
         DeepSupervisedHasher(n_bits=8, max_epochs=1, random_state=0).fit(X, y),
         WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0).fit(X),
+        TaskGeometricHasher(16, n_hidden=64, random_state=0).fit(X, y, task=tasks),
     ]
 
 
-def test_results_are_those_of_one_thread(rows, two_threads):
+def codes_of(estimator, X):
+    if isinstance(estimator, TaskGeometricHasher):
+        return estimator.transform(X, task=np.arange(len(X)) % 2)
+    return estimator.transform(X)
+
+
+@pytest.mark.parametrize("n_threads", [2, 5])
+@pytest.mark.parametrize("params", [{}, {"head": "block"}, {"encoder": "conv"}], ids=str)
+def test_flagship_gives_the_same_whatever_the_number_of_threads(rows, shared, n_threads, params):
+    """Learned, read and inferred: to the bit, rows of two tasks mixed."""
+    X, y = rows
+    tasks = np.arange(len(y)) % 2
+    if "encoder" in params:
+        params = params | {"image_shape": (8, 4)}
+
+    def work():
+        hasher = TaskGeometricHasher(16, n_hidden=64, random_state=0, **params)
+        hasher.fit(X, y, task=tasks)
+        return [
+            hasher.decision_function(X, task=tasks),
+            hasher.transform(X[:1500], task=1, n_bits=9),
+            hasher.predict_task(X, return_score=True)[1],
+            hasher.predict_class(X, task=tasks),
+            hasher.representation(X, task=0),
+            hasher.contexts_,
+        ]
+
+    with threadpool_limits(1):
+        expected = work()
+    with threadpool_limits(n_threads):
+        before = settings()
+        found = work()
+        assert settings() == before
+    for one, other in zip(expected, found):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_error_while_learning_restores_threads(rows, two_threads, monkeypatch):
+    X, y = rows
+    before = settings()
+    monkeypatch.setattr(TaskGeometricHasher, "_keep_open", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        TaskGeometricHasher(8, n_hidden=32).fit(X[:200], y[:200])
+    assert settings() == before
+
+
+def test_results_are_those_of_one_thread(rows, two_threads, shared):
     """From 8 threads at once, to the bit."""
     X, _ = rows
     fitted = estimators(rows)
     with threadpool_limits(1):
-        expected = [estimator.transform(X) for estimator in fitted]
+        expected = [codes_of(estimator, X) for estimator in fitted]
     codes = expected[0]
     indices = [HammingNeighbors().fit(codes), LSHNeighbors(n_bits=8, n_tables=2).fit(X[:500])]
     queries = [codes[:100], X[:100]]
     searched = [index.kneighbors(q, 3) for index, q in zip(indices, queries)]
 
     def job(number):
-        estimator = fitted[number % 4]
         found = indices[number % 2].kneighbors(queries[number % 2], 3)
-        return estimator.transform(X), found
+        return codes_of(fitted[number % 5], X), found
 
     before = settings()
     with ThreadPoolExecutor(8) as pool:
-        for number, (made, found) in enumerate(pool.map(job, range(16))):
-            np.testing.assert_array_equal(made, expected[number % 4])
+        for number, (made, found) in enumerate(pool.map(job, range(20))):
+            np.testing.assert_array_equal(made, expected[number % 5])
             np.testing.assert_array_equal(found, searched[number % 2])
     assert settings() == before
 
@@ -139,7 +203,7 @@ def _work(X, y):
     fitted = estimators((X, y))
     codes = fitted[0].transform(X)
     neighbors = HammingNeighbors().fit(codes).kneighbors(codes[:50])
-    return [estimator.transform(X) for estimator in fitted], neighbors
+    return [codes_of(estimator, X) for estimator in fitted], neighbors
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from torch import nn
 
-from ..batches import STATISTICS_ROWS, InputScaling, iter_batches
+from ..batches import STATISTICS_ROWS, InputScaling
 from ..networks import (
     DenseExpansion,
     FrozenEncoder,
@@ -25,6 +25,7 @@ from ..networks import (
 )
 from ..networks.features import power_of_two
 from ..networks.random import generator
+from ..threads import map_batches
 
 N_AXES = 32
 N_FILTERS, N_PHOTOGRAPH_FILTERS = 64, 192
@@ -257,13 +258,11 @@ def _make_extractor(
     return default_convolution(image_shape, images, seed)
 
 
-@torch.no_grad()
 def _extract(extractor: nn.Module, samples: np.ndarray, device: torch.device) -> np.ndarray:
-    parts = [
-        extractor(samples_batch.to(device)).flatten(1).cpu().numpy()[: len(positions)]
-        for positions, samples_batch in iter_batches(samples)
-    ]
-    return np.concatenate(parts)
+    def extract(rows: np.ndarray, batch: torch.Tensor) -> np.ndarray:
+        return extractor(batch).flatten(1).cpu().numpy()[: len(rows)]
+
+    return np.concatenate(map_batches(extract, samples, device=device))
 
 
 def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

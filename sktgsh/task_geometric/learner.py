@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from ..batches import BATCH_ROWS
 from ..networks import CodewordLoss, FrozenEncoder
 from ..networks.random import generator
+from ..threads import threads_for
 from ..training import to_numpy, train
 from .codewords import CodewordChooser
 from .modulation import Modulation, normalised
@@ -36,6 +38,10 @@ _MOST_LEVERAGE = 0.98
 class TaskLearner(TaskNetwork):
     """Learns modulations of the frozen network."""
 
+    def threads(self) -> AbstractContextManager:
+        """Threads to learn a task on: its largest step is an eigendecomposition."""
+        return threads_for(10.0 * self.layout.units_per_block**3)
+
     # -- rows ------------------------------------------------------------------------------------
 
     def extract(self, rows: Rows, always: bool = False) -> Rows:
@@ -52,8 +58,11 @@ class TaskLearner(TaskNetwork):
         if rows.extracted or not (always or costly):
             return rows
         features = np.empty((n_rows, n_features), np.float32)
-        for batch, values in self.iter_features(rows.X, rows.positions):
+
+        def store(batch: np.ndarray, values: Tensor) -> None:
             features[batch[0] : batch[-1] + 1] = values[: len(batch)].cpu().numpy()
+
+        self.map_features(store, rows.X, rows.positions)
         return replace(rows, X=features, positions=np.arange(n_rows), extracted=True)
 
     def _targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
@@ -92,25 +101,31 @@ class TaskLearner(TaskNetwork):
         at_once = min(GRAM_ROWS, -(-n_rows // BATCH_ROWS) * BATCH_ROWS)
         block = np.ones((n_blocks, at_once, units + 1), np.float32)
         targets = np.empty((at_once, n_targets), np.float32)
-        filled = done = 0
-        for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
-            span = slice(filled, filled + len(batch))
-            hidden = self.encoder.hidden(features).view(n_blocks, units, -1).cpu().numpy()
-            block[:, span, :units] = hidden[:, :, : len(batch)].transpose(0, 2, 1)
-            targets[span] = self._targets(rows, batch, features)
-            filled += len(batch)
-            if filled == at_once or batch[-1] + 1 == n_rows:
-                span = slice(done, done + filled)
-                statistics.add(
-                    block[:, :filled],
-                    shares[span],
-                    classes,
-                    None if weight is None else weight[span],
-                    targets[:filled],
-                    rows.several,
-                )
-                done, filled = done + filled, 0
+        for start in range(0, n_rows, GRAM_ROWS):
+            span = slice(start, min(start + GRAM_ROWS, n_rows))
+            filled = span.stop - start
+            self._fill(block, targets, rows, span)
+            statistics.add(
+                block[:, :filled],
+                shares[span],
+                classes,
+                None if weight is None else weight[span],
+                targets[:filled],
+                rows.several,
+            )
         return statistics
+
+    def _fill(self, block: np.ndarray, targets: np.ndarray, rows: Rows, span: slice) -> None:
+        """Write hidden activity and targets of some rows into what holds those of many."""
+        n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
+
+        def store(batch: np.ndarray, features: Tensor) -> None:
+            hidden = self.encoder.hidden(features).view(n_blocks, units, -1).cpu().numpy()
+            place = slice(batch[0], batch[-1] + 1)
+            block[:, place, :units] = hidden[:, :, : len(batch)].transpose(0, 2, 1)
+            targets[place] = self._targets(rows, span.start + batch, features)
+
+        self.map_features(store, rows.X, rows.positions[span], rows.extracted)
 
     def solve(
         self,
@@ -221,10 +236,12 @@ class TaskLearner(TaskNetwork):
         weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
         parts = [weight[:, None]]
         if len(self.layout.target_bits(rows.codes is not None)):
-            found = [
-                self._targets(rows, batch, features)
-                for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted)
-            ]
+            found = self.map_features(
+                lambda batch, features: self._targets(rows, batch, features),
+                rows.X,
+                rows.positions,
+                rows.extracted,
+            )
             parts.append(np.concatenate(found))
         if rows.codes is None:
             shares = rows.shares(classes)
@@ -272,14 +289,16 @@ class TaskLearner(TaskNetwork):
         target_bits = layout.target_bits(rows.codes is not None)
         if learned.classes:
             wanted[:, layout.codebook_bits] = rows.shares(learned.classes) @ learned.codewords
-        axes = []
-        for batch, features in self.iter_features(rows.X, rows.positions, rows.extracted):
+
+        def read(batch: np.ndarray, features: Tensor) -> np.ndarray:
             hidden = self.encoder.hidden(features)
             outputs[batch] = self._values(weights, bias, hidden)[: len(batch)]
-            axes.append(self.axes(features)[: len(batch)])
             if problem is not None:
                 wanted[batch[:, None], target_bits] = self._targets(rows, batch, features)
                 units[batch] = hidden.T[: len(batch)].cpu().numpy()
+            return self.axes(features)[: len(batch)]
+
+        axes = self.map_features(read, rows.X, rows.positions, rows.extracted)
         if problem is not None and learned.alpha is not None:
             by_block = units.reshape(n_rows, layout.n_blocks, layout.units_per_block)
             leverage = problem.leverage(by_block, learned.alpha)

@@ -183,6 +183,7 @@ class LearningMixin(LearningStepsMixin):
             draft._build(rows, np.flatnonzero(labels == labels[0]))
         todo = list(iter_tasks(labels))
         for label, positions in tqdm(todo, desc="tasks", unit="task", disable=not self.verbose):
-            draft._learn_task(label, rows.take(positions), renew)
+            with draft.learner_.threads():
+                draft._learn_task(label, rows.take(positions), renew)
             self.__dict__ = dict(draft.__dict__)
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches import InputScaling, dense_rows, iter_batches
+from ..batches import InputScaling, dense_rows
 from ..networks import (
     FrozenEncoder,
     ModulatedHead,
@@ -18,6 +18,7 @@ from ..networks import (
     class_readout,
     head_projection,
 )
+from ..threads import map_batches
 from .modulation import Modulation
 from .recognition import N_AXES
 from .rows import BitLayout
@@ -69,36 +70,47 @@ class TaskNetwork:
             encoder = deepcopy(encoder).cpu()
         return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
 
-    @torch.no_grad()
-    def iter_features(
-        self, X: Any, positions: np.ndarray | None = None, extracted: bool = False
-    ) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """Yield (rows, features) of full batches; see :func:`~sktgsh.batches.iter_batches`."""
-        for rows, samples in iter_batches(X, positions, dense_rows if extracted else self.inputs):
-            samples = samples.to(self.device)
-            yield rows, samples if extracted else self.encoder.features(samples)
-
-    @torch.no_grad()
-    def iter_values(
+    def map_features(
         self,
+        function: Callable[[np.ndarray, Tensor], Any],
+        X: Any,
+        positions: np.ndarray | None = None,
+        extracted: bool = False,
+        progress: str = "",
+    ) -> list:
+        """``function(rows, features)`` of full batches; see :func:`~sktgsh.threads.map_batches`."""
+
+        def work(rows: np.ndarray, samples: Tensor) -> Any:
+            return function(rows, samples if extracted else self.encoder.features(samples))
+
+        take = dense_rows if extracted else self.inputs
+        return map_batches(work, X, positions, self.device, take, progress)
+
+    def map_values(
+        self,
+        function: Callable[[np.ndarray, np.ndarray], Any],
         X: Any,
         positions: np.ndarray | None,
         modulation: Modulation,
         n_bits: int | None = None,
         extracted: bool = False,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (rows, values of the first bits before the threshold), batch by batch."""
+        progress: str = "",
+    ) -> list:
+        """``function(rows, values of the first bits before the threshold)``, batch by batch."""
         weights, bias = self._weights(modulation)
         n_hidden = None
         if self.head == "block" and n_bits is not None:
             # A prefix of the code is read from a prefix of the hidden units.
             weights, bias = weights[:n_bits], bias[:n_bits]
             n_hidden = n_bits * self.layout.units_per_block
-        for rows, features in self.iter_features(X, positions, extracted):
+
+        def read(rows: np.ndarray, features: Tensor) -> Any:
             hidden = self.encoder.hidden(features, n_hidden)
             # Bits that share their units are cut off after the product: one of another shape
             # might differ in the last digit.
-            yield rows, self._values(weights, bias, hidden)[: len(rows), :n_bits]
+            return function(rows, self._values(weights, bias, hidden)[: len(rows), :n_bits])
+
+        return self.map_features(read, X, positions, extracted, progress)
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
@@ -106,28 +118,35 @@ class TaskNetwork:
         """How well each class fits, (n_rows, n_classes)."""
         head = self.modulated_head(modulation)
         scores = np.empty((len(positions), len(modulation.classes)), np.float32)
-        with torch.no_grad():
-            for rows, features in self.iter_features(X, positions, extracted):
-                batch_scores = head.read(self.encoder.hidden(features))[1]
-                scores[rows] = batch_scores[: len(rows)].cpu().numpy()
+
+        def read(rows: np.ndarray, features: Tensor) -> None:
+            batch_scores = head.read(self.encoder.hidden(features))[1]
+            scores[rows] = batch_scores[: len(rows)].cpu().numpy()
+
+        self.map_features(read, X, positions, extracted)
         return scores
 
-    @torch.no_grad()
     def log_densities(
-        self, X: Any, modulations: Sequence[Modulation], extracted: bool = False
+        self,
+        X: Any,
+        modulations: Sequence[Modulation],
+        extracted: bool = False,
+        progress: str = "",
     ) -> np.ndarray:
         """Log density of each row under each task, (n_rows, n_tasks).
 
         Rows are encoded once, whatever the number of tasks.
         """
-        readouts = [self._weights(modulation) for modulation in modulations]
+        readouts = [(*self._weights(m), m.known_density().reader()) for m in modulations]
         found = np.empty((X.shape[0], len(modulations)))
-        for rows, features in self.iter_features(X, None, extracted):
+
+        def judge(rows: np.ndarray, features: Tensor) -> None:
             hidden = self.encoder.hidden(features)
             axes = self.axes(features)[: len(rows)]
-            for task, (modulation, (weights, bias)) in enumerate(zip(modulations, readouts)):
-                values = self._values(weights, bias, hidden)[: len(rows)]
-                found[rows, task] = modulation.known_density().log_density(values, axes)
+            for task, (weights, bias, read) in enumerate(readouts):
+                found[rows, task] = read(self._values(weights, bias, hidden)[: len(rows)], axes)
+
+        self.map_features(judge, X, None, extracted, progress)
         return found
 
     def axes(self, features: Tensor) -> np.ndarray:
@@ -137,11 +156,13 @@ class TaskNetwork:
     def hidden_rows(self, X: Any) -> np.ndarray:
         """Hidden activity of all rows, (n_rows, n_hidden), dtype float32."""
         hidden = np.empty((X.shape[0], self.layout.n_hidden), np.float32)
-        for rows, features in self.iter_features(X):
+
+        def store(rows: np.ndarray, features: Tensor) -> None:
             hidden[rows] = self.encoder.hidden(features)[:, : len(rows)].T.cpu().numpy()
+
+        self.map_features(store, X)
         return hidden
 
-    @torch.no_grad()
     def reference_values(self, modulations: Sequence[Modulation]) -> np.ndarray:
         """Values that tasks give the same samples, (n_tasks, n_samples * n_bits), bits centred.
 
@@ -154,8 +175,9 @@ class TaskNetwork:
         features = self.features_at(drawn)
         found = []
         for modulation in modulations:
-            batches = self.iter_values(features, None, modulation, extracted=True)
-            values = np.concatenate([values for _, values in batches])
+            values = np.concatenate(
+                self.map_values(lambda _, read: read, features, None, modulation, extracted=True)
+            )
             found.append((values - values.mean(axis=0)).ravel())
         return np.stack(found)
 

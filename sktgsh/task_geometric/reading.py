@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from copy import copy
 from numbers import Integral
 from typing import Any
@@ -53,9 +53,12 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
         short.n_bits_ = self._check_prefix(n_bits)
         samples, labels = self._check_new_rows(X, task)
         codes = np.empty((samples.shape[0], short._n_features_out), np.uint8)
-        for rows, values in self._iter_values(samples, labels, short.n_bits_):
+
+        def store(rows: slice | np.ndarray, values: np.ndarray) -> None:
             bits = values > 0
             codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+
+        self._map_values(store, samples, labels, short.n_bits_)
         return _wrap_data_with_container("transform", codes, X, short)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
@@ -77,21 +80,32 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
         check_is_fitted(self)
         X, labels = self._check_new_rows(X, task)
         values = np.empty((X.shape[0], self.n_bits_), np.float32)
-        for rows, found in self._iter_values(X, labels, self.n_bits_):
+
+        def store(rows: slice | np.ndarray, found: np.ndarray) -> None:
             values[rows] = found
+
+        self._map_values(store, X, labels, self.n_bits_)
         return values
 
-    def _iter_values(
-        self, X: Any, labels: np.ndarray, n_bits: int
-    ) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
-        """Yield (rows, values before the threshold), task by task and batch by batch."""
+    def _map_values(
+        self,
+        function: Callable[[slice | np.ndarray, np.ndarray], Any],
+        X: Any,
+        labels: np.ndarray,
+        n_bits: int,
+    ) -> None:
+        """``function(rows, values before the threshold)``, task by task and batch by batch."""
+        progress = "transform" if self.verbose else ""
         for label, positions in iter_tasks(labels):
-            whole = len(positions) == X.shape[0]
-            batches = self.learner_.iter_values(
-                X, None if whole else positions, self.modulations_[label], n_bits
+            own = None if len(positions) == X.shape[0] else positions
+
+            def place(batch: np.ndarray, values: np.ndarray, own: Any = own) -> None:
+                rows = slice(batch[0], batch[-1] + 1) if own is None else own[batch]
+                function(rows, values)
+
+            self.learner_.map_values(
+                place, X, own, self.modulations_[label], n_bits, progress=progress
             )
-            for batch, values in batches:
-                yield slice(batch[0], batch[-1] + 1) if whole else positions[batch], values
 
     def predict_class(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """The class whose codeword (or readout) fits each row best.
@@ -191,8 +205,15 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
 
     def _recognise(self, X: Any, groups: Any = None) -> tuple[np.ndarray, ...]:
         modulations = list(self.modulations_.values())
+<<<<<<< HEAD
         recognition = TaskRecognition([modulation.known_density() for modulation in modulations])
         return recognition.recognise(self.learner_.log_densities(X, modulations), groups)
+=======
+        recognition = TaskRecognition([modulation.density for modulation in modulations])
+        progress = "predict_task" if self.verbose else ""
+        densities = self.learner_.log_densities(X, modulations, progress=progress)
+        return recognition.recognise(densities, groups)
+>>>>>>> 5fdab12 (The flagship's batches side by side; small tasks learned on one thread, short items on the calling one; densities invert their factors once)
 
     def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:
         known = list(self.modulations_)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 # Principal axes of the features that a density looks at.
@@ -23,13 +22,33 @@ TEMPERATURES = 2.0 ** np.arange(-2, 8, 0.25)
 _BLOCK = 2**22
 
 
-def _log_normals(values: np.ndarray, means: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Log density up to a constant, (n_rows, n_means), under normals of one Cholesky `factor`."""
-    both = np.concatenate([values, means]).astype(np.float64) - means[:1]
-    standard = solve_triangular(factor, both.T, lower=True, check_finite=False).T
-    rows, centres = standard[: len(values)], standard[len(values) :]
-    squares = (rows**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * rows @ centres.T
-    return -0.5 * np.maximum(squares, 0) - np.log(np.diag(factor)).sum()
+class _Normals:
+    """Normal distributions around several means.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_means, width)
+    factors : ndarray of shape (n_means or 1, width, width)
+        Cholesky factors of the covariances, inverted once for all rows that are to come.
+    """
+
+    def __init__(self, means: np.ndarray, factors: np.ndarray):
+        factors, self.origin = factors.astype(np.float64), means[:1].astype(np.float64)
+        self.whitening = np.linalg.inv(factors).transpose(0, 2, 1)
+        self.centres = (means - self.origin)[:, None] @ self.whitening
+        diagonals = np.diagonal(factors, axis1=1, axis2=2)
+        self.volumes = np.log(diagonals).sum(axis=1)
+
+    def log_density(self, values: np.ndarray) -> np.ndarray:
+        """Log density of each row up to a constant, (n_rows, n_means)."""
+        rows = (values - self.origin) @ self.whitening
+        if len(rows) == 1:  # a table of rows times means times width would be large
+            rows, centres = rows[0], self.centres[:, 0]
+            squares = (rows**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1)
+            squares = np.maximum(squares - 2 * rows @ centres.T, 0)
+        else:
+            squares = ((rows - self.centres) ** 2).sum(axis=2).T
+        return -0.5 * squares - self.volumes
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
@@ -209,26 +228,23 @@ class TaskDensity:
 
     def log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """Log density of each row, up to a constant that is the same for all tasks."""
-        step = max(1, _BLOCK // len(self.log_priors))
+        step, read = max(1, _BLOCK // len(self.log_priors)), self.reader()
         parts = [
-            self._log_density(outputs[start : start + step], axes[start : start + step])
+            read(outputs[start : start + step], axes[start : start + step])
             for start in range(0, len(outputs), step)
         ]
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def _log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
-        by_output = _log_normals(outputs, self.output_means, self.output_factor)
-        if len(self.axis_factors) == 1:
-            by_axis = _log_normals(axes, self.axis_means, self.axis_factors[0])
-        else:
-            by_axis = np.concatenate(
-                [
-                    _log_normals(axes, mean[None], factor)
-                    for mean, factor in zip(self.axis_means, self.axis_factors)
-                ],
-                axis=1,
-            )
-        return logsumexp(self.log_priors + by_output + by_axis, axis=1)
+    def reader(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """:meth:`log_density` for batch after batch of few rows."""
+        by_output = _Normals(self.output_means, self.output_factor[None])
+        by_axis = _Normals(self.axis_means, self.axis_factors)
+
+        def read(outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
+            joint = by_output.log_density(outputs) + by_axis.log_density(axes)
+            return np.logaddexp.reduce(self.log_priors + joint, axis=1)
+
+        return read
 
     def axis_factor(self, position: int) -> np.ndarray:
         """Cholesky factor of a class's coordinates."""

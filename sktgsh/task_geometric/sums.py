@@ -103,7 +103,8 @@ class SumsMixin(LearningStepsMixin):
             add_sums(sums, draft._sums_of(*chunk))
         if draft is None:
             raise ValueError("batches is empty; give at least one chunk (X, y)")
-        draft._learn_from_sums(sums)
+        with draft.learner_.threads():
+            draft._learn_from_sums(sums)
         self.__dict__ = draft.__dict__
         return self
 
@@ -154,7 +155,8 @@ class SumsMixin(LearningStepsMixin):
         parts = self.statistics_[label], other.statistics_[label]
         statistics = parts[0] + parts[1]
         classes = in_order(c for m in modulations for c in m.classes)
-        learned, _ = self._solve(label, statistics, classes, None)
+        with self.learner_.threads():
+            learned, _ = self._solve(label, statistics, classes, None)
         density = TaskDensity.merged(
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
