@@ -14,7 +14,7 @@ from torch import Tensor
 from ..batches import BATCH_ROWS
 from ..networks import CodewordLoss, FrozenEncoder
 from ..networks.random import generator
-from ..threads import threads_for
+from ..threads import one_thread, threads_for
 from ..training import to_numpy, train
 from .codewords import CodewordChooser
 from .modulation import Modulation, normalised
@@ -268,7 +268,8 @@ class TaskLearner(TaskNetwork):
         if known is not None and set(drawn.groups.tolist()) < set(learned.classes):
             return replace(learned, density=known)
         outputs, axes = self._held_out_outputs(drawn, learned, problem)
-        density = TaskDensity.fit(outputs, axes, drawn.groups)
+        with one_thread():  # small beside what a task with many units is learned on
+            density = TaskDensity.fit(outputs, axes, drawn.groups)
         learned = replace(learned, density=density)
         if rivals:
             few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
