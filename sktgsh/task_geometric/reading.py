@@ -205,15 +205,10 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
 
     def _recognise(self, X: Any, groups: Any = None) -> tuple[np.ndarray, ...]:
         modulations = list(self.modulations_.values())
-<<<<<<< HEAD
         recognition = TaskRecognition([modulation.known_density() for modulation in modulations])
-        return recognition.recognise(self.learner_.log_densities(X, modulations), groups)
-=======
-        recognition = TaskRecognition([modulation.density for modulation in modulations])
         progress = "predict_task" if self.verbose else ""
         densities = self.learner_.log_densities(X, modulations, progress=progress)
         return recognition.recognise(densities, groups)
->>>>>>> 5fdab12 (The flagship's batches side by side; small tasks learned on one thread, short items on the calling one; densities invert their factors once)
 
     def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:
         known = list(self.modulations_)
