@@ -47,6 +47,24 @@ in_column.fit(table, y)
 print(in_column.best_params_)
 
 # %%
+# By what it does for classes to come
+# -----------------------------------
+# ``ClassHoldOut`` scores on classes that were not trained on; the scorer asks how many of the ten
+# nearest are of the query's class. Bits that spell classes are then not the best bits.
+from sktgsh.evaluation import ClassHoldOut
+from sktgsh.metrics import make_retrieval_scorer
+
+for_new_classes = GridSearchCV(
+    TaskGeometricHasher(random_state=0),
+    {"n_bits": [8, 16, 32], "structure_bits": [0.0, 0.25, 0.5]},
+    cv=ClassHoldOut(n_splits=3, n_held_out=3, random_state=0),
+    scoring=make_retrieval_scorer("precision_at_k", k=10),
+).fit(X[task == 0], y[task == 0])
+table = pd.DataFrame(for_new_classes.cv_results_)
+shown = table.pivot(index="param_n_bits", columns="param_structure_bits", values="mean_test_score")
+print(shown.rename_axis(index="bits", columns="structure").round(2).to_string())
+
+# %%
 # All lengths from one fit
 # ------------------------
 # A short code is the prefix of a long one, so that one fit a fold scores all lengths. `tolerance`

@@ -1,6 +1,6 @@
 """
-A stream in chunks, and a task that is closed
-=============================================
+A stream in chunks; a task that is closed, and one that travels
+===============================================================
 
 All that the closed form needs are sums over rows. Chunks give what all rows at once give, in any
 order, from the same first call on.
@@ -39,6 +39,25 @@ try:
     hasher.partial_fit(X[:100], y[:100], task="counter 1")
 except ValueError as error:
     print(error)
+
+# %%
+# One task travels to another copy of the same network: a file of it is a fraction of the whole, and
+# gives the same codes there.
+import tempfile
+from pathlib import Path
+
+from sktgsh import load
+
+with tempfile.TemporaryDirectory() as folder:
+    whole, part = Path(folder, "whole.safetensors"), Path(folder, "task.safetensors")
+    hasher.save(whole)
+    copy = load(whole)
+    copy.partial_fit(X, (y + 1) % 10, task="counter 2")  # learned elsewhere
+    copy.export_task("counter 2", part)
+    hasher.import_task(part)
+    print(f"the file of one task is {part.stat().st_size / whole.stat().st_size:.0%} of the whole")
+there, here = (h.transform(X_test, task="counter 2") for h in (copy, hasher))
+print("bits that differ:", (there != here).sum())
 
 # %%
 import matplotlib.pyplot as plt
