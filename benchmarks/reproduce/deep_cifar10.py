@@ -1,4 +1,4 @@
-"""DSH on CIFAR-10 with the paper's network, as far as about 20 minutes on one thread go.
+"""DSH on CIFAR-10 with the paper's network, as far as a few minutes on one thread go.
 
 Liu et al., CVPR 2016: trained on all images at hand; and by the protocol that became the standard,
 1,000 queries, 5,000 training images, the rest database.
@@ -15,7 +15,7 @@ from sktgsh.metrics import mean_average_precision
 from .._common import report, seconds, skip_without
 
 # Bits, training images of a class (None: all), epochs.
-RUNS = ((24, None, 5), (24, 500, 15))
+RUNS = ((24, None, 3), (24, 500, 10))
 
 
 @skip_without("cifar10_images.npz")
