@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from copy import copy
 from typing import Any
 
@@ -13,33 +12,11 @@ from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ._version import __version__
 from .batches import SAMPLE_DTYPES
 from .metrics.retrieval import average_precisions
-from .persistence import SaveMixin
+from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets
 from .tasks import check_task, iter_tasks, split_task_column
-
-
-class VersionedMixin:
-    """Pickles say which version of the package made them; another one warns when it opens them."""
-
-    def __getstate__(self) -> dict:
-        state: Any = super().__getstate__()
-        return {**state, "_sktgsh_version": __version__}
-
-    def __setstate__(self, state: dict) -> None:
-        state = dict(state)
-        version = state.pop("_sktgsh_version", "unknown")
-        if version != __version__:
-            warnings.warn(
-                f"{type(self).__name__} was saved by sktgsh {version} and is opened by "
-                f"{__version__}, under which it may fail or give other codes; fit it again, or "
-                "install that version",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)  # type: ignore[misc]  # the estimator's, beside this mixin
 
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):

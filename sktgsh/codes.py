@@ -3,7 +3,8 @@
 This module is the only place that knows how a code is laid out in memory. A code is either
 *unpacked*, a uint8 array of 0 and 1 of shape (n_samples, n_bits), or *packed*, a uint8 array of
 shape (n_samples, ceil(n_bits / 8)) in the bit order of :func:`numpy.packbits`: the first bit is
-the most significant one of the first byte. Unused bits of the last byte are 0.
+the most significant one of the first byte. Unused bits of the last byte are 0: other ones are
+refused where the number of bits is known, and count as bits where it is not.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `n_bits` does not fit into the number of bytes.
+        If `n_bits` does not fit into the number of bytes, or bits beyond it are set.
 
     Examples
     --------
@@ -123,6 +124,12 @@ def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
     if n_bits is not None and -(-n_bits // 8) != n_bytes:
         raise ValueError(
             f"n_bits={n_bits} needs {-(-n_bits // 8)} bytes a code, but packed has {n_bytes}"
+        )
+    spare = 0 if n_bits is None else 8 * n_bytes - n_bits
+    if spare and (packed[:, -1] & ((1 << spare) - 1)).any():
+        raise ValueError(
+            f"packed has bits set beyond the {n_bits} of a code; they must be 0, as pack_codes "
+            "leaves them"
         )
     return np.unpackbits(packed, axis=1, count=n_bits)
 

@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
+from .persistence import VersionedMixin
 from .tasks import split_task_column
 
 
@@ -39,7 +40,7 @@ def check_not_scaled(labels: ArrayLike, task_column: int | str) -> None:
         )
 
 
-class FeaturesOnly(TransformerMixin, BaseEstimator):
+class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
     """A transformer that sees the features alone: the task column passes as it is.
 
     For a pipeline whose last step takes the task from a column of X. A scaler, an imputer or a

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from sktgsh.codes import codes_to_hex, hamming_distances, modal_codes, pack_codes, unpack_codes
+from sktgsh.codes import (
+    codes_to_hex,
+    hamming_distances,
+    modal_codes,
+    pack_codes,
+    unpack_codes,
+    weighted_distances,
+)
 
 
 @pytest.mark.parametrize("n_bits", [1, 7, 8, 9, 31, 64, 65, 200])
@@ -49,6 +56,27 @@ def test_widths_must_agree():
         hamming_distances([[0, 1]], [[0, 1, 1]])
     with pytest.raises(ValueError, match="n_bits=17"):
         unpack_codes(np.zeros((1, 2), np.uint8), 17)
+
+
+@pytest.mark.parametrize("n_bits", [9, 15, 3])
+def test_bits_beyond_a_code_are_refused(n_bits):
+    n_bytes = -(-n_bits // 8)
+    full = np.full((2, n_bytes), 255, np.uint8)
+    with pytest.raises(ValueError, match=f"packed has bits set beyond the {n_bits} of a code"):
+        unpack_codes(full, n_bits)
+    with pytest.raises(ValueError, match="packed has bits set beyond"):
+        weighted_distances(np.ones((1, n_bits)), full, packed=True)
+    np.testing.assert_array_equal(unpack_codes(full), np.ones((2, 8 * n_bytes)))
+    np.testing.assert_array_equal(
+        unpack_codes(pack_codes(np.ones((2, n_bits))), n_bits), np.ones((2, n_bits))
+    )
+
+
+@pytest.mark.parametrize("take", [pack_codes, hamming_distances, codes_to_hex])
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_signs_are_named(take, dtype):
+    with pytest.raises(ValueError, match="of signs -1 and 1, give codes > 0"):
+        take(np.array([[-1, 1], [1, 1]], dtype))
 
 
 def test_modal_codes_take_the_most_frequent():

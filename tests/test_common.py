@@ -1,7 +1,6 @@
 """The contract of a hasher, held against every public estimator."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -152,17 +151,3 @@ def test_wrong_width(hasher, digits):
 def test_n_bits_is_checked(hasher, digits, value):
     with pytest.raises(ValueError, match="n_bits"):
         clone(hasher).set_params(n_bits=value).fit(*digits)
-
-
-def test_a_pickle_of_another_version_warns(digits, monkeypatch):
-    for model in (sktgsh.PStableHasher(8), sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1)):
-        fitted = model.fit(digits[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert not hasattr(pickle.loads(pickle.dumps(fitted)), "_sktgsh_version")
-        with monkeypatch.context() as patch:
-            patch.setattr("sktgsh.base.__version__", "0.0.7")
-            old = pickle.dumps(fitted)
-        with pytest.warns(UserWarning, match="saved by sktgsh 0.0.7 and is opened by"):
-            opened = pickle.loads(old)
-        np.testing.assert_array_equal(opened.transform(digits[0]), fitted.transform(digits[0]))

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..codes import check_codes
-from ..persistence import SaveMixin
+from ..persistence import SaveMixin, VersionedMixin
 from ..tasks import check_same_kind, check_task
 from .hamming_search import HammingSearchMixin
 from .ids import Ids, check_ids, name_ids
@@ -21,7 +21,9 @@ from .indexes import ALGORITHMS, check_parameters
 from .shards import Shards
 
 
-class HammingNeighbors(SaveMixin, HammingSearchMixin, TransformerMixin, BaseEstimator):
+class HammingNeighbors(
+    VersionedMixin, SaveMixin, HammingSearchMixin, TransformerMixin, BaseEstimator
+):
     """Nearest neighbours by Hamming distance, in the manner of ``sklearn.neighbors``.
 
     Queries are codes, or the real values that a hasher's `decision_function` gives, which rank by

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..codes import check_values, is_real_valued
 from ..tasks import check_known, check_task
 from ..threads import threads_for
-from .checks import check_n_neighbors
+from .checks import check_n_neighbors, check_radius
 from .graphs import NeighborGraphsMixin
 from .ids import Ids, check_ids
 from .indexes import Queries
@@ -158,9 +158,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         self, X: Any, radius: float | None, sort_results: bool, task: Any, among: Any = None
     ) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
-        radius = self.radius if radius is None else radius
-        if not isinstance(radius, Real) or not float(radius) >= 0:
-            raise ValueError(f"radius={radius}; expected a number that is not negative")
+        radius = check_radius(self.radius if radius is None else radius)
         queries, own = self._queries(X, None)
         task, mask = self._check_task(task, len(queries)), self._mask(among)
         with self._threads(queries):

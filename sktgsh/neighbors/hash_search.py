@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..codes import unpack_codes
 from ..tasks import check_known, check_task
 from ..threads import parallel_map
-from .checks import check_n_neighbors
+from .checks import check_n_neighbors, check_radius
 from .points import (
     CodePoints,
     DensePoints,
@@ -136,10 +135,10 @@ class HashSearchMixin:
         rows : ndarray of shape (n_queries,) of arrays
         """
         check_is_fitted(self)
-        radius = self.radius if radius is None else radius
-        if isinstance(radius, bool) or not isinstance(radius, Real) or np.isnan(float(radius)):
-            raise ValueError(f"radius={radius!r}; expected a number")
-        limit = float(radius)
+        # Products are given as their negative.
+        limit = check_radius(
+            self.radius if radius is None else radius, negative=self.metric == "inner_product"
+        )
         queries, asked = self._queries(X, task)
         blocks = self._each_block(
             lambda block: self._within(block, limit, sort_results), X, queries, asked

@@ -14,16 +14,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import draft_of
 from ..lsh import SignedRandomProjectionHasher
-from ..persistence import SaveMixin
+from ..persistence import SaveMixin, VersionedMixin
 from ..tasks import check_task
-from .checks import check_n_neighbors
+from .checks import check_n_neighbors, check_radius
 from .graphs import NeighborGraphsMixin
 from .hamming import HammingNeighbors
 from .indexes import ALGORITHMS
 from .vectors import METRICS, PRECISIONS, Vectors, as_rows, row_blocks
 
 
-class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
+class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEstimator):
     """Neighbours by a metric: candidates by their codes, ranked by their vectors.
 
     Codes find `oversampling` candidates for each neighbour that is asked for; the metric on the
@@ -39,6 +39,8 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         What candidates are ranked by: 1 - cosine, the distance, or the negative product.
     n_neighbors : int, default=5
         Neighbours of a query, where a call does not say.
+    radius : float, default=1.0
+        Radius of a query, where a call does not say.
     oversampling : float, default=10
         Candidates for each neighbour, where a call does not say; at least 1.
     candidates : {"codes", "values"}, default="codes"
@@ -76,6 +78,7 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         "hasher": [None, HasMethods(["fit", "transform"])],
         "metric": [StrOptions(set(METRICS))],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "radius": [Real],
         "oversampling": [Interval(Real, 1, None, closed="left")],
         "candidates": [StrOptions({"codes", "values"})],
         "vectors": [StrOptions(set(PRECISIONS))],
@@ -89,6 +92,7 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         *,
         metric: str = "cosine",
         n_neighbors: int = 5,
+        radius: float = 1.0,
         oversampling: float = 10,
         candidates: str = "codes",
         vectors: str = "same",
@@ -98,6 +102,7 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         self.hasher = hasher
         self.metric = metric
         self.n_neighbors = n_neighbors
+        self.radius = radius
         self.oversampling = oversampling
         self.candidates = candidates
         self.vectors = vectors
@@ -214,8 +219,58 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         ValueError
             If there are fewer rows than neighbours asked for.
         """
-        check_is_fitted(self)
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
+        distances, rows = self._candidates(X, k, task, among, oversampling)
+        distances, rows = distances[:, :k], rows[:, :k]
+        return (distances, rows) if return_distance else rows
+
+    def radius_neighbors(
+        self,
+        X: ArrayLike | None = None,
+        radius: float | None = None,
+        return_distance: bool = True,
+        sort_results: bool = False,
+        *,
+        task: Any = None,
+        among: ArrayLike | None = None,
+        oversampling: float | None = None,
+    ) -> Any:
+        """All candidates within a radius of each query: of those that codes find, not of all rows.
+
+        There are ``n_neighbors * oversampling`` candidates, of the constructor's `n_neighbors`.
+
+        Parameters
+        ----------
+        X, return_distance, task, among, oversampling
+            As in :meth:`kneighbors`.
+        radius : float, optional
+            By default as in the constructor; rows at this distance are included.
+        sort_results : bool, default=False
+            Has no effect: the nearest come first.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries,) of arrays
+            Only if `return_distance` is set.
+        rows : ndarray of shape (n_queries,) of arrays
+        """
+        check_is_fitted(self)
+        radius = check_radius(
+            self.radius if radius is None else radius, negative=self.metric == "inner_product"
+        )
+        own = X is None
+        k = min(check_n_neighbors(self.n_neighbors), self.n_samples_fit_ - own)
+        near, found = self._candidates(X, k, task, among, oversampling)
+        distances, rows = np.empty(len(near), dtype=object), np.empty(len(near), dtype=object)
+        for query, inside in enumerate((near <= radius) & (found >= 0)):
+            distances[query], rows[query] = near[query][inside], found[query][inside]
+        return (distances, rows) if return_distance else rows
+
+    def _candidates(
+        self, X: Any, k: int, task: Any, among: Any, oversampling: float | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All candidates of each query, nearest first; infinity and -1 where there are none."""
+        check_is_fitted(self)
         factor = self.oversampling if oversampling is None else oversampling
         if not isinstance(factor, Real) or not 1 <= factor < np.inf:
             raise ValueError(f"oversampling={factor!r}; expected a number of at least 1")
@@ -237,10 +292,8 @@ class RescoredNeighbors(SaveMixin, NeighborGraphsMixin, BaseEstimator):
         )
         if own:
             rows = np.where(rows == np.arange(len(queries))[:, None], -1, rows)
-        distances, rows = self.vectors_.ranked(
-            queries.astype(np.float32, copy=False), rows, int(k), self.metric
-        )
-        return (distances, rows) if return_distance else rows
+        queries = queries.astype(np.float32, copy=False)
+        return self.vectors_.ranked(queries, rows, rows.shape[1], self.metric)
 
     @property
     def n_samples_fit_(self) -> int:  # type: ignore[override]  # others store it

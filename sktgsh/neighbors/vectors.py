@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 METRICS = ("cosine", "euclidean", "inner_product")
 PRECISIONS = ("same", "float32", "float16", "int8")
@@ -122,6 +123,8 @@ def _distances(metric: str, queries: np.ndarray, vectors: np.ndarray) -> np.ndar
 
 def as_rows(X: Any, n_features: int | None = None) -> np.ndarray:
     """Checked rows; a memory-mapped array stays where it is."""
+    if sparse.issparse(X):
+        raise TypeError("X is sparse, but vectors are dense here; use LSHNeighbors, or X.toarray()")
     X = np.asanyarray(X)
     if X.ndim != 2 or X.dtype.kind not in "fiu" or not X.size:
         raise ValueError(

@@ -1,5 +1,6 @@
-"""Files of fitted estimators that are safe to keep and to hand over."""
+"""Files of fitted estimators that are safe to keep and to hand over, and pickles."""
 
 from .files import SaveMixin, load, save
+from .pickles import SteadyPickleMixin, VersionedMixin
 
-__all__ = ["SaveMixin", "load", "save"]
+__all__ = ["SaveMixin", "SteadyPickleMixin", "VersionedMixin", "load", "save"]

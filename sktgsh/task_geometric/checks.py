@@ -17,7 +17,7 @@ from ..targets import check_targets
 from ..tasks import INFER, check_same_kind, check_task, iter_tasks, name_some
 from .modulation import Modulation
 from .ridge import RidgeStatistics
-from .rows import Rows
+from .rows import Rows, in_order
 
 
 def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
@@ -25,8 +25,18 @@ def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
     if len(classes) < 2:
         raise ValueError(
             f"task {label!r} has one class only, {name_some(list(classes))} "
-            f"(n_samples={n_samples}); at least 2 are needed to learn what tells them apart"
+            f"(n_samples={n_samples}); at least 2 are needed to learn what tells them apart. Where "
+            "later chunks bring more, name all in partial_fit(..., classes=...)"
         )
+
+
+def check_classes(classes: Any) -> list:
+    """Labels of classes that may have no row yet, all different."""
+    if classes is None:
+        return []
+    if np.ndim(classes) != 1:
+        raise ValueError(f"classes={classes!r}; expected a list of the labels that y will have")
+    return in_order(check_targets(classes, name="classes").tolist())
 
 
 class TrainingChecksMixin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from tqdm.auto import tqdm
 
 from ..base import draft_of
 from ..tasks import check_known, check_task, iter_tasks
+from .checks import check_classes
 from .steps import LearningStepsMixin
 
 
@@ -59,6 +61,7 @@ class LearningMixin(LearningStepsMixin):
         self,
         X: ArrayLike,
         y: ArrayLike,
+        classes: ArrayLike | None = None,
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
@@ -72,6 +75,10 @@ class LearningMixin(LearningStepsMixin):
         ----------
         X, y, task, sample_weight
             As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), optional
+            Classes that the tasks of this chunk have or will have, for a first chunk that lacks
+            some of them, all but one maybe. Those without rows get codewords, too. Later chunks
+            need not name them, and may bring others.
 
         Returns
         -------
@@ -80,12 +87,14 @@ class LearningMixin(LearningStepsMixin):
         Raises
         ------
         ValueError
-            As in :meth:`fit`; if a task was closed that the closed form has to go on with; or if a
-            parameter of the frozen network (`n_bits`, `encoder`, `head` and the like) was changed
-            since it was made.
+            As in :meth:`fit`; if `classes` lacks a label of y; if a task was closed that the closed
+            form has to go on with; or if a parameter of the frozen network (`n_bits`, `encoder`,
+            `head` and the like) was changed since it was made.
         """
         fresh = not hasattr(self, "modulations_")
-        return self._learn(X, y, task, sample_weight, fresh=fresh, renew=False)
+        return self._learn(
+            X, y, task, sample_weight, fresh=fresh, renew=False, classes=check_classes(classes)
+        )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_codes(
@@ -173,11 +182,13 @@ class LearningMixin(LearningStepsMixin):
         fresh: bool,
         renew: bool,
         given: bool = False,
+        classes: Sequence = (),
     ) -> Any:
         """Learn each task in the data; `given`: y holds codes in place of classes."""
         # The draft replaces this estimator's state task by task: Ctrl-C keeps those finished.
         draft = draft_of(self, fresh=fresh)
         rows, labels = draft._check_training_rows(X, y, task, sample_weight, fresh, given)
+        rows = rows.with_classes(classes)
         draft._check_tasks(rows, labels, {} if fresh else draft.modulations_, renew)
         if fresh:
             draft._build(rows, np.flatnonzero(labels == labels[0]))

@@ -18,6 +18,7 @@ from ..networks import (
     class_readout,
     head_projection,
 )
+from ..persistence import SteadyPickleMixin
 from ..threads import map_batches
 from .modulation import Modulation
 from .recognition import N_AXES
@@ -27,7 +28,7 @@ from .rows import BitLayout
 N_REFERENCES = 1024
 
 
-class TaskNetwork:
+class TaskNetwork(SteadyPickleMixin):
     """Everything that reading a task needs and that no task changes.
 
     Parameters

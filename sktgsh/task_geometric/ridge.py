@@ -103,6 +103,10 @@ class RidgeStatistics:
         """Labels of the classes that have rows."""
         return list(self.class_sums)
 
+    def weight_of(self, label: Hashable) -> float:
+        """Sum of the weights of a class's rows; 0 where it has none."""
+        return float(self.class_sums[label][0, -1]) if label in self.class_sums else 0.0
+
     def add(
         self,
         units: np.ndarray,

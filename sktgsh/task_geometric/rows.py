@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from ..networks.random import generator
+from ..tasks import name_some
 
 
 def in_order(classes: Iterable[Hashable]) -> list:
@@ -72,6 +73,8 @@ class Rows:
         Given codes, in place of classes.
     extracted : bool
         X holds the encoder's features in place of samples.
+    to_come : tuple
+        Classes that may have no row yet.
     """
 
     X: Any
@@ -80,6 +83,22 @@ class Rows:
     sample_weight: np.ndarray | None = None
     codes: np.ndarray | None = None
     extracted: bool = False
+    to_come: tuple = ()
+
+    def with_classes(self, classes: Sequence[Hashable]) -> Rows:
+        """The same rows, of a task that has these classes; ValueError where they have others."""
+        if not len(classes):
+            return self
+        if self.several:
+            raise ValueError(
+                "classes was given, but y is an indicator: its columns are the classes"
+            )
+        lacking = [label for label in self.classes if label not in classes]
+        if lacking:
+            raise ValueError(
+                f"y has labels that classes lacks, {name_some(lacking)}; name all of them"
+            )
+        return replace(self, to_come=tuple(classes))
 
     def take(self, chosen: np.ndarray) -> Rows:
         """Some of the rows."""
@@ -107,7 +126,9 @@ class Rows:
         """Labels of the classes that the rows may have."""
         if self.codes is not None:
             return []
-        return list(range(self.y.shape[1])) if self.several else np.unique(self.y).tolist()
+        if self.several:
+            return list(range(self.y.shape[1]))
+        return in_order([*np.unique(self.y).tolist(), *self.to_come])
 
     def shares(self, classes: Sequence[Hashable]) -> sparse.csr_array:
         """How much of each row belongs to each class, (n_rows, n_classes); rows sum to 1."""

@@ -161,8 +161,7 @@ class SumsMixin(LearningStepsMixin):
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
             [
-                [float(part.class_sums[c][0, -1]) for c in m.classes]
-                or [float(part.gram[0, -1, -1])]
+                [part.weight_of(c) for c in m.classes] or [float(part.gram[0, -1, -1])]
                 for part, m in zip(parts, modulations)
             ],
         )

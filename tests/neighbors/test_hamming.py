@@ -140,6 +140,9 @@ def test_graphs_feed_precomputed_neighbours():
         (lambda i, c: i.remove([3, 777]), "unknown: .777"),
         (lambda i, c: i.remove([3, 3]), "repeated"),
         (lambda i, c: i.radius_neighbors(c, -1), "radius=-1"),
+        (lambda i, c: i.radius_neighbors(c, True), "radius=True"),
+        (lambda i, c: i.radius_neighbors(c, "2"), "radius='2'"),
+        (lambda i, c: i.add(2 * c.astype(int) - 1, ids=range(50, 100)), "give X > 0"),
         (lambda i, c: i.fit(c[:0]), "0 sample"),
         (lambda i, c: i.set_params(index_params={"m": 3}).fit(c), "unknown entries"),
     ],
@@ -325,7 +328,7 @@ def test_index_parameters_are_checked(codes, algorithm, params):
         (lambda i, c: i.kneighbors(2 * c - 1), "signs -1 and 1"),
         (lambda i, c: i.add(2.0 * c - 1, ids=np.arange(500, 550)), "signs -1 and 1"),
         (lambda i, c: i.radius_neighbors(c, np.nan), "radius=nan"),
-        (lambda i, c: i.radius_neighbors(c, "2"), "radius=2"),
+        (lambda i, c: i.radius_neighbors(c, "2"), "radius='2'"),
         (lambda i, c: i.kneighbors_graph(c, mode="x"), "mode='x'"),
     ],
 )

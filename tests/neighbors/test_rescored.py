@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import pairwise_distances
@@ -81,6 +82,16 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
     np.fill_diagonal(own, np.inf)
     np.testing.assert_allclose(index.kneighbors()[0], np.sort(own, axis=1)[:, :5], rtol=1e-5)
     assert index.kneighbors_graph(Q, 3).shape == (40, 600)
+    near, rows = index.radius_neighbors(Q, 22.0)
+    for query, distances in enumerate(plain("euclidean")):
+        inside = np.flatnonzero(distances <= 22.0)
+        assert sorted(rows[query]) == inside.tolist()
+        np.testing.assert_allclose(near[query], np.sort(distances[inside]), rtol=1e-5)
+    graph = index.radius_neighbors_graph(Q, 22.0, mode="distance")
+    np.testing.assert_allclose(
+        graph.toarray(), np.where(plain("euclidean") <= 22, plain("euclidean"), 0), rtol=1e-5
+    )
+    assert [len(found) for found in index.radius_neighbors(radius=1e9)[1]] == 600 * [599]
     index.save(tmp_path / "index")
     for one, other in zip(index.kneighbors(Q), load(tmp_path / "index").kneighbors(Q)):
         np.testing.assert_array_equal(one, other)
@@ -100,10 +111,13 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
         (dict(), lambda i: i.fit(X).kneighbors(Q, 0), "n_neighbors > 0"),
         (dict(), lambda i: i.fit(X).kneighbors(Q, oversampling=np.nan), "oversampling=nan"),
         (dict(), lambda i: i.fit(X).add(Q[:, :9]), "9 features"),
+        (dict(), lambda i: i.fit(X).radius_neighbors(Q, np.nan), "radius=nan"),
+        (dict(), lambda i: i.fit(X).radius_neighbors(Q, -1), "radius=-1"),
+        (dict(), lambda i: i.fit(sparse.csr_array(X)), "sparse.*LSHNeighbors"),
     ],
 )
 def test_bad_input_is_named(params, call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         call(RescoredNeighbors(**params))
 
 

@@ -216,6 +216,47 @@ def test_sorted_by_class_chunks(digit_tasks):
     assert hasher.classes_.tolist() == list(range(10))
 
 
+@pytest.mark.parametrize("codebook", ["shared", "per_task"])
+def test_a_first_chunk_with_one_class(few, codebook):
+    X, y, task = few
+    X, y = X[task == 0], y[task == 0]
+    hasher = small(codebook=codebook)
+    for label in range(10):
+        rows = y == label
+        hasher.partial_fit(X[rows], y[rows], **({} if label else {"classes": np.arange(10)}))
+        assert hasher.classes_.tolist() == list(range(10))
+    assert hasher.score(X, y) > 0.95 and (hasher.predict_class(X) == y).mean() > 0.95
+    # Classes that were named are only to come: with their rows, all is as without naming them.
+    named, plain = small(codebook=codebook), small(codebook=codebook)
+    two = np.isin(y, [3, 5])
+    named.partial_fit(X[two], y[two], classes=range(10)).partial_fit(X[~two], y[~two])
+    plain.partial_fit(X[two], y[two]).partial_fit(X[~two], y[~two])
+    np.testing.assert_array_equal(named.transform(X), plain.transform(X))
+
+
+@pytest.mark.parametrize(
+    "classes, message",
+    [
+        ([1, 2], "y has labels that classes lacks, 3; name all"),
+        (["a", "b"], "y has labels that classes lacks, 3"),
+        ("ab", "classes='ab'; expected a list"),
+        ([[1, 3]], "expected a list"),
+        ([3], "one class only, 3 .*name all in partial_fit"),
+        ([3, None], "classes has no label"),
+        (None, "one class only, 3 .*name all in partial_fit"),
+    ],
+)
+def test_classes_to_come_are_checked(few, classes, message):
+    X, y, task = few
+    X, y = X[task == 0], y[task == 0]
+    hasher = small()
+    with pytest.raises(ValueError, match=message):
+        hasher.partial_fit(X[y == 3], y[y == 3], classes=classes)
+    assert not hasattr(hasher, "n_features_in_")
+    with pytest.raises(ValueError, match="y is an indicator: its columns are the classes"):
+        hasher.partial_fit(X, y[:, None] == np.arange(10), classes=range(10))
+
+
 def test_weights_are_repetitions(digit_tasks):
     (X, y, task), _ = digit_tasks
     X, y = X[task == 0], y[task == 0]
@@ -412,6 +453,8 @@ def test_given_codes_are_reproduced(digit_tasks, solver, packed):
         new.partial_fit(X[:, 1::2], y)
     with pytest.raises(ValueError, match="codes has shape"):
         new.fit_codes(X[:, 1::2], np.zeros((len(X), 3), np.uint8))
+    with pytest.raises(ValueError, match="set beyond the 12 of a code|holds the value 255"):
+        clone(new).set_params(n_bits=12).fit_codes(X, np.full((len(X), 2 if packed else 12), 255))
 
 
 def test_given_codes_add_up(digit_tasks):
