@@ -24,8 +24,9 @@ class SteadyPickleMixin:
     has seen by pickles, would never know an encoder again, and a pipeline's `memory` never hit.
     """
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
-        make, arguments, state, *rest = super().__reduce_ex__(protocol)
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        reduced: Any = super().__reduce_ex__(protocol)
+        make, arguments, state, *rest = reduced
         steady = {
             name: PickledModule.of(value) if isinstance(value, nn.Module) else value
             for name, value in (state or {}).items()
@@ -87,7 +88,8 @@ class PickledModule:
     @classmethod
     def of(cls, module: nn.Module) -> PickledModule:
         """Without a change to the module."""
-        tensors, memo = [], {}
+        tensors: list[tuple[np.ndarray, bool, bool]] = []
+        memo: dict[int, Any] = {}
         for tensor in [*module.parameters(), *module.buffers()]:
             if _is_plain(tensor):
                 memo[id(tensor)] = _Place(len(tensors))
@@ -101,7 +103,7 @@ class PickledModule:
         for array, is_parameter, has_gradient in self.tensors:
             tensor = torch.from_numpy(array.copy())
             made.append(nn.Parameter(tensor, has_gradient) if is_parameter else tensor)
-        memo = {}
+        memo: dict[int, Any] = {}
         for part in self.skeleton.modules():
             for place in [*part._parameters.values(), *part._buffers.values()]:
                 if isinstance(place, _Place):
