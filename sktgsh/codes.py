@@ -38,7 +38,25 @@ def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
 
 
 def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
-    """Return unpacked codes as a uint8 array of 0 and 1, or raise ValueError."""
+    """Codes as an array, if they are unpacked ones.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_bits)
+        Values 0 and 1.
+    name : str, default="codes"
+        What errors call them.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples, n_bits), dtype uint8
+        Values 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there are other values, or another number of dimensions.
+    """
     codes = _as_bytes(codes, name)
     if codes.size and codes.max() > 1:
         raise ValueError(
@@ -49,12 +67,43 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
 
 
 def is_real_valued(codes: np.ndarray, packed: bool = False) -> bool:
-    """Whether queries are values before a threshold: floating point, and not all of them 0 or 1."""
+    """Whether queries are values before a threshold: floating point, and not all of them 0 or 1.
+
+    Parameters
+    ----------
+    codes : ndarray
+        Codes, or values.
+    packed : bool, default=False
+        Whether codes are packed: these are never floating point.
+
+    Returns
+    -------
+    is_real : bool
+        Whether they are values.
+    """
     return codes.dtype.kind == "f" and (packed or not np.isin(codes, (0, 1)).all())
 
 
 def check_values(values: ArrayLike, name: str = "values") -> np.ndarray:
-    """Return values before a threshold as a float32 array, or raise ValueError."""
+    """Values before a threshold as an array.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples, n_bits)
+        Real numbers.
+    name : str, default="values"
+        What errors call them.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_bits), dtype float32
+        In rows.
+
+    Raises
+    ------
+    ValueError
+        If there are not 2 dimensions, or values are NaN, infinite or beyond float32.
+    """
     values = np.asarray(values)
     if values.ndim != 2:
         raise ValueError(f"{name} has {values.ndim} dimensions; expected 2: (n_samples, n_bits)")

@@ -70,6 +70,11 @@ class ClassHoldOut:
             training rows none.
         groups : ignored
 
+        Yields
+        ------
+        train, test : ndarray of int
+            Numbers of rows.
+
         Raises
         ------
         ValueError
@@ -94,5 +99,16 @@ class ClassHoldOut:
             yield np.flatnonzero(~test), np.flatnonzero(test)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of splits."""
+        """Number of splits.
+
+        Parameters
+        ----------
+        X, y, groups : ignored
+            For the common interface.
+
+        Returns
+        -------
+        n_splits : int
+            As in the constructor.
+        """
         return self.n_splits

@@ -210,6 +210,11 @@ class CodeStore(StoreSearchMixin):
     def remove(self, ids: ArrayLike) -> None:
         """Remove codes by id, all of them or none.
 
+        Parameters
+        ----------
+        ids : int, str or array-like of them
+            Of the codes.
+
         Raises
         ------
         ValueError

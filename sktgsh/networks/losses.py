@@ -61,6 +61,11 @@ class CodewordLoss(nn.Module):
         target : Tensor of shape (batch, 1 + n_structure_bits + n)
             Sample weight, targets of the structure bits, then what `target` says: 1, n_classes or
             n_codebook_bits columns.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+            Mean over the batch, by sample weight.
         """
         bits, scores = output
         n_structure = len(self.structure_bits)

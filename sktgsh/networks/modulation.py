@@ -13,10 +13,19 @@ from .random import generator
 
 
 def apply_weights(weights: Tensor, hidden: Tensor) -> Tensor:
-    """Weighted sums of hidden activity: (n_outputs, batch).
+    """Weighted sums of hidden activity.
 
-    `weights` of shape (n_outputs, n_hidden) see all hidden units. `weights` of shape
-    (n_outputs, n_hidden / n_outputs) see a block of units each.
+    Parameters
+    ----------
+    weights : Tensor of shape (n_outputs, n_hidden) or (n_outputs, n_hidden / n_outputs)
+        Outputs see all hidden units, or a block of units each.
+    hidden : Tensor of shape (n_hidden, batch)
+        Hidden activity.
+
+    Returns
+    -------
+    outputs : Tensor of shape (n_outputs, batch)
+        Weighted sums.
     """
     n_outputs, width = weights.shape
     if width == len(hidden):
@@ -98,6 +107,15 @@ def head_projection(
 ) -> np.ndarray:
     """Draw the frozen readout of a ``"shared"``, ``"block"`` or ``"dense"`` head.
 
+    Parameters
+    ----------
+    head : {"shared", "block", "dense"}
+        How bits see the hidden units.
+    n_bits, n_blocks, units_per_block : int
+        Sizes; there are ``n_blocks * units_per_block`` hidden units.
+    seed : int
+        Of the draws.
+
     Returns
     -------
     projection : ndarray, dtype float32
@@ -118,6 +136,20 @@ def class_readout(labels: Sequence, n_hidden: int, *, seed: int) -> np.ndarray:
     """Draw the frozen readout of a class, uniform within ``+-1 / sqrt(n_hidden)``, for each label.
 
     A class's row depends on its label and the seed alone: later classes do not move it.
+
+    Parameters
+    ----------
+    labels : sequence
+        Class labels.
+    n_hidden : int
+        Number of hidden units.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    readout : ndarray of shape (n_labels, n_hidden), dtype float32
+        One row a class.
     """
     bound = 1 / np.sqrt(n_hidden)
     rows = [
