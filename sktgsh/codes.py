@@ -132,6 +132,10 @@ def pack_codes(codes: ArrayLike) -> np.ndarray:
     ValueError
         If `codes` is not two-dimensional or holds anything but 0 and 1.
 
+    See Also
+    --------
+    sktgsh.codes.unpack_codes : Bytes into bits.
+
     Examples
     --------
     >>> from sktgsh.codes import pack_codes
@@ -160,6 +164,10 @@ def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
     ------
     ValueError
         If `n_bits` does not fit into the number of bytes.
+
+    See Also
+    --------
+    sktgsh.codes.pack_codes : Eight bits into each byte.
 
     Examples
     --------
@@ -190,6 +198,10 @@ def codes_to_hex(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
     -------
     text : ndarray of shape (n_samples,), dtype str
         Two characters a byte; a last byte that is not full is filled with zero bits.
+
+    See Also
+    --------
+    sktgsh.codes.modal_codes : The most frequent code of each class.
 
     Examples
     --------
@@ -270,6 +282,10 @@ def hamming_distances(
         Usable as a precomputed metric, for example in
         ``KNeighborsClassifier(metric="precomputed")``.
 
+    See Also
+    --------
+    sktgsh.codes.weighted_distances : Distances of real values to codes.
+
     Examples
     --------
     >>> from sktgsh.codes import hamming_distances
@@ -299,6 +315,10 @@ def weighted_distances(values: ArrayLike, codes: ArrayLike, *, packed: bool = Fa
     Returns
     -------
     distances : ndarray of shape (n_values, n_codes), dtype float32
+
+    See Also
+    --------
+    sktgsh.codes.hamming_distances : Bits that differ.
 
     Examples
     --------
@@ -331,6 +351,10 @@ def modal_codes(codes: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]
         Sorted labels.
     modal : ndarray of shape (n_classes, n_bits), dtype uint8
         Of codes that are equally frequent, the first in lexical order.
+
+    See Also
+    --------
+    sktgsh.codes.codes_to_hex : Codes as text.
 
     Examples
     --------

@@ -61,6 +61,11 @@ class FeaturesOnly(TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.
 
+    See Also
+    --------
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+    sklearn.compose.ColumnTransformer : What it is made of.
+
     Notes
     -----
     A DataFrame of pandas or polars stays one, so that the next step finds the task by its name,

@@ -61,8 +61,8 @@ def rules_for(path: str, value: Any, is_top: bool) -> set[str]:
         # What a function returns: it has attributes, and the example is the function's.
         rules -= {"PR01", "EX01"}
     if hasattr(value, "__wrapped__"):
-        # A context: what it yields is for nobody.
-        rules -= {"YD01"}
+        # A context of its own kind, which yields nothing.
+        rules -= {"YD01", "SA01"}
     if ".fetch_" in path:
         # Data may have to be downloaded.
         rules -= {"EX01"}

@@ -36,6 +36,10 @@ class ClassHoldOut:
     random_state : int, RandomState instance or None, default=None
         Of the order of classes.
 
+    See Also
+    --------
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
     Examples
     --------
     >>> from sktgsh.evaluation import ClassHoldOut

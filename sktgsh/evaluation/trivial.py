@@ -38,6 +38,10 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
     random_state : int, default=0
         Of the codewords.
 
+    See Also
+    --------
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits

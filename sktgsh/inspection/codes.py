@@ -37,6 +37,10 @@ class CodeTableDisplay:
     distances : ndarray of shape (n_classes, n_classes)
         Hamming distances between modal codes.
 
+    See Also
+    --------
+    sktgsh.inspection.CodeMapDisplay : Samples in the plane.
+
     Examples
     --------
     >>> from sktgsh.inspection import CodeTableDisplay
@@ -163,6 +167,19 @@ class CodeMapDisplay:
         Labels, by which points are coloured.
     method : str
         How positions were found.
+
+    See Also
+    --------
+    sktgsh.inspection.CodeTableDisplay : Codes of classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktgsh.inspection import CodeMapDisplay
+    >>> codes = np.random.default_rng(0).integers(0, 2, size=(20, 8))
+    >>> display = CodeMapDisplay.from_predictions(codes, np.arange(20) % 2)
+    >>> display.positions.shape
+    (20, 2)
     """
 
     def __init__(self, positions: np.ndarray, y: np.ndarray, method: str = ""):

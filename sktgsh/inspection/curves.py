@@ -22,6 +22,18 @@ class RetrievalCurveDisplay:
         Means over the queries, expected over random order of ties.
     name : str, optional
         For the legend.
+
+    See Also
+    --------
+    sktgsh.metrics.retrieval_curve : The numbers alone.
+
+    Examples
+    --------
+    >>> from sktgsh.inspection import RetrievalCurveDisplay
+    >>> codes, y = [[0, 0], [0, 0], [1, 1], [1, 1]], [0, 0, 1, 1]
+    >>> display = RetrievalCurveDisplay.from_predictions(codes, y)
+    >>> display.ranks, display.precision.round(2)
+    (array([1, 2, 3]), array([1.  , 0.5 , 0.33]))
     """
 
     def __init__(

@@ -25,6 +25,10 @@ class TaskSimilarityDisplay:
     tasks : sequence
         Task labels.
 
+    See Also
+    --------
+    sktgsh.inspection.RepresentationSimilarityDisplay : Pairs of rows, by task and class.
+
     Examples
     --------
     >>> from sktgsh.inspection import TaskSimilarityDisplay
@@ -119,9 +123,22 @@ class RepresentationSimilarityDisplay:
         Cosine similarities of pairs of rows: of one task and different classes; of one class and
         different tasks.
 
+    See Also
+    --------
+    sktgsh.inspection.TaskSimilarityDisplay : How alike tasks are.
+
     References
     ----------
     arXiv 2401.02437, section 4. Pairs are grouped by label.
+
+    Examples
+    --------
+    >>> from sktgsh.inspection import RepresentationSimilarityDisplay
+    >>> display = RepresentationSimilarityDisplay.from_predictions(
+    ...     [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [0, 1, 0], task=["a", "a", "b"]
+    ... )
+    >>> display.other_class, display.other_task
+    (array([0.]), array([1.]))
     """
 
     def __init__(self, other_class: np.ndarray, other_task: np.ndarray):

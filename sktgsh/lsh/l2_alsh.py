@@ -40,6 +40,12 @@ class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
     hasher_ : PStableHasher
         Hashes the extended vectors.
 
+    See Also
+    --------
+    sktgsh.SignALSH : Inner products, by signs.
+    sktgsh.SimpleLSH : Inner products, by one added column.
+    sktgsh.PStableHasher : For Euclidean and city-block distances.
+
     References
     ----------
     A. Shrivastava and P. Li, "Asymmetric LSH (ALSH) for sublinear time maximum inner product search

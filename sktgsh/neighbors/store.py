@@ -53,6 +53,10 @@ class CodeStore(StoreSearchMixin):
     n_bits, n_features, id_type
         As the store was made.
 
+    See Also
+    --------
+    sktgsh.neighbors.HammingNeighbors : Search by Hamming distance, in memory.
+
     Notes
     -----
     In a folder, writers take turns by a file lock, which the system lets go of when a process dies;

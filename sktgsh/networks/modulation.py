@@ -26,6 +26,22 @@ def apply_weights(weights: Tensor, hidden: Tensor) -> Tensor:
     -------
     outputs : Tensor of shape (n_outputs, batch)
         Weighted sums.
+
+    See Also
+    --------
+    sktgsh.networks.head_projection : Readout of bits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import apply_weights
+    >>> hidden = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+    >>> apply_weights(torch.ones(2, 4), hidden)
+    tensor([[10.],
+            [10.]])
+    >>> apply_weights(torch.ones(2, 2), hidden)
+    tensor([[3.],
+            [7.]])
     """
     n_outputs, width = weights.shape
     if width == len(hidden):
@@ -56,6 +72,25 @@ class ModulatedHead(nn.Module):
     mixing : Tensor of shape (n_bits, n_outputs), or None
         Bits are ``mixing @ outputs``, and the first outputs are the scores of the classes.
         None: outputs are the bits, and a class is scored by its codeword.
+
+    See Also
+    --------
+    sktgsh.networks.FrozenEncoder : From samples to hidden activity.
+    sktgsh.networks.head_projection : Readout of bits.
+    sktgsh.networks.CodewordLoss : Bits against the codeword of their class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import ModulatedHead, head_projection
+    >>> projection = torch.from_numpy(head_projection("shared", 3, 4, 16, seed=0))
+    >>> codewords = torch.tensor([[1.0, -1.0, 1.0], [1.0, 1.0, -1.0]])
+    >>> head = ModulatedHead(
+    ...     projection, torch.ones(3, 64), 1.0, torch.zeros(3), codewords, torch.arange(3)
+    ... )
+    >>> bits, scores = head(torch.rand(64, 5))
+    >>> bits.shape, scores.shape
+    (torch.Size([5, 3]), torch.Size([5, 2]))
     """
 
     projection: Tensor
@@ -122,6 +157,19 @@ def head_projection(
         Random signs for ``"shared"``, of shape (n_bits, n_hidden), and for ``"block"``, of shape
         (n_bits, units_per_block). Gaussian for ``"dense"``, of shape (n_bits, n_hidden). Scaled so
         that a bit's value does not grow with the number of units.
+
+    See Also
+    --------
+    sktgsh.networks.class_readout : Readout of classes.
+    sktgsh.networks.apply_weights : The product of a readout and hidden activity.
+
+    Examples
+    --------
+    >>> from sktgsh.networks import head_projection
+    >>> head_projection("shared", 3, n_blocks=4, units_per_block=16, seed=0).shape
+    (3, 64)
+    >>> head_projection("block", 3, n_blocks=3, units_per_block=16, seed=0).shape
+    (3, 16)
     """
     width = units_per_block if head == "block" else n_blocks * units_per_block
     rows = []
@@ -150,6 +198,16 @@ def class_readout(labels: Sequence, n_hidden: int, *, seed: int) -> np.ndarray:
     -------
     readout : ndarray of shape (n_labels, n_hidden), dtype float32
         One row a class.
+
+    See Also
+    --------
+    sktgsh.networks.head_projection : Readout of bits.
+
+    Examples
+    --------
+    >>> from sktgsh.networks import class_readout
+    >>> class_readout(["cat", "dog"], 100, seed=0).shape
+    (2, 100)
     """
     bound = 1 / np.sqrt(n_hidden)
     rows = [

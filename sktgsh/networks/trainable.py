@@ -25,6 +25,18 @@ def mlp(n_features: int, n_outputs: int, hidden: tuple[int, ...] = (256, 256)) -
     -------
     network : torch.nn.Sequential
         From samples (batch, n_features) to outputs (batch, n_outputs).
+
+    See Also
+    --------
+    sktgsh.networks.convnet : A plain network for images.
+    sktgsh.networks.resnet : A residual network for images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import mlp
+    >>> mlp(8, 16)(torch.rand(5, 8)).shape
+    torch.Size([5, 16])
     """
     layers: list[nn.Module] = []
     for width in hidden:
@@ -61,6 +73,18 @@ def convnet(image_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
     -------
     network : torch.nn.Sequential
         From samples (batch, n_values) to outputs (batch, n_outputs).
+
+    See Also
+    --------
+    sktgsh.networks.resnet : A residual network for images.
+    sktgsh.networks.mlp : For vectors and tables.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import convnet
+    >>> convnet((8, 8), 16)(torch.rand(5, 64)).shape
+    torch.Size([5, 16])
     """
     images = ToImages(image_shape)
     height, width, channels = images.shape
@@ -133,6 +157,18 @@ def resnet(
     -------
     network : torch.nn.Sequential
         From samples (batch, n_values) to outputs (batch, n_outputs).
+
+    See Also
+    --------
+    sktgsh.networks.convnet : A plain network for images.
+    sktgsh.networks.mlp : For vectors and tables.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import resnet
+    >>> resnet((8, 8), 16)(torch.rand(5, 64)).shape
+    torch.Size([5, 16])
     """
     images = ToImages(image_shape)
     # Small images keep their resolution: there is nothing to throw away.

@@ -57,6 +57,11 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         (n_lengths, n_folds): mean average precision within each fold's test rows, as
         :meth:`TaskGeometricHasher.score`.
 
+    See Also
+    --------
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+    sktgsh.metrics.make_retrieval_scorer : For searches over other parameters.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
