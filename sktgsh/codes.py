@@ -39,7 +39,25 @@ def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
 
 
 def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
-    """Return unpacked codes as a uint8 array of 0 and 1, or raise ValueError."""
+    """Codes as an array, if they are unpacked ones.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_bits)
+        Values 0 and 1.
+    name : str, default="codes"
+        What errors call them.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples, n_bits), dtype uint8
+        Values 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there are other values, or another number of dimensions.
+    """
     codes = _as_bytes(codes, name)
     if codes.size and codes.max() > 1:
         raise ValueError(
@@ -50,12 +68,43 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
 
 
 def is_real_valued(codes: np.ndarray, packed: bool = False) -> bool:
-    """Whether queries are values before a threshold: floating point, and not all of them 0 or 1."""
+    """Whether queries are values before a threshold: floating point, and not all of them 0 or 1.
+
+    Parameters
+    ----------
+    codes : ndarray
+        Codes, or values.
+    packed : bool, default=False
+        Whether codes are packed: these are never floating point.
+
+    Returns
+    -------
+    is_real : bool
+        Whether they are values.
+    """
     return codes.dtype.kind == "f" and (packed or not np.isin(codes, (0, 1)).all())
 
 
 def check_values(values: ArrayLike, name: str = "values") -> np.ndarray:
-    """Return values before a threshold as a float32 array, or raise ValueError."""
+    """Values before a threshold as an array.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples, n_bits)
+        Real numbers.
+    name : str, default="values"
+        What errors call them.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_bits), dtype float32
+        In rows.
+
+    Raises
+    ------
+    ValueError
+        If there are not 2 dimensions, or values are NaN, infinite or beyond float32.
+    """
     values = np.asarray(values)
     if values.ndim != 2:
         raise ValueError(f"{name} has {values.ndim} dimensions; expected 2: (n_samples, n_bits)")
@@ -83,6 +132,10 @@ def pack_codes(codes: ArrayLike) -> np.ndarray:
     ------
     ValueError
         If `codes` is not two-dimensional or holds anything but 0 and 1.
+
+    See Also
+    --------
+    sktgsh.codes.unpack_codes : Bytes into bits.
 
     Examples
     --------
@@ -112,6 +165,10 @@ def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
     ------
     ValueError
         If `n_bits` does not fit into the number of bytes, or bits beyond it are set.
+
+    See Also
+    --------
+    sktgsh.codes.pack_codes : Eight bits into each byte.
 
     Examples
     --------
@@ -148,6 +205,10 @@ def codes_to_hex(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
     -------
     text : ndarray of shape (n_samples,), dtype str
         Two characters a byte; a last byte that is not full is filled with zero bits.
+
+    See Also
+    --------
+    sktgsh.codes.modal_codes : The most frequent code of each class.
 
     Examples
     --------
@@ -228,6 +289,10 @@ def hamming_distances(
         Usable as a precomputed metric, for example in
         ``KNeighborsClassifier(metric="precomputed")``.
 
+    See Also
+    --------
+    sktgsh.codes.weighted_distances : Distances of real values to codes.
+
     Examples
     --------
     >>> from sktgsh.codes import hamming_distances
@@ -257,6 +322,10 @@ def weighted_distances(values: ArrayLike, codes: ArrayLike, *, packed: bool = Fa
     Returns
     -------
     distances : ndarray of shape (n_values, n_codes), dtype float32
+
+    See Also
+    --------
+    sktgsh.codes.hamming_distances : Bits that differ.
 
     Examples
     --------
@@ -289,6 +358,10 @@ def modal_codes(codes: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]
         Sorted labels.
     modal : ndarray of shape (n_classes, n_bits), dtype uint8
         Of codes that are equally frequent, the first in lexical order.
+
+    See Also
+    --------
+    sktgsh.codes.codes_to_hex : Codes as text.
 
     Examples
     --------

@@ -52,6 +52,11 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     ValueError
         As :meth:`~sktgsh.TaskGeometricHasher.fit_batches`; or if partitions do not match.
 
+    See Also
+    --------
+    sktgsh.distributed.partial_fit : Learns more rows, or new tasks.
+    sktgsh.distributed.transform : Codes of a dask collection.
+
     Examples
     --------
     >>> import dask.array as da
@@ -87,6 +92,24 @@ def partial_fit(
     ------
     ValueError
         As in :func:`~sktgsh.distributed.fit`; or if a task was closed that more rows are given for.
+
+    See Also
+    --------
+    sktgsh.distributed.fit : Learns from all partitions.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sktgsh import TaskGeometricHasher, distributed
+    >>> from sktgsh.datasets import load_digits_tasks
+    >>> X, y, task = load_digits_tasks(n_tasks=2)
+    >>> X = da.from_array(X, chunks=(1797, -1))
+    >>> hasher = distributed.fit(
+    ...     TaskGeometricHasher(n_bits=8, n_hidden=64), X[:1797], y[:1797], task="flat"
+    ... )
+    >>> hasher = distributed.partial_fit(hasher, X[1797:], y[1797:], task="turned")
+    >>> hasher.tasks_.tolist()
+    ['flat', 'turned']
     """
     if not hasattr(hasher, "modulations_"):
         return fit(hasher, X, y, task=task)
@@ -136,6 +159,22 @@ def transform(hasher: Any, X: Any, *, task: Any = None) -> da.Array:
     codes : dask array of shape (n_samples, n_bits), dtype uint8
         Packed if the hasher's `packed` is set. The number of rows of a DataFrame's partitions is
         not known before they are computed.
+
+    See Also
+    --------
+    sktgsh.distributed.fit : Learns from all partitions.
+    sktgsh.distributed.ShardedNeighbors : Search on partitions.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import SignedRandomProjectionHasher, distributed
+    >>> X = load_digits().data
+    >>> hasher = SignedRandomProjectionHasher(n_bits=8, random_state=0).fit(X)
+    >>> codes = distributed.transform(hasher, da.from_array(X, chunks=(500, -1)))
+    >>> codes.compute().shape
+    (1797, 8)
     """
     fitted, width = delayed(hasher), hasher._n_features_out
     rows = X.chunks[0] if hasattr(X, "chunks") else [np.nan] * X.npartitions
@@ -188,6 +227,11 @@ class ShardedNeighbors:
         Neighbours of a query, where a call does not say.
     **params
         Further parameters of :class:`~sktgsh.neighbors.HammingNeighbors`.
+
+    See Also
+    --------
+    sktgsh.distributed.transform : Codes of a dask collection.
+    sktgsh.neighbors.HammingNeighbors : Search by Hamming distance, in memory.
 
     Examples
     --------

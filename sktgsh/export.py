@@ -130,6 +130,10 @@ def as_module(hasher: TaskGeometricHasher, *, task: Any = None) -> CodeModule:
     ValueError
         If a task is unknown.
 
+    See Also
+    --------
+    sktgsh.export.to_onnx : The same as a file.
+
     Examples
     --------
     >>> import torch
@@ -165,6 +169,24 @@ def to_onnx(hasher: TaskGeometricHasher, path: str | os.PathLike, *, task: Any =
     ------
     ValueError
         If a task is unknown.
+
+    See Also
+    --------
+    sktgsh.export.as_module : The same as a module of torch.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import TaskGeometricHasher
+    >>> from sktgsh.export import to_onnx
+    >>> X, y = load_digits(return_X_y=True)
+    >>> hasher = TaskGeometricHasher(n_bits=8, n_hidden=64, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_onnx(hasher, Path(folder) / "hasher.onnx")
+    ...     Path(folder, "hasher.onnx").stat().st_size > 0
+    True
     """
     try:
         import onnxscript  # noqa: F401  (what torch exports with)

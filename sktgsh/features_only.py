@@ -62,6 +62,11 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.
 
+    See Also
+    --------
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+    sklearn.compose.ColumnTransformer : What it is made of.
+
     Notes
     -----
     A DataFrame of pandas or polars stays one, so that the next step finds the task by its name,
@@ -120,7 +125,20 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
-        """Fit, then transform the same rows; the task column passes as it is."""
+        """Fit, then transform the same rows; the task column passes as it is.
+
+        Parameters
+        ----------
+        X : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_features + 1)
+            Samples with their task.
+        y : array-like of shape (n_samples,), optional
+            Given to the transformer.
+
+        Returns
+        -------
+        transformed : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_transformed + 1)
+            As `transform` gives it.
+        """
         X = X if hasattr(X, "columns") or hasattr(X, "tocsr") else np.asarray(X)
         columns = ColumnTransformer(
             [("features", clone(self.transformer), self._feature_columns(X))],
@@ -150,7 +168,18 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
         return self.columns_.transform(X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
-        """Names of what comes out, the task column last."""
+        """Names of what comes out, the task column last.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the columns, where X had none.
+
+        Returns
+        -------
+        names : ndarray of str of shape (n_transformed + 1,)
+            The task column's is the last.
+        """
         check_is_fitted(self)
         return self.columns_.get_feature_names_out(input_features)
 

@@ -25,8 +25,10 @@ OPTIMIZERS = {
 
 
 def cut(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Cut into batches. A last one of a single row joins the one before: nothing is normalised over
-    one row, and no pair can be made of it."""
+    """Cut into batches; a last one of a single row joins the one before.
+
+    Nothing can be normalised over one row, and no pair can be made of it.
+    """
     batches = list(order.split(batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]

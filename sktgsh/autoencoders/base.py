@@ -165,7 +165,22 @@ class AutoencoderMixin(
         return features
 
     def fit_transform(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> np.ndarray:
-        """Fit, then transform the same rows."""
+        """Fit, then transform the same rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : ignored
+            For the common interface.
+        task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), dtype float32
+            As `transform` gives them.
+        """
         return self.fit(X, y).transform(X)
 
     def as_module(self) -> nn.Module:

@@ -75,6 +75,10 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     history_ : list of list of dict
         Epochs of each layer, as skorch recorded them.
 
+    See Also
+    --------
+    sktgsh.WinnerTakeAllAutoencoder : For vectors.
+
     References
     ----------
     A. Makhzani and B. Frey, "Winner-take-all autoencoders", NIPS 2015, section 3.

@@ -63,6 +63,10 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     history_ : list of list of dict
         Epochs of each layer, as skorch recorded them.
 
+    See Also
+    --------
+    sktgsh.ConvWinnerTakeAllAutoencoder : For images.
+
     References
     ----------
     A. Makhzani and B. Frey, "Winner-take-all autoencoders", NIPS 2015, arXiv 1409.2752.

@@ -168,6 +168,11 @@ def make_image_tasks(
     ValueError
         If `kind` is unknown, sizes do not fit, or there are not as many tasks of this kind.
 
+    See Also
+    --------
+    sktgsh.datasets.load_digits_tasks : Tasks from the digits, without a download.
+    sktgsh.datasets.fetch_mnist : Handwritten digits.
+
     Examples
     --------
     >>> import numpy as np
@@ -218,6 +223,10 @@ def load_digits_tasks(
         Digits.
     task : ndarray of shape (n_tasks * 1797,)
         Task labels.
+
+    See Also
+    --------
+    sktgsh.datasets.make_image_tasks : Tasks from any images.
 
     Examples
     --------

@@ -64,6 +64,11 @@ def make_manifolds(
     ValueError
         If a size is less than 1 or `nonlinearity` is unknown.
 
+    See Also
+    --------
+    sktgsh.datasets.make_image_tasks : Tasks from any images.
+    sktgsh.evaluation.identifier_recovery : A question about them.
+
     References
     ----------
     N. Dikkala, G. Kaplun and R. Panigrahy, arXiv 2103.06875, section 2.

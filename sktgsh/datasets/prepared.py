@@ -61,6 +61,10 @@ def fetch_clinc150(
     ValueError
         If `subset` is none of the parts.
 
+    See Also
+    --------
+    sktgsh.datasets.fetch_amazon_reviews : Reviews of four kinds of goods.
+
     References
     ----------
     S. Larson et al., "An evaluation dataset for intent classification and out-of-scope
@@ -120,6 +124,10 @@ def fetch_cifar10(
         If the file is missing; the message says of what it is made.
     ValueError
         If `kind` or `subset` is none of the choices.
+
+    See Also
+    --------
+    sktgsh.datasets.fetch_mnist : Handwritten digits.
 
     References
     ----------
@@ -181,6 +189,10 @@ def fetch_omniglot(
     ValueError
         If `subset` is none of the parts.
 
+    See Also
+    --------
+    sktgsh.datasets.fetch_mnist : Handwritten digits.
+
     References
     ----------
     B. M. Lake, R. Salakhutdinov and J. B. Tenenbaum, "Human-level concept learning through
@@ -230,6 +242,10 @@ def fetch_office_caltech(
     FileNotFoundError
         If the file is missing; the message says of what it is made.
 
+    See Also
+    --------
+    sktgsh.datasets.fetch_amazon_reviews : Reviews of four kinds of goods.
+
     References
     ----------
     B. Gong, Y. Shi, F. Sha and K. Grauman, "Geodesic flow kernel for unsupervised domain
@@ -275,6 +291,10 @@ def fetch_amazon_reviews(
         If the file is missing; the message says of what it is made.
     ValueError
         If `subset` is none of the parts.
+
+    See Also
+    --------
+    sktgsh.datasets.fetch_office_caltech : Four domains of objects.
 
     References
     ----------
@@ -329,6 +349,10 @@ def fetch_multilabel(
         If the file is missing; the message says of what it is made.
     ValueError
         If `name` or `subset` is none of the choices.
+
+    See Also
+    --------
+    sktgsh.datasets.fetch_clinc150 : Intents of sentences.
 
     References
     ----------

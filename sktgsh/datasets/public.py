@@ -56,6 +56,11 @@ def fetch_mnist(
         If the file is missing and `download` is False.
     OSError
         If the download fails.
+
+    See Also
+    --------
+    sktgsh.datasets.make_image_tasks : Tasks from any images.
+    sktgsh.datasets.fetch_omniglot : Characters of many alphabets.
     """
     check_choice("subset", subset, ("train", "test"))
     arrays = load_arrays("mnist.npz", data_home, _download_mnist if download else None)
@@ -95,6 +100,10 @@ def fetch_movielens(
     ------
     FileNotFoundError, OSError
         As in :func:`fetch_mnist`.
+
+    See Also
+    --------
+    sktgsh.L2ALSH : Inner products, by Euclidean distance.
 
     References
     ----------

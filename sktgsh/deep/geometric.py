@@ -51,6 +51,11 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
     history_ : list of dict
         Epochs, as skorch recorded them.
 
+    See Also
+    --------
+    sktgsh.DeepSupervisedHasher : Trains a whole network on labels.
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+
     References
     ----------
     N. Dikkala, G. Kaplun and R. Panigrahy, "For manifold learning, deep neural networks can be

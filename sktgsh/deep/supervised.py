@@ -89,6 +89,11 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     history_ : list of dict
         Epochs, as skorch recorded them.
 
+    See Also
+    --------
+    sktgsh.GeometricHasher : Trains a network so that distances become representations.
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+
     References
     ----------
     H. Liu, R. Wang, S. Shan and X. Chen, "Deep supervised hashing for fast image retrieval",

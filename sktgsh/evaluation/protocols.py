@@ -20,6 +20,9 @@ from ..tasks import check_task, iter_tasks
 
 
 def unpacked(hasher: Any, X: Any, task: Any) -> np.ndarray:
+    """Codes of rows as 0 and 1; without a hasher, the rows are codes."""
+    if hasher is None:
+        return np.asarray(X)
     codes = np.asarray(hasher.transform(X) if task is None else hasher.transform(X, task=task))
     return unpack_codes(codes, hasher.n_bits_) if getattr(hasher, "packed", False) else codes
 
@@ -57,13 +60,18 @@ def one_shot_accuracy(
         Mean over the repeats and the other rows. Among classes at the same distance, each counts
         by its share.
 
+    See Also
+    --------
+    sktgsh.evaluation.transfer_accuracy : New classes from a few rows each, by a linear model.
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
     Examples
     --------
     >>> from sktgsh.evaluation import one_shot_accuracy
     >>> one_shot_accuracy(None, [[0, 0], [0, 0], [1, 1], [1, 1]], [0, 0, 1, 1])
     1.0
     """
-    codes = np.asarray(X) if hasher is None else unpacked(hasher, X, task)
+    codes = unpacked(hasher, X, task)
     member = _membership(check_targets(y, len(codes)))
     labelled = np.flatnonzero(member.any(axis=1))
     rng, found = check_random_state(random_state), []
@@ -110,6 +118,18 @@ def transfer_accuracy(
     accuracy : float
         Mean over the repeats, on the other rows. For an indicator, the share of rows whose
         likeliest label (one against the rest) is one of theirs; rows without do not count.
+
+    See Also
+    --------
+    sktgsh.evaluation.one_shot_accuracy : New classes from one row each.
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
+    Examples
+    --------
+    >>> from sktgsh.evaluation import transfer_accuracy
+    >>> codes, y = [[0, 0], [0, 0], [1, 1], [1, 1]], [0, 0, 1, 1]
+    >>> transfer_accuracy(None, codes, y, n_labelled=1, random_state=0)
+    1.0
     """
     codes = unpacked(hasher, X, task)
     y = check_targets(y, len(codes))
@@ -158,6 +178,22 @@ def cross_task_retrieval(
     scores : ndarray of shape (n_tasks, n_tasks)
         Row: task of the queries; column: task of the database. On the diagonal, each row against
         the others.
+
+    See Also
+    --------
+    sktgsh.metrics.mean_average_precision : The figure of merit.
+
+    Examples
+    --------
+    >>> from sktgsh import TaskGeometricHasher
+    >>> from sktgsh.datasets import load_digits_tasks
+    >>> from sktgsh.evaluation import cross_task_retrieval
+    >>> X, y, task = load_digits_tasks(n_tasks=2)
+    >>> hasher = TaskGeometricHasher(n_bits=16, n_hidden=64, random_state=0)
+    >>> hasher = hasher.fit(X, y, task=task)
+    >>> tasks, scores = cross_task_retrieval(hasher, X, y, task=task)
+    >>> tasks.tolist(), scores.shape
+    ([0, 180], (2, 2))
     """
     labels = check_task(task, _num_samples(X))
     y = check_targets(y, len(labels))
@@ -179,7 +215,7 @@ def identifier_recovery(
     max_rows: int = 4000,
     random_state: int | np.random.RandomState | None = None,
 ) -> float:
-    """Can the identifier gamma of a manifold be read off the representation of its samples?
+    """How well the identifier gamma of a manifold can be read off representations of its samples.
 
     A kernel regression is fitted on some manifolds and scored on others, in five folds.
 
@@ -201,9 +237,23 @@ def identifier_recovery(
     r2 : float
         Mean coefficient of determination on manifolds never seen.
 
+    See Also
+    --------
+    sktgsh.datasets.make_manifolds : Manifolds with identifiers.
+    sktgsh.metrics.geometric_sensitivity : How far manifolds lie apart.
+
     References
     ----------
     N. Dikkala, G. Kaplun and R. Panigrahy, arXiv 2103.06875, section 3 (recoverability).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktgsh.evaluation import identifier_recovery
+    >>> gamma = np.linspace(-1, 1, 200)[:, None]
+    >>> score = identifier_recovery(np.sin(gamma), gamma, np.arange(200), random_state=0)
+    >>> score > 0.95
+    True
     """
     r, gamma, manifold = map(np.asarray, (representation, gamma, manifold))
     rows = check_random_state(random_state).permutation(len(r))[:max_rows]

@@ -27,6 +27,10 @@ class RetrievalReport:
     rows : list of dict
         One for each hasher: ``hasher``, ``bits``, ``seen_map``, ``unseen_map``, ``one_shot``,
         ``transfer``.
+
+    See Also
+    --------
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
     """
 
     rows: list[dict[str, Any]]
@@ -98,6 +102,12 @@ def retrieval_report(
     -------
     report : RetrievalReport
         Prints as a table.
+
+    See Also
+    --------
+    sktgsh.evaluation.ClassHoldOut : Folds that hold classes out.
+    sktgsh.evaluation.one_shot_accuracy : New classes from one row each.
+    sktgsh.evaluation.transfer_accuracy : New classes from a few rows each, by a linear model.
 
     Examples
     --------

@@ -36,6 +36,10 @@ class ClassHoldOut:
     random_state : int, RandomState instance or None, default=None
         Of the order of classes.
 
+    See Also
+    --------
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
     Examples
     --------
     >>> from sktgsh.evaluation import ClassHoldOut
@@ -70,6 +74,11 @@ class ClassHoldOut:
             training rows none.
         groups : ignored
 
+        Yields
+        ------
+        train, test : ndarray of int
+            Numbers of rows.
+
         Raises
         ------
         ValueError
@@ -94,5 +103,16 @@ class ClassHoldOut:
             yield np.flatnonzero(~test), np.flatnonzero(test)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of splits."""
+        """Number of splits.
+
+        Parameters
+        ----------
+        X, y, groups : ignored
+            For the common interface.
+
+        Returns
+        -------
+        n_splits : int
+            As in the constructor.
+        """
         return self.n_splits

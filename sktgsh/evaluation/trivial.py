@@ -38,6 +38,10 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
     random_state : int, default=0
         Of the codewords.
 
+    See Also
+    --------
+    sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -61,7 +65,26 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, *, task: Any = None) -> ClassifierHasher:
-        """Fit the classifier, and draw a codeword for each class, or each label that rows have."""
+        """Fit the classifier, and draw a codeword for each class, or each label that rows have.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or an indicator of labels.
+        task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        self : ClassifierHasher
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 2 classes.
+        """
         X, y = validate_data(self, X, y, multi_output=True)
         y = check_targets(y, len(X))
         classifier = self.classifier
@@ -81,7 +104,20 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """Codewords of the predicted classes, (n_samples, n_bits)."""
+        """Codewords of the predicted classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        task : ignored
+            For the common interface.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_bits) or (n_samples, ceil(n_bits / 8)), dtype uint8
+            Bits; packed if `packed` is set.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         if self.several_:

@@ -37,6 +37,10 @@ class CodeTableDisplay:
     distances : ndarray of shape (n_classes, n_classes)
         Hamming distances between modal codes.
 
+    See Also
+    --------
+    sktgsh.inspection.CodeMapDisplay : Samples in the plane.
+
     Examples
     --------
     >>> from sktgsh.inspection import CodeTableDisplay
@@ -56,19 +60,59 @@ class CodeTableDisplay:
     def from_estimator(
         cls, estimator: Any, X: ArrayLike, y: ArrayLike, *, task: Any = None, ax: Any = None
     ) -> CodeTableDisplay:
-        """Draw for the codes that a fitted hasher gives to X."""
+        """Draw for the codes that a fitted hasher gives to X.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted hasher.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        task : int, str or array-like of shape (n_samples,), optional
+            Passed on to `transform`.
+        ax : sequence of 2 matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : CodeTableDisplay
+            Drawn: with attributes ``figure_`` and ``axes_``.
+        """
         return cls.from_predictions(_codes_of(estimator, X, task), y, ax=ax)
 
     @classmethod
     def from_predictions(
         cls, codes: ArrayLike, y: ArrayLike, *, ax: Any = None
     ) -> CodeTableDisplay:
-        """Draw for unpacked codes, array-like of shape (n_samples, n_bits), and labels."""
+        """Draw for codes and labels.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n_samples, n_bits)
+            Unpacked codes.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        ax : sequence of 2 matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : CodeTableDisplay
+            Drawn: with attributes ``figure_`` and ``axes_``.
+        """
         classes, modal = modal_codes(codes, y)
         return cls(classes.tolist(), modal).plot(ax=ax)
 
     def to_text(self) -> str:
-        """The table as text."""
+        """The table as text.
+
+        Returns
+        -------
+        table : str
+            One line a class, below a line of headings.
+        """
         rows = [("class", "code", "hex")]
         rows += [
             (str(label), "".join(map(str, code)), text)
@@ -81,7 +125,18 @@ class CodeTableDisplay:
         )
 
     def plot(self, *, ax: Any = None) -> CodeTableDisplay:
-        """Draw on two axes `ax`, or in a new figure; sets ``figure_`` and ``axes_``."""
+        """Draw codes and distances side by side.
+
+        Parameters
+        ----------
+        ax : sequence of 2 matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : CodeTableDisplay
+            Drawn: with attributes ``figure_`` and ``axes_``.
+        """
         self.figure_, self.axes_ = new_axes(ax, 2)
         table, distances = self.axes_
         n_classes = len(self.classes)
@@ -112,6 +167,19 @@ class CodeMapDisplay:
         Labels, by which points are coloured.
     method : str
         How positions were found.
+
+    See Also
+    --------
+    sktgsh.inspection.CodeTableDisplay : Codes of classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktgsh.inspection import CodeMapDisplay
+    >>> codes = np.random.default_rng(0).integers(0, 2, size=(20, 8))
+    >>> display = CodeMapDisplay.from_predictions(codes, np.arange(20) % 2)
+    >>> display.positions.shape
+    (20, 2)
     """
 
     def __init__(self, positions: np.ndarray, y: np.ndarray, method: str = ""):
@@ -130,7 +198,32 @@ class CodeMapDisplay:
         random_state: int | np.random.RandomState | None = 0,
         ax: Any = None,
     ) -> CodeMapDisplay:
-        """Draw for the codes that a fitted hasher gives to X."""
+        """Draw for the codes that a fitted hasher gives to X.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted hasher.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        task : int, str or array-like of shape (n_samples,), optional
+            Passed on to `transform`.
+        method : {"tsne", "umap"}, default="tsne"
+            ``"umap"`` needs the package umap-learn.
+        max_rows : int, default=1000
+            Draw at most so many rows, chosen at random.
+        random_state : int, RandomState instance or None, default=0
+            Of the choice and of the map.
+        ax : matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : CodeMapDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         return cls.from_predictions(
             _codes_of(estimator, X, task),
             y,
@@ -164,6 +257,11 @@ class CodeMapDisplay:
         random_state : int, RandomState instance or None, default=0
             Of the choice and of the map.
         ax : matplotlib axes, optional
+
+        Returns
+        -------
+        display : CodeMapDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
         """
         codes = check_codes(codes)
         y = check_targets(y, len(codes), several=False)
@@ -189,7 +287,18 @@ class CodeMapDisplay:
         return cls(mapper.fit_transform(distances), y[rows], method).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> CodeMapDisplay:
-        """Draw on `ax`, or in a new figure; sets ``figure_`` and ``ax_``."""
+        """Draw the samples as points.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : CodeMapDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         self.figure_, (self.ax_,) = new_axes(ax)
         for label in np.unique(self.y):
             points = self.positions[self.y == label]

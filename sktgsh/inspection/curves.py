@@ -22,6 +22,18 @@ class RetrievalCurveDisplay:
         Means over the queries, expected over random order of ties.
     name : str, optional
         For the legend.
+
+    See Also
+    --------
+    sktgsh.metrics.retrieval_curve : The numbers alone.
+
+    Examples
+    --------
+    >>> from sktgsh.inspection import RetrievalCurveDisplay
+    >>> codes, y = [[0, 0], [0, 0], [1, 1], [1, 1]], [0, 0, 1, 1]
+    >>> display = RetrievalCurveDisplay.from_predictions(codes, y)
+    >>> display.ranks, display.precision.round(2)
+    (array([1, 2, 3]), array([1.  , 0.5 , 0.33]))
     """
 
     def __init__(
@@ -41,7 +53,28 @@ class RetrievalCurveDisplay:
         name: str | None = None,
         ax: Any = None,
     ) -> RetrievalCurveDisplay:
-        """Draw for the codes of X, each row against the others (rows of one task)."""
+        """Draw for the codes of X, each row against the others (rows of one task).
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted hasher.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        task : int, str or array-like of shape (n_samples,), optional
+            Passed on to `transform`.
+        name : str, optional
+            For the legend; by default the estimator's class.
+        ax : sequence of 2 matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : RetrievalCurveDisplay
+            Drawn: with attributes ``figure_`` and ``axes_``.
+        """
         codes = np.asarray(estimator.transform(X, **task_arguments(task)))
         return cls.from_predictions(
             codes,
@@ -63,12 +96,38 @@ class RetrievalCurveDisplay:
         name: str | None = None,
         ax: Any = None,
     ) -> RetrievalCurveDisplay:
-        """Draw for codes; arguments as in :func:`sktgsh.metrics.mean_average_precision`."""
+        """Draw for codes.
+
+        Parameters
+        ----------
+        codes, y, database_codes, database_y, packed
+            As in :func:`sktgsh.metrics.mean_average_precision`.
+        name : str, optional
+            For the legend.
+        ax : sequence of 2 matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : RetrievalCurveDisplay
+            Drawn: with attributes ``figure_`` and ``axes_``.
+        """
         curve = retrieval_curve(codes, y, database_codes, database_y, packed=packed)
         return cls(*curve, name=name).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> RetrievalCurveDisplay:
-        """Draw on two axes `ax`, or in a new figure; sets ``figure_`` and ``axes_``."""
+        """Draw both curves.
+
+        Parameters
+        ----------
+        ax : sequence of 2 matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : RetrievalCurveDisplay
+            Drawn: with attributes ``figure_`` and ``axes_``.
+        """
         self.figure_, self.axes_ = new_axes(ax, 2)
         curve, at_rank = self.axes_
         curve.plot(self.recall, self.precision, label=self.name)

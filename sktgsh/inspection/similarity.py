@@ -25,6 +25,10 @@ class TaskSimilarityDisplay:
     tasks : sequence
         Task labels.
 
+    See Also
+    --------
+    sktgsh.inspection.RepresentationSimilarityDisplay : Pairs of rows, by task and class.
+
     Examples
     --------
     >>> from sktgsh.inspection import TaskSimilarityDisplay
@@ -40,14 +44,42 @@ class TaskSimilarityDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None) -> TaskSimilarityDisplay:
-        """Draw the tasks of a fitted :class:`~sktgsh.TaskGeometricHasher`."""
+        """Draw the tasks of a fitted :class:`~sktgsh.TaskGeometricHasher`.
+
+        Parameters
+        ----------
+        estimator : TaskGeometricHasher
+            Fitted.
+        ax : matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : TaskSimilarityDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         return cls(estimator.task_similarity(), estimator.tasks_.tolist()).plot(ax=ax)
 
     @classmethod
     def from_predictions(
         cls, vectors: ArrayLike, tasks: Sequence, *, ax: Any = None
     ) -> TaskSimilarityDisplay:
-        """Draw from one vector a task, array-like of shape (n_tasks, n_dimensions)."""
+        """Draw from one vector a task.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n_tasks, n_dimensions)
+            What tasks are compared by.
+        tasks : sequence of length n_tasks
+            Task labels.
+        ax : matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : TaskSimilarityDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         return cls(cosine_similarity(check_array(vectors)), list(tasks)).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, title: str | None = None) -> TaskSimilarityDisplay:
@@ -91,9 +123,22 @@ class RepresentationSimilarityDisplay:
         Cosine similarities of pairs of rows: of one task and different classes; of one class and
         different tasks.
 
+    See Also
+    --------
+    sktgsh.inspection.TaskSimilarityDisplay : How alike tasks are.
+
     References
     ----------
     arXiv 2401.02437, section 4. Pairs are grouped by label.
+
+    Examples
+    --------
+    >>> from sktgsh.inspection import RepresentationSimilarityDisplay
+    >>> display = RepresentationSimilarityDisplay.from_predictions(
+    ...     [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [0, 1, 0], task=["a", "a", "b"]
+    ... )
+    >>> display.other_class, display.other_task
+    (array([0.]), array([1.]))
     """
 
     def __init__(self, other_class: np.ndarray, other_task: np.ndarray):
@@ -112,7 +157,30 @@ class RepresentationSimilarityDisplay:
         random_state: int | np.random.RandomState | None = 0,
         ax: Any = None,
     ) -> RepresentationSimilarityDisplay:
-        """Draw from a fitted hasher's `representation` of at most `max_rows` rows of X."""
+        """Draw from a fitted hasher's `representation`.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted hasher with `representation_similarity`.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        task : int, str or array-like of shape (n_samples,)
+            Task of each row.
+        max_rows : int, default=2000
+            Compare at most so many rows, chosen at random.
+        random_state : int, RandomState instance or None, default=0
+            Of the choice.
+        ax : matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : RepresentationSimilarityDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         y = check_targets(y, several=False)
         labels = check_task(task, len(y))
         rows = np.arange(len(y))
@@ -126,7 +194,24 @@ class RepresentationSimilarityDisplay:
     def from_predictions(
         cls, representation: ArrayLike, y: ArrayLike, *, task: ArrayLike, ax: Any = None
     ) -> RepresentationSimilarityDisplay:
-        """Draw from representations, array-like of shape (n_samples, n_dimensions)."""
+        """Draw from representations.
+
+        Parameters
+        ----------
+        representation : array-like of shape (n_samples, n_dimensions)
+            One vector a row.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        task : int, str or array-like of shape (n_samples,)
+            Task of each row.
+        ax : matplotlib axes, optional
+            By default a new figure.
+
+        Returns
+        -------
+        display : RepresentationSimilarityDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         representation = check_array(representation)
         y = check_targets(y, len(representation), several=False)
         labels = check_task(task, len(y))
@@ -144,7 +229,20 @@ class RepresentationSimilarityDisplay:
         ).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, bins: int = 50) -> RepresentationSimilarityDisplay:
-        """Draw on `ax`, or in a new figure; sets ``figure_`` and ``ax_``."""
+        """Draw both histograms.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            By default a new figure.
+        bins : int, default=50
+            Number of bins from -1 to 1.
+
+        Returns
+        -------
+        display : RepresentationSimilarityDisplay
+            Drawn: with attributes ``figure_`` and ``ax_``.
+        """
         self.figure_, (self.ax_,) = new_axes(ax)
         edges = np.linspace(-1, 1, bins + 1)
         for values, label in (

@@ -193,6 +193,7 @@ def norm_powers(norm: np.ndarray, m: int) -> np.ndarray:
 
 
 def constant(X: np.ndarray, value: float, n_columns: int) -> np.ndarray:
+    """Rows with columns of one value after their own."""
     return np.hstack([X, np.full((len(X), n_columns), value)])
 
 
@@ -224,6 +225,12 @@ class SignALSH(AsymmetricHasherMixin, BaseEstimator):
         What keys are scaled by.
     hasher_ : SignedRandomProjectionHasher
         Hashes the extended vectors.
+
+    See Also
+    --------
+    sktgsh.SimpleLSH : Inner products, by one added column.
+    sktgsh.L2ALSH : Inner products, by Euclidean distance.
+    sktgsh.neighbors.LSHNeighbors : Search in hash tables.
 
     References
     ----------
@@ -296,6 +303,12 @@ class SimpleLSH(AsymmetricHasherMixin, BaseEstimator):
         What keys are scaled by.
     hasher_ : SignedRandomProjectionHasher
         Hashes the extended vectors.
+
+    See Also
+    --------
+    sktgsh.SignALSH : Inner products, by signs.
+    sktgsh.L2ALSH : Inner products, by Euclidean distance.
+    sktgsh.neighbors.LSHNeighbors : Search in hash tables.
 
     References
     ----------

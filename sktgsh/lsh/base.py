@@ -156,6 +156,7 @@ def signed_sizes(bits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def sign_collision(angle: ArrayLike) -> np.ndarray:
+    """How likely the signs of a random projection agree, by the angle in radians."""
     angle = np.asarray(angle, dtype=float)
     if np.any((angle < 0) | (angle > np.pi)):
         raise ValueError(f"angle={angle!r}; expected radians between 0 and pi")

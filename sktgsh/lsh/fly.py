@@ -72,6 +72,11 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
     n_active_ : int
         Number of ones in a code.
 
+    See Also
+    --------
+    sktgsh.DenseFlyHasher : All units of the expansion, not the winners alone.
+    sktgsh.SparseProjectionHasher : Each bit sees a few features.
+
     Notes
     -----
     `decision_function` gives a unit's activity less the threshold of its row, which lies half-way
@@ -177,6 +182,11 @@ class DenseFlyHasher(_FlyExpansionMixin, BaseEstimator):
     ----------
     components_ : csr_array of shape (n_bits, n_features), dtype float32
         The expansion.
+
+    See Also
+    --------
+    sktgsh.FlyHasher : Winners of a sparse expansion.
+    sktgsh.SignedRandomProjectionHasher : Signs of random projections.
 
     References
     ----------

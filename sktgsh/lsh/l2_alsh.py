@@ -40,6 +40,12 @@ class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
     hasher_ : PStableHasher
         Hashes the extended vectors.
 
+    See Also
+    --------
+    sktgsh.SignALSH : Inner products, by signs.
+    sktgsh.SimpleLSH : Inner products, by one added column.
+    sktgsh.PStableHasher : For Euclidean and city-block distances.
+
     References
     ----------
     A. Shrivastava and P. Li, "Asymmetric LSH (ALSH) for sublinear time maximum inner product search
@@ -79,12 +85,34 @@ class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
         self.random_state = random_state
 
     def hash_values(self, X: ArrayLike) -> np.ndarray:
-        """Integer hash values of keys, (n_keys, n_bits); see :class:`~sktgsh.PStableHasher`."""
+        """Integer hash values of keys; see :class:`~sktgsh.PStableHasher`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_keys, n_features)
+            Keys.
+
+        Returns
+        -------
+        values : ndarray of shape (n_keys, n_bits)
+            Their parities are the bits.
+        """
         keys = self._keys(self._check(X))
         return self.hasher_.hash_values(keys)
 
     def hash_query_values(self, X: ArrayLike) -> np.ndarray:
-        """Integer hash values of queries, (n_queries, n_bits)."""
+        """Integer hash values of queries.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries.
+
+        Returns
+        -------
+        values : ndarray of shape (n_queries, n_bits)
+            Their parities are the bits.
+        """
         queries = self._queries(self._check(X))
         return self.hasher_.hash_values(queries)
 

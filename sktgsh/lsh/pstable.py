@@ -45,6 +45,11 @@ class PStableHasher(RandomProjectionMixin, BaseEstimator):
     offsets_ : ndarray of shape (n_bits,), dtype float32
         Offsets in units of `r`, 0 to 1.
 
+    See Also
+    --------
+    sktgsh.SignedRandomProjectionHasher : Signs of random projections.
+    sktgsh.L2ALSH : Inner products, by Euclidean distance.
+
     References
     ----------
     M. Datar et al., "Locality-sensitive hashing scheme based on p-stable distributions", SCG 2004.

@@ -32,6 +32,13 @@ class SignedRandomProjectionHasher(RandomProjectionMixin, BaseEstimator):
     n_bits_ : int
         Length of a code.
 
+    See Also
+    --------
+    sktgsh.SparseProjectionHasher : Each bit sees a few features.
+    sktgsh.PStableHasher : For Euclidean and city-block distances.
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+    sktgsh.neighbors.LSHNeighbors : Search in hash tables.
+
     References
     ----------
     M. Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002.
@@ -94,6 +101,11 @@ class SparseProjectionHasher(RandomProjectionMixin, BaseEstimator):
     ----------
     components_ : csr_array of shape (n_bits * n_tables, n_features), dtype float32
         Projections.
+
+    See Also
+    --------
+    sktgsh.SignedRandomProjectionHasher : Signs of random projections.
+    sktgsh.FlyHasher : Winners of a sparse expansion.
 
     References
     ----------

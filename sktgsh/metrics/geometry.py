@@ -1,4 +1,4 @@
-"""Geometric sensitivity: are manifolds tight, and far apart?"""
+"""Geometric sensitivity: how tight manifolds are, and how far apart."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class GeometricSensitivity:
         The smallest separation between two classes of one task; nan without such a pair.
     rho_across_tasks : float
         The smallest separation between manifolds of different tasks; nan with a single task.
+
+    See Also
+    --------
+    sktgsh.metrics.geometric_sensitivity : Measures it.
     """
 
     variance: np.ndarray
@@ -70,6 +74,10 @@ def geometric_sensitivity(
     Returns
     -------
     sensitivity : GeometricSensitivity
+
+    See Also
+    --------
+    sktgsh.evaluation.identifier_recovery : Whether manifolds can be told apart.
 
     References
     ----------

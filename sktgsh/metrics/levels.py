@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -119,3 +120,9 @@ def _highest_grade(y: np.ndarray, database_y: np.ndarray) -> int:
         return 1
     most = (labels.sum(axis=1).max(initial=0) for labels in (y, database_y))
     return max(1, int(min(most)))
+
+
+def iter_relevant(*arguments: Any, packed: bool) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield (rows, relevant, total), both of shape (n_rows, n_levels)."""
+    for rows, counts in iter_level_counts(*arguments, packed=packed):
+        yield rows, counts[..., 1], counts.sum(axis=2)

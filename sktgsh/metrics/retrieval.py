@@ -11,20 +11,11 @@ indicator matrix of 0 and 1, if they share at least one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..codes import is_real_valued
-from .levels import iter_level_counts
-
-
-def _iter_relevant(*arguments: Any, packed: bool) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield (rows, relevant, total), both of shape (n_rows, n_levels)."""
-    for rows, counts in iter_level_counts(*arguments, packed=packed):
-        yield rows, counts[..., 1], counts.sum(axis=2)
+from .levels import iter_level_counts, iter_relevant
 
 
 def _expected_average_precision(
@@ -67,7 +58,7 @@ def average_precisions(
     """
     _check_top(top_k, "top_k", optional=True)
     precisions = np.full(len(np.asarray(codes)), np.nan)
-    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
+    counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for rows, relevant, total in counts:
         precisions[rows] = _expected_average_precision(relevant, total, top_k)
     return precisions
@@ -80,7 +71,8 @@ def _check_top(k: int | None, name: str, optional: bool = False) -> None:
         raise ValueError(f"{name}={k!r}; expected an integer of at least 1")
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(parts: list[np.ndarray]) -> float:
+    values = np.concatenate(parts or [np.empty(0)])
     return float(np.nanmean(values)) if (~np.isnan(values)).any() else float("nan")
 
 
@@ -118,6 +110,10 @@ def mean_average_precision(
     score : float
         Between 0 and 1. Queries that nothing is relevant to do not count; nan if none counts.
 
+    See Also
+    --------
+    sktgsh.metrics.ndcg_at_k : For several labels a row.
+
     Notes
     -----
     Memory is bounded (about 64 MB) and does not grow with the number of queries; time is a few
@@ -136,9 +132,8 @@ def mean_average_precision(
     >>> mean_average_precision([[0, 0]], ["a"], [[0, 1], [1, 0], [1, 1]], ["a", "b", "b"])
     0.75
     """
-    return _mean(
-        average_precisions(codes, y, database_codes, database_y, packed=packed, top_k=top_k)
-    )
+    found = average_precisions(codes, y, database_codes, database_y, packed=packed, top_k=top_k)
+    return _mean([found])
 
 
 def _expected_hits(relevant: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
@@ -170,6 +165,10 @@ def precision_at_k(
     score : float
         Between 0 and 1.
 
+    See Also
+    --------
+    sktgsh.metrics.recall_at_k : Found among the first k.
+
     Examples
     --------
     >>> from sktgsh.metrics import precision_at_k
@@ -177,9 +176,9 @@ def precision_at_k(
     0.5
     """
     _check_top(k, "k")
-    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
+    counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     found = [_expected_hits(relevant, total, k) / k for _, relevant, total in counts]
-    return _mean(np.concatenate(found or [np.empty(0)]))
+    return _mean(found)
 
 
 def recall_at_k(
@@ -205,6 +204,10 @@ def recall_at_k(
     score : float
         Between 0 and 1. Queries that nothing is relevant to do not count.
 
+    See Also
+    --------
+    sktgsh.metrics.precision_at_k : Among the first k.
+
     Examples
     --------
     >>> from sktgsh.metrics import recall_at_k
@@ -213,12 +216,12 @@ def recall_at_k(
     """
     _check_top(k, "k")
     recalls = []
-    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
+    counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:
         n_relevant = relevant.sum(axis=1)
         hits = _expected_hits(relevant, total, k)
         recalls.append(np.where(n_relevant > 0, hits / np.maximum(n_relevant, 1), np.nan))
-    return _mean(np.concatenate(recalls or [np.empty(0)]))
+    return _mean(recalls)
 
 
 def ndcg_at_k(
@@ -250,6 +253,10 @@ def ndcg_at_k(
     score : float
         Between 0 and 1. Queries that nothing is relevant to do not count; nan if none counts.
 
+    See Also
+    --------
+    sktgsh.metrics.mean_average_precision : All ranks, in one number.
+
     References
     ----------
     K. Jarvelin and J. Kekalainen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS
@@ -276,7 +283,7 @@ def ndcg_at_k(
         best = _expected_dcg(by_grade * gains[::-1], by_grade, k)
         score = _expected_dcg(counts @ gains, counts.sum(axis=2), k)
         found.append(np.where(best > 0, score / np.where(best > 0, best, 1), np.nan))
-    return _mean(np.concatenate(found or [np.empty(0)]))
+    return _mean(found)
 
 
 def _expected_dcg(gains: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
@@ -311,6 +318,10 @@ def precision_within_radius(
     score : float
         Between 0 and 1; a query that retrieves nothing counts as 0, as is usual in the field.
 
+    See Also
+    --------
+    sktgsh.metrics.precision_at_k : Among the first k.
+
     Examples
     --------
     >>> from sktgsh.metrics import precision_within_radius
@@ -323,11 +334,11 @@ def precision_within_radius(
     if is_real_valued(np.asarray(codes), packed):
         raise ValueError("codes are real values; a Hamming radius is between codes: values > 0")
     precisions = []
-    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
+    counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:
         hits = relevant[:, : radius + 1].sum(axis=1)
         precisions.append(hits / np.maximum(total[:, : radius + 1].sum(axis=1), 1))
-    return _mean(np.concatenate(precisions or [np.empty(0)]))
+    return _mean(precisions)
 
 
 def retrieval_curve(
@@ -355,6 +366,10 @@ def retrieval_curve(
     precision, recall : ndarray of shape (n_ranks,)
         Means over the queries that something is relevant to.
 
+    See Also
+    --------
+    sktgsh.metrics.mean_average_precision : All ranks, in one number.
+
     Examples
     --------
     >>> from sktgsh.metrics import retrieval_curve
@@ -367,7 +382,7 @@ def retrieval_curve(
     n_database -= database_codes is None
     ranks = np.unique(np.geomspace(1, max(1, n_database), n_ranks).round().astype(int))
     precision, recall, n_queries = np.zeros(len(ranks)), np.zeros(len(ranks)), 0
-    counts = _iter_relevant(codes, y, database_codes, database_y, packed=packed)
+    counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:
         n_relevant = relevant.sum(axis=1)
         used = n_relevant > 0

@@ -40,6 +40,20 @@ class RetrievalScorer(BaseEstimator):
         Whether the estimator's `transform` gives packed codes.
     metric_params : dict or None
         Further arguments of the metric.
+
+    See Also
+    --------
+    sktgsh.metrics.make_retrieval_scorer : Makes one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sktgsh import SignedRandomProjectionHasher
+    >>> from sktgsh.metrics import RetrievalScorer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> hasher = SignedRandomProjectionHasher(n_bits=64, random_state=0).fit(X)
+    >>> 0 < RetrievalScorer()(hasher, X[:200], y[:200]) < 1
+    True
     """
 
     # What scikit-learn reads to know which metadata can be routed here: `task`, not the estimator.
@@ -120,6 +134,11 @@ def make_retrieval_scorer(
     ------
     ValueError
         If `metric` is none of the names.
+
+    See Also
+    --------
+    sktgsh.metrics.mean_average_precision : The default metric.
+    sktgsh.evaluation.ClassHoldOut : Folds for classes never seen.
 
     Examples
     --------

@@ -7,6 +7,8 @@ distance 0, in which a search loses its way.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .indexes import CodeIndex, Queries
@@ -54,6 +56,8 @@ def index_codes(
 
 class DistinctCodes:
     """An index of the distinct codes, and the rows of each; with the interface of CodeIndex."""
+
+    _keys: Any  # sorted; None in a subset, which serves one call
 
     def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
         _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
@@ -107,7 +111,7 @@ class DistinctCodes:
         """An exact index of some of the rows."""
         used, place = np.unique(self.place[positions], return_inverse=True)
         part = object.__new__(DistinctCodes)
-        part.index, part._keys = self.index.subset(used), None  # it serves one call
+        part.index, part._keys = self.index.subset(used), None
         part._set_lists(place)
         return part
 

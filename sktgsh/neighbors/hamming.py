@@ -57,6 +57,12 @@ class HammingNeighbors(
     tasks_ : list
         Tasks of the codes, where they were given.
 
+    See Also
+    --------
+    sktgsh.neighbors.RescoredNeighbors : Search by codes, ranked by vectors.
+    sktgsh.neighbors.LSHNeighbors : Search in hash tables.
+    sktgsh.neighbors.CodeStore : Codes on disk, or in the cloud.
+
     Notes
     -----
     Memory of ``"flat"`` is that of the packed codes. Ids take 8 bytes a code (16 more once they are

@@ -121,6 +121,16 @@ class HammingSearchMixin(NeighborGraphsMixin):
 
         As in ``sklearn.neighbors.KNeighborsTransformer``, graphs of distances have one neighbour
         more, since a fitted code is its own nearest neighbour.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
+            Queries.
+
+        Returns
+        -------
+        graph : csr_matrix of shape (n_queries, n_samples_fit_)
+            As `kneighbors_graph` gives it, with the constructor's `mode`.
         """
         check_is_fitted(self)
         extra = self.mode == "distance"

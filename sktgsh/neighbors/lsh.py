@@ -69,6 +69,11 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
     candidate_share_ : float
         Mean share of all rows that were candidates of a query in the last call.
 
+    See Also
+    --------
+    sktgsh.neighbors.HammingNeighbors : Search by Hamming distance, in memory.
+    sktgsh.neighbors.RescoredNeighbors : Search by codes, ranked by vectors.
+
     Notes
     -----
     Rows in float32 are ranked in float32, by differences and not by expanded squares; the nearest

@@ -61,6 +61,11 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
     n_samples_fit_ : int
         Number of rows.
 
+    See Also
+    --------
+    sktgsh.neighbors.HammingNeighbors : Search by Hamming distance, in memory.
+    sktgsh.neighbors.LSHNeighbors : Search in hash tables.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits

@@ -41,6 +41,7 @@ class Shard:
         return len(self.index) - self.n_dead
 
     def add(self, packed: np.ndarray, slots: np.ndarray | None) -> None:
+        """Codes after those that are there, with their slots."""
         self.index.add(packed)
         if self.slots is not None:
             self.slots = np.concatenate([self.slots, slots])
@@ -48,6 +49,7 @@ class Shard:
             self._build(self.index.codes())  # by now codes may repeat, or no longer
 
     def to_slots(self, positions: np.ndarray) -> np.ndarray:
+        """The slot of each position; -1 stays -1."""
         if self.slots is None:
             return positions
         return np.where(positions < 0, -1, self.slots[positions])

@@ -53,6 +53,10 @@ class CodeStore(StoreSearchMixin):
     n_bits, n_features, id_type
         As the store was made.
 
+    See Also
+    --------
+    sktgsh.neighbors.HammingNeighbors : Search by Hamming distance, in memory.
+
     Notes
     -----
     In a folder, writers take turns by a file lock, which the system lets go of when a process dies;
@@ -209,6 +213,11 @@ class CodeStore(StoreSearchMixin):
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove codes by id, all of them or none.
+
+        Parameters
+        ----------
+        ids : int, str or array-like of them
+            Of the codes.
 
         Raises
         ------

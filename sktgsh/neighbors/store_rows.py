@@ -51,9 +51,11 @@ class StoreRows:
 
     @property
     def n_bytes(self) -> int:
+        """Bytes of a code."""
         return -(-int(self.n_bits) // 8)
 
     def schema(self) -> Any:
+        """Columns of the table, and what is noted beside them."""
         import pyarrow as pa
 
         ids = pa.int64() if self.id_type == "int" else pa.string()
@@ -140,12 +142,15 @@ class StoreRows:
     # -- out of the table ------------------------------------------------------------------------
 
     def ids_of(self, batch: Any) -> np.ndarray:
+        """Ids of a batch, (n_rows,)."""
         return batch["id"].to_numpy(zero_copy_only=False)
 
     def codes_of(self, batch: Any) -> np.ndarray:
+        """Packed codes of a batch, (n_rows, n_bytes)."""
         return batch["code"].flatten().to_numpy().reshape(-1, self.n_bytes)
 
     def vectors_of(self, batch: Any) -> np.ndarray:
+        """Vectors of a batch, (n_rows, n_features)."""
         return batch["vector"].flatten().to_numpy().reshape(-1, self.n_features)
 
 

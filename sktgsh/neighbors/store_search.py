@@ -108,6 +108,11 @@ class StoreSearchMixin:
         **params
             Of :class:`HammingNeighbors`.
 
+        Returns
+        -------
+        index : HammingNeighbors
+            Fitted.
+
         Raises
         ------
         ValueError

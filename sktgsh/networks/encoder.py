@@ -27,6 +27,21 @@ class FrozenEncoder(nn.Module):
         Rectified units are multiplied by it.
     skip : bool, default=False
         Let the features stand beside the rectified units, after them.
+
+    See Also
+    --------
+    sktgsh.networks.SparseExpansion : Units that sum a few features each.
+    sktgsh.networks.DenseExpansion : Units that see all features.
+    sktgsh.networks.ModulatedHead : From hidden activity to bits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import DenseExpansion, FrozenEncoder, gaussian_weights
+    >>> expansion = DenseExpansion(gaussian_weights(8, n_blocks=4, units_per_block=16, seed=0))
+    >>> encoder = FrozenEncoder(None, None, None, torch.eye(8)[:2], torch.zeros(2), expansion)
+    >>> encoder(torch.rand(5, 8)).shape
+    torch.Size([64, 5])
     """
 
     feature_mean: Tensor | None

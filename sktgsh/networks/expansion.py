@@ -36,6 +36,19 @@ class SparseExpansion(nn.Module):
         Subtract the mean that is expected over the wiring, ``n_inputs * mean(x)``, instead of the
         mean over the units that were drawn. The two differ by a share of about
         ``1 / sqrt(n_hidden)``; only the first leaves a unit independent of how many others exist.
+
+    See Also
+    --------
+    sktgsh.networks.DenseExpansion : Units that see all features.
+    sktgsh.networks.FrozenEncoder : From samples to hidden activity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import SparseExpansion
+    >>> expansion = SparseExpansion(8, n_blocks=4, units_per_block=16, n_inputs=3, seed=0)
+    >>> expansion(torch.rand(5, 8)).shape
+    torch.Size([64, 5])
     """
 
     indices: Tensor
@@ -109,6 +122,20 @@ class DenseExpansion(nn.Module):
     ----------
     weight : ndarray of shape (n_hidden, n_features)
         Frozen; see :func:`gaussian_weights` and :func:`difference_weights`.
+
+    See Also
+    --------
+    sktgsh.networks.SparseExpansion : Units that sum a few features each.
+    sktgsh.networks.gaussian_weights : Normal random directions.
+    sktgsh.networks.difference_weights : From one sample to another.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import DenseExpansion, gaussian_weights
+    >>> expansion = DenseExpansion(gaussian_weights(8, n_blocks=4, units_per_block=16, seed=0))
+    >>> expansion(torch.rand(5, 8)).shape
+    torch.Size([64, 5])
     """
 
     weight: Tensor
@@ -136,6 +163,16 @@ def gaussian_weights(
     Returns
     -------
     weight : ndarray of shape (n_blocks * units_per_block, n_features), dtype float32
+
+    See Also
+    --------
+    sktgsh.networks.difference_weights : From one sample to another.
+
+    Examples
+    --------
+    >>> from sktgsh.networks import gaussian_weights
+    >>> gaussian_weights(8, n_blocks=4, units_per_block=16, seed=0).shape
+    (64, 8)
     """
     drawn = [
         generator(seed, "expansion", block).standard_normal((units_per_block, n_features))
@@ -164,6 +201,19 @@ def difference_weights(
     -------
     weight : ndarray of shape (n_blocks * units_per_block, n_features), dtype float32
         Rows of norm 1.
+
+    See Also
+    --------
+    sktgsh.networks.gaussian_weights : Normal random directions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktgsh.networks import difference_weights
+    >>> features = np.array([[0.0, 0.0], [3.0, 4.0]], np.float32)
+    >>> difference_weights(features, n_blocks=1, units_per_block=2, seed=0).round(1)
+    array([[0.6, 0.8],
+           [0.6, 0.8]], dtype=float32)
     """
     n_samples, n_features = features.shape
     rows = []

@@ -93,6 +93,10 @@ class RandomConvolution(nn.Module):
     ValueError
         If a filter is larger than the images.
 
+    See Also
+    --------
+    sktgsh.networks.WhitenedPatchConvolution : Features of photographs.
+
     Examples
     --------
     >>> import torch
@@ -189,6 +193,10 @@ class WhitenedPatchConvolution(nn.Module):
         Responses of less than this count as none.
     seed : int
         Of the patches that are drawn.
+
+    See Also
+    --------
+    sktgsh.networks.RandomConvolution : Features of grey images.
 
     References
     ----------

@@ -31,6 +31,21 @@ class CodewordLoss(nn.Module):
     target : {"class", "shares", "codes"}, default="class"
         What a row's target says: the index of its class, its share of each class, or its own code
         of -1 and +1. Codes have no classes, and so no cross-entropy.
+
+    See Also
+    --------
+    sktgsh.networks.PairwiseLoss : Similar rows near, others apart.
+    sktgsh.networks.ModulatedHead : From hidden activity to bits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import CodewordLoss
+    >>> codewords = torch.tensor([[1.0, -1.0, 1.0], [1.0, 1.0, -1.0]])
+    >>> loss = CodewordLoss("hinge", codewords, torch.arange(3), torch.arange(0))
+    >>> scores, target = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])
+    >>> loss((codewords[:1], scores), target), loss((-codewords[:1], scores), target)
+    (tensor(0.), tensor(2.))
     """
 
     codewords: Tensor
@@ -61,6 +76,11 @@ class CodewordLoss(nn.Module):
         target : Tensor of shape (batch, 1 + n_structure_bits + n)
             Sample weight, targets of the structure bits, then what `target` says: 1, n_classes or
             n_codebook_bits columns.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+            Mean over the batch, by sample weight.
         """
         bits, scores = output
         n_structure = len(self.structure_bits)
@@ -118,10 +138,23 @@ class PairwiseLoss(nn.Module):
         Give similar and different pairs the same total weight. With many classes nearly all pairs
         are different.
 
+    See Also
+    --------
+    sktgsh.networks.CodewordLoss : Bits against the codeword of their class.
+
     References
     ----------
     H. Liu, R. Wang, S. Shan and X. Chen, "Deep supervised hashing for fast image retrieval",
     CVPR 2016, equation 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import PairwiseLoss
+    >>> loss = PairwiseLoss(margin=4.0, alpha=0.0)
+    >>> output = torch.tensor([[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]])
+    >>> loss(output, torch.tensor([0, 0, 1]))
+    tensor(0.)
     """
 
     def __init__(self, margin: float, alpha: float, all_pairs: bool = True, balanced: bool = False):

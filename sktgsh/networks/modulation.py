@@ -13,10 +13,35 @@ from .random import generator
 
 
 def apply_weights(weights: Tensor, hidden: Tensor) -> Tensor:
-    """Weighted sums of hidden activity: (n_outputs, batch).
+    """Weighted sums of hidden activity.
 
-    `weights` of shape (n_outputs, n_hidden) see all hidden units. `weights` of shape
-    (n_outputs, n_hidden / n_outputs) see a block of units each.
+    Parameters
+    ----------
+    weights : Tensor of shape (n_outputs, n_hidden) or (n_outputs, n_hidden / n_outputs)
+        Outputs see all hidden units, or a block of units each.
+    hidden : Tensor of shape (n_hidden, batch)
+        Hidden activity.
+
+    Returns
+    -------
+    outputs : Tensor of shape (n_outputs, batch)
+        Weighted sums.
+
+    See Also
+    --------
+    sktgsh.networks.head_projection : Readout of bits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import apply_weights
+    >>> hidden = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+    >>> apply_weights(torch.ones(2, 4), hidden)
+    tensor([[10.],
+            [10.]])
+    >>> apply_weights(torch.ones(2, 2), hidden)
+    tensor([[3.],
+            [7.]])
     """
     n_outputs, width = weights.shape
     if width == len(hidden):
@@ -47,6 +72,25 @@ class ModulatedHead(nn.Module):
     mixing : Tensor of shape (n_bits, n_outputs), or None
         Bits are ``mixing @ outputs``, and the first outputs are the scores of the classes.
         None: outputs are the bits, and a class is scored by its codeword.
+
+    See Also
+    --------
+    sktgsh.networks.FrozenEncoder : From samples to hidden activity.
+    sktgsh.networks.head_projection : Readout of bits.
+    sktgsh.networks.CodewordLoss : Bits against the codeword of their class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import ModulatedHead, head_projection
+    >>> projection = torch.from_numpy(head_projection("shared", 3, 4, 16, seed=0))
+    >>> codewords = torch.tensor([[1.0, -1.0, 1.0], [1.0, 1.0, -1.0]])
+    >>> head = ModulatedHead(
+    ...     projection, torch.ones(3, 64), 1.0, torch.zeros(3), codewords, torch.arange(3)
+    ... )
+    >>> bits, scores = head(torch.rand(64, 5))
+    >>> bits.shape, scores.shape
+    (torch.Size([5, 3]), torch.Size([5, 2]))
     """
 
     projection: Tensor
@@ -98,12 +142,34 @@ def head_projection(
 ) -> np.ndarray:
     """Draw the frozen readout of a ``"shared"``, ``"block"`` or ``"dense"`` head.
 
+    Parameters
+    ----------
+    head : {"shared", "block", "dense"}
+        How bits see the hidden units.
+    n_bits, n_blocks, units_per_block : int
+        Sizes; there are ``n_blocks * units_per_block`` hidden units.
+    seed : int
+        Of the draws.
+
     Returns
     -------
     projection : ndarray, dtype float32
         Random signs for ``"shared"``, of shape (n_bits, n_hidden), and for ``"block"``, of shape
         (n_bits, units_per_block). Gaussian for ``"dense"``, of shape (n_bits, n_hidden). Scaled so
         that a bit's value does not grow with the number of units.
+
+    See Also
+    --------
+    sktgsh.networks.class_readout : Readout of classes.
+    sktgsh.networks.apply_weights : The product of a readout and hidden activity.
+
+    Examples
+    --------
+    >>> from sktgsh.networks import head_projection
+    >>> head_projection("shared", 3, n_blocks=4, units_per_block=16, seed=0).shape
+    (3, 64)
+    >>> head_projection("block", 3, n_blocks=3, units_per_block=16, seed=0).shape
+    (3, 16)
     """
     width = units_per_block if head == "block" else n_blocks * units_per_block
     rows = []
@@ -118,6 +184,30 @@ def class_readout(labels: Sequence, n_hidden: int, *, seed: int) -> np.ndarray:
     """Draw the frozen readout of a class, uniform within ``+-1 / sqrt(n_hidden)``, for each label.
 
     A class's row depends on its label and the seed alone: later classes do not move it.
+
+    Parameters
+    ----------
+    labels : sequence
+        Class labels.
+    n_hidden : int
+        Number of hidden units.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    readout : ndarray of shape (n_labels, n_hidden), dtype float32
+        One row a class.
+
+    See Also
+    --------
+    sktgsh.networks.head_projection : Readout of bits.
+
+    Examples
+    --------
+    >>> from sktgsh.networks import class_readout
+    >>> class_readout(["cat", "dog"], 100, seed=0).shape
+    (2, 100)
     """
     bound = 1 / np.sqrt(n_hidden)
     rows = [

@@ -10,7 +10,34 @@ from torch.nn import functional as F
 
 
 def mlp(n_features: int, n_outputs: int, hidden: tuple[int, ...] = (256, 256)) -> nn.Sequential:
-    """Dense layers with batch normalisation and ReLU, for vectors and tables."""
+    """Dense layers with batch normalisation and ReLU, for vectors and tables.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+    n_outputs : int
+        Number of outputs.
+    hidden : tuple of int, default=(256, 256)
+        Units of each hidden layer.
+
+    Returns
+    -------
+    network : torch.nn.Sequential
+        From samples (batch, n_features) to outputs (batch, n_outputs).
+
+    See Also
+    --------
+    sktgsh.networks.convnet : A plain network for images.
+    sktgsh.networks.resnet : A residual network for images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import mlp
+    >>> mlp(8, 16)(torch.rand(5, 8)).shape
+    torch.Size([5, 16])
+    """
     layers: list[nn.Module] = []
     for width in hidden:
         layers += [nn.Linear(n_features, width), nn.BatchNorm1d(width), nn.ReLU()]
@@ -33,7 +60,32 @@ class ToImages(nn.Module):
 
 
 def convnet(image_shape: tuple[int, ...], n_outputs: int) -> nn.Sequential:
-    """The network of Liu et al. (CVPR 2016), section 4.1."""
+    """The network of Liu et al. (CVPR 2016), section 4.1.
+
+    Parameters
+    ----------
+    image_shape : tuple (height, width) or (height, width, channels)
+        Shape of an image; samples are its values, flattened in this order.
+    n_outputs : int
+        Number of outputs.
+
+    Returns
+    -------
+    network : torch.nn.Sequential
+        From samples (batch, n_values) to outputs (batch, n_outputs).
+
+    See Also
+    --------
+    sktgsh.networks.resnet : A residual network for images.
+    sktgsh.networks.mlp : For vectors and tables.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import convnet
+    >>> convnet((8, 8), 16)(torch.rand(5, 64)).shape
+    torch.Size([5, 16])
+    """
     images = ToImages(image_shape)
     height, width, channels = images.shape
     sides = [height, width]
@@ -90,7 +142,34 @@ class ResidualBlock(nn.Module):
 def resnet(
     image_shape: tuple[int, ...], n_outputs: int, widths: tuple[int, ...] = (16, 32, 64)
 ) -> nn.Sequential:
-    """A small residual network: a strided stem, one block a width, average pooling."""
+    """A small residual network: a strided stem, one block a width, average pooling.
+
+    Parameters
+    ----------
+    image_shape : tuple (height, width) or (height, width, channels)
+        Shape of an image; samples are its values, flattened in this order.
+    n_outputs : int
+        Number of outputs.
+    widths : tuple of int, default=(16, 32, 64)
+        Channels of each block.
+
+    Returns
+    -------
+    network : torch.nn.Sequential
+        From samples (batch, n_values) to outputs (batch, n_outputs).
+
+    See Also
+    --------
+    sktgsh.networks.convnet : A plain network for images.
+    sktgsh.networks.mlp : For vectors and tables.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktgsh.networks import resnet
+    >>> resnet((8, 8), 16)(torch.rand(5, 64)).shape
+    torch.Size([5, 16])
+    """
     images = ToImages(image_shape)
     # Small images keep their resolution: there is nothing to throw away.
     stride = 2 if min(images.shape[:2]) >= 16 else 1

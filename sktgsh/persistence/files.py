@@ -59,6 +59,10 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
     TypeError
         If the estimator is not of a class of the package, or holds what cannot be stored.
 
+    See Also
+    --------
+    sktgsh.load : Reads the file.
+
     Examples
     --------
     >>> import tempfile
@@ -101,6 +105,22 @@ def load(path: str | os.PathLike, **given: Any) -> Any:
     ValueError
         If the file is damaged, incomplete, not one of the package's, or of a newer version; or if
         it needs a parameter that was not given.
+
+    See Also
+    --------
+    sktgsh.persistence.save : Writes the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sktgsh import SignedRandomProjectionHasher, load
+    >>> hasher = SignedRandomProjectionHasher(n_bits=8, random_state=0).fit([[1.0, 2.0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     hasher.save(Path(folder) / "hasher.safetensors")
+    ...     again = load(Path(folder) / "hasher.safetensors")
+    >>> bool((again.transform([[3.0, 4.0]]) == hasher.transform([[3.0, 4.0]])).all())
+    True
     """
     estimator = read(path, "estimator", given)
     if not is_known(type(estimator)) or not hasattr(estimator, "get_params"):

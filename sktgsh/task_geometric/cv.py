@@ -57,6 +57,11 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         (n_lengths, n_folds): mean average precision within each fold's test rows, as
         :meth:`TaskGeometricHasher.score`.
 
+    See Also
+    --------
+    sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
+    sktgsh.metrics.make_retrieval_scorer : For searches over other parameters.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -151,12 +156,36 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """Codes of the chosen length; see :meth:`TaskGeometricHasher.transform`."""
+        """Codes of the chosen length.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`TaskGeometricHasher.transform`.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_bits_) or (n_samples, ceil(n_bits_ / 8)), dtype uint8
+            Bits; packed if `packed` is set.
+        """
         check_is_fitted(self)
         return self.best_estimator_.transform(X, task=task)
 
     def predict_task(self, X: ArrayLike, **params: Any) -> Any:
-        """See :meth:`TaskGeometricHasher.predict_task`."""
+        """Task of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        **params
+            Of :meth:`TaskGeometricHasher.predict_task`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), or what `params` ask for
+            As there.
+        """
         check_is_fitted(self)
         return self.best_estimator_.predict_task(X, **params)
 

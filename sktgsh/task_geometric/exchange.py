@@ -103,7 +103,15 @@ class ExchangeMixin:
         return self
 
     def check_same_network(self, fingerprint: str, whose: str) -> None:
-        """Raise ValueError unless a fingerprint is that of this frozen network."""
+        """Raise ValueError unless a fingerprint is that of this frozen network.
+
+        Parameters
+        ----------
+        fingerprint : str
+            What :meth:`fingerprint` gave on the other side.
+        whose : str
+            What an error calls the other side.
+        """
         own = self.fingerprint()
         if fingerprint != own:
             raise ValueError(
@@ -113,7 +121,20 @@ class ExchangeMixin:
             )
 
     def adopt_task(self, label: Hashable, modulation: Modulation) -> None:
-        """Add a task that a copy of this network has learned."""
+        """Add a task that a copy of this network has learned.
+
+        Parameters
+        ----------
+        label : int or str
+            Label that the task gets here.
+        modulation : Modulation
+            An entry of the other copy's `modulations_`.
+
+        Raises
+        ------
+        ValueError
+            If the task is known here, or gives a class of the shared codebook another codeword.
+        """
         check_same_kind([label], list(self.modulations_))
         if label in self.modulations_:
             raise ValueError(f"task {label!r} is known here already; give it another label")

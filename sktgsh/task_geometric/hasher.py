@@ -153,6 +153,13 @@ class TaskGeometricHasher(
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has names.
 
+    See Also
+    --------
+    sktgsh.TaskGeometricHasherCV : Chooses the code length.
+    sktgsh.DeepSupervisedHasher : Trains a whole network on labels.
+    sktgsh.SignedRandomProjectionHasher : Signs of random projections.
+    sktgsh.neighbors.HammingNeighbors : Search by Hamming distance, in memory.
+
     References
     ----------
     S. Hong and T. P. Pavlic, "Randomly weighted neuromodulation in neural networks facilitates

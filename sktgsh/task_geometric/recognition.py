@@ -273,7 +273,7 @@ def posterior(log_densities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 class TaskRecognition:
-    """Which of several tasks do rows come from?
+    """Tells which of several tasks rows come from.
 
     Outputs of different bits share their noise, so that plain probabilities are too sure of
     themselves. They are tempered (Guo et al., ICML 2017): by the temperature under which the
