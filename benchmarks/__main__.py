@@ -7,6 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
+from ._common import RESULTS
+from ._setting import text
+
 # A name with a dot is a part of the one before the dot.
 NAMES = sorted(
     module.name.removeprefix("benchmarks.")
@@ -23,6 +26,9 @@ def main() -> None:
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    print(text())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "setting.txt").write_text(text() + "\n")
     for name in arguments.names or [name for name in NAMES if "." not in name]:
         import_module(f"benchmarks.{name}").run(arguments.data)
 

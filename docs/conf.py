@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "mathml",
     "attributes",
+    "measured",
     "numpydoc",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",

@@ -25,7 +25,7 @@ def share_found(seed):
     for kind in (SimpleLSH, SignALSH, L2ALSH, SignedRandomProjectionHasher):
         hasher = kind(N_BITS, random_state=seed).fit(items)
         ask = getattr(hasher, "transform_queries", hasher.transform)
-        # The number of hashes that agree says how good an item is; ties in random order.
+        # The number of bits that agree says how good an item is; ties in random order.
         keys, queries = hasher.transform(items), ask(users)
         agree = (queries[:, None] == keys[None]).mean(axis=2) + rng.uniform(0, 1e-6, (200, 2000))
         rank = np.argsort(np.argsort(-agree, axis=1), axis=1)

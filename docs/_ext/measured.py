@@ -1,0 +1,124 @@
+"""A table of figures as a picture, drawn from the table itself: the two cannot disagree.
+
+``.. measured:: What the picture says`` draws the table right before it: bars, or with ``lines`` the
+columns over the first one. Options, with semicolons between names: ``columns`` to draw, by default
+all that hold numbers only; ``rows``, pieces of the names of those to draw; ``by``, columns
+that belong to a row's name; ``log``, a logarithmic axis; ``label``, what the axis shows.
+"""
+
+import re
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from docutils import nodes
+from docutils.parsers.rst import Directive, directives
+from matplotlib.figure import Figure
+from sphinx.util import ensuredir
+
+NUMBER = re.compile(r"-?[\d,]*\.?\d+")
+
+
+class Measured(Directive):
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec = {
+        "columns": directives.unchanged,
+        "rows": directives.unchanged,
+        "by": directives.unchanged,
+        "log": directives.flag,
+        "lines": directives.flag,
+        "label": directives.unchanged,
+    }
+
+    def run(self):
+        environment = self.state.document.settings.env
+        before = [n for n in self.state.parent.children if isinstance(n, nodes.table)]
+        if not before:
+            raise self.error("there is no table before it to draw")
+        columns, rows = _numbers(before[-1], *map(self._list, ("columns", "rows", "by")))
+        missing = set(self._list("columns")) - set(columns)
+        if missing or not columns or not rows:
+            raise self.error(f"the table has no such columns {missing or ''} or rows of numbers")
+        folder = Path(environment.srcdir, "generated", "measured")
+        ensuredir(folder)
+        name = re.sub(r"\W+", "_", self.arguments[0].lower()) + ".png"
+        draw = _lines if "lines" in self.options else _bars
+        figure = draw(columns, rows, "log" in self.options, self.options.get("label", ""))
+        figure.savefig(folder / name, dpi=110, facecolor="white")
+        image = nodes.image(uri=f"/generated/measured/{name}", alt=self.arguments[0])
+        caption = nodes.caption("", self.arguments[0])
+        return [nodes.figure("", image, caption)]
+
+    def _list(self, option):
+        return [text.strip() for text in self.options.get(option, "").split(";") if text.strip()]
+
+
+def _numbers(table, wanted, pieces, by):
+    """Names of columns, and each row's name with its numbers (None where there is none)."""
+    head, *rest = [
+        [cell.astext().strip() for cell in row.findall(nodes.entry)]
+        for row in table.findall(nodes.row)
+    ]
+    rest = [row for row in rest if row[0].strip("\\ ")]
+    if pieces:
+        rest = [row for row in rest if any(piece in row[0] for piece in pieces)]
+    places = [
+        place
+        for place, name in enumerate(head)
+        if place and (name in wanted if wanted else all(_value(row[place]) for row in rest))
+    ]
+    names = [0, *(head.index(name) for name in by)]
+    rows = [
+        (", ".join(row[n] for n in names), [_value(row[place]) for place in places]) for row in rest
+    ]
+    return [head[place] for place in places], [
+        (name, values) for name, values in rows if any(value is not None for value in values)
+    ]
+
+
+def _value(cell):
+    found = NUMBER.match(cell.lstrip("*"))
+    return float(found[0].replace(",", "")) if found else None
+
+
+def _bars(columns, rows, log, label):
+    figure = Figure(figsize=(8, 0.9 + 0.3 * len(rows)), layout="constrained")
+    axes = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for position, (ax, column) in enumerate(zip(axes, columns)):
+        values = [numbers[position] for _, numbers in rows]
+        places = [place for place, value in enumerate(values) if value is not None]
+        bars = ax.barh(places, [values[place] for place in places], color="tab:blue")
+        ax.bar_label(bars, fmt="{:,g}", padding=3, fontsize=8)
+        ax.margins(x=0.2)
+        ax.set_title(column, fontsize=10)
+        ax.spines[["top", "right"]].set_visible(False)
+        if log:
+            ax.set_xscale("log")
+    axes[0].set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=9)
+    axes[0].invert_yaxis()
+    if label:
+        figure.supxlabel(label, fontsize=9)
+    return figure
+
+
+def _lines(columns, rows, log, label):
+    """The first column against the others: a line for each of these."""
+    figure = Figure(figsize=(6, 3.4), layout="constrained")
+    ax = figure.subplots()
+    for position, column in enumerate(columns):
+        points = [(_value(name), numbers[position]) for name, numbers in rows]
+        ax.plot(*zip(*points), marker="o", label=column)
+    ax.set_xscale("log")
+    if log:
+        ax.set_yscale("log")
+    ax.set_xlabel(label)
+    ax.legend()
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def setup(app):
+    app.add_directive("measured", Measured)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
