@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches import BATCH_ROWS
 from ..networks import CodewordLoss, FrozenEncoder
 from ..networks.random import generator
 from ..threads import one_thread, threads_for
@@ -24,8 +23,8 @@ from .ridge import CentredProblem, RidgeStatistics
 from .rows import Rows
 
 # Rows of one product for the Gram matrices; sums over more rows are in float64. More rows make
-# fewer sums, as long as their hidden activity is small beside the matrices themselves.
-GRAM_ROWS = 2048
+# fewer sums and share more batches among threads, as long as their hidden activity is small.
+FEWEST_GRAM_ROWS, MOST_GRAM_ROWS, GRAM_VALUES = 1024, 4096, 12_000_000
 # Rows that a task's density is estimated from, and rows that its confidence is calibrated on.
 DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
@@ -98,11 +97,12 @@ class TaskLearner(TaskNetwork):
         statistics = known.copy() if known else RidgeStatistics(n_blocks, units, n_targets)
         classes, weight = rows.classes, rows.sample_weight
         shares = rows.shares(classes)
-        at_once = min(GRAM_ROWS, -(-n_rows // BATCH_ROWS) * BATCH_ROWS)
+        most = int(np.clip(GRAM_VALUES // (n_blocks * units), FEWEST_GRAM_ROWS, MOST_GRAM_ROWS))
+        at_once = min(most, n_rows)
         block = np.ones((n_blocks, at_once, units + 1), np.float32)
         targets = np.empty((at_once, n_targets), np.float32)
-        for start in range(0, n_rows, GRAM_ROWS):
-            span = slice(start, min(start + GRAM_ROWS, n_rows))
+        for start in range(0, n_rows, at_once):
+            span = slice(start, min(start + at_once, n_rows))
             filled = span.stop - start
             self._fill(block, targets, rows, span)
             statistics.add(
