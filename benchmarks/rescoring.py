@@ -6,12 +6,14 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
 
 from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150
-from sktgsh.metrics import mean_average_precision, precision_at_k
+from sktgsh.metrics import mean_average_precision
 from sktgsh.neighbors import RescoredNeighbors
 
 from ._common import RESULTS, load_images, report
@@ -64,65 +66,71 @@ def real_values(sets: dict[str, tuple]) -> None:
     report("rescoring_real_values", rows)
 
 
+def candidate_finders() -> dict[str, tuple[Any, str]]:
+    """Name to a hasher of 64 bits, and whether candidates are found by codes or by values."""
+    projections, ours = hashers(64)
+    rotated = make_pipeline(PCA(64, random_state=0), projections)
+    return {
+        "signed projections": (projections, "codes"),
+        "PCA, then signed projections": (rotated, "codes"),
+        "PCA, then signed projections; values": (rotated, "values"),
+        "TaskGeometricHasher": (ours, "codes"),
+    }
+
+
 def rescored(sets: dict[str, tuple]) -> list[dict[str, Any]]:
-    """Recall of the float neighbours, and precision of classes, by oversampling."""
+    """Recall of the float neighbours, and mAP of classes among them, by oversampling."""
     rows = []
     for name, (X, y, Q, q) in sets.items():
         exact = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(X)
-        distances, found = exact.kneighbors(Q)
-        rows.append(
-            dict(data=name, hasher="float32", recall=1.0, precision=(y[found] == q[:, None]).mean())
-        )
-        for hasher in hashers(64):
+        found = exact.kneighbors(Q, return_distance=False)
+        rows.append(dict(data=name, finder="float32", recall=1.0, map_at_10=map_at(y[found], q)))
+        for finder, (hasher, candidates) in candidate_finders().items():
             frozen = FrozenEstimator(hasher.fit(X, y))
-            for vectors in ("float32", "int8"):
-                index = RescoredNeighbors(frozen, vectors=vectors).fit(X)
-                for factor in FACTORS:
-                    if vectors == "int8" and factor not in (10, 100):
-                        continue
-                    _, near = index.kneighbors(Q, K, oversampling=factor)
+            for vectors, factors in {"float32": FACTORS, "int8": (50,)}.items():
+                index = RescoredNeighbors(frozen, vectors=vectors, candidates=candidates).fit(X)
+                for factor in factors:
+                    near = index.kneighbors(Q, K, return_distance=False, oversampling=factor)
                     recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(near, found)])
                     rows.append(
                         dict(
                             data=name,
-                            hasher=type(hasher).__name__,
-                            bits=64,
+                            finder=finder,
                             vectors=vectors,
                             oversampling=factor,
                             recall=float(recall),
-                            precision=float((y[near] == q[:, None]).mean()),
+                            map_at_10=map_at(y[near], q),
                         )
                     )
-            codes = hasher.transform(X)
-            by_code = precision_at_k(hasher.transform(Q), q, codes, y, k=K)
-            rows.append(
-                dict(
-                    data=name,
-                    hasher=type(hasher).__name__,
-                    bits=64,
-                    vectors="none",
-                    precision=by_code,
-                )
-            )
     return report("rescoring", rows)
 
 
+def map_at(labels: np.ndarray, q: np.ndarray) -> float:
+    """Mean average precision of the K labels that each query found."""
+    hits = labels == q[:, None]
+    precision = np.cumsum(hits, axis=1) / np.arange(1, K + 1)
+    return float(((precision * hits).sum(axis=1) / K).mean())
+
+
 def draw(rows: list[dict[str, Any]]) -> None:
-    """Recall and precision by oversampling, a curve for each data set and hasher."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-    curves: dict[tuple, list] = {}
-    for row in rows:
-        if row.get("vectors") == "float32":
-            curves.setdefault((row["data"], row["hasher"]), []).append(row)
-    for (name, hasher), points in curves.items():
-        style = "-" if hasher == "TaskGeometricHasher" else "--"
-        for ax, figure_of in zip(axes, ("recall", "precision")):
-            factors = [row["oversampling"] for row in points]
-            label = f"{name}, {hasher}"
-            ax.plot(factors, [row[figure_of] for row in points], style, marker="o", label=label)
-    axes[0].set(xscale="log", xlabel="oversampling", ylabel=f"recall of {K} float neighbours")
-    axes[1].set(xscale="log", xlabel="oversampling", ylabel=f"share of the class among {K}")
-    axes[1].legend(fontsize="small")
+    """Recall and mAP by oversampling, a row of pictures for each data set."""
+    names = list(dict.fromkeys(row["data"] for row in rows))
+    figure, axes = plt.subplots(
+        len(names), 2, figsize=(9, 3 * len(names)), layout="constrained", squeeze=False, sharex=True
+    )
+    for pair, name in zip(axes, names):
+        whole, *own = [row for row in rows if row["data"] == name]
+        for finder in dict.fromkeys(row["finder"] for row in own):
+            points = [r for r in own if r["finder"] == finder and r["vectors"] == "float32"]
+            for ax, what in zip(pair, ("recall", "map_at_10")):
+                factors = [row["oversampling"] for row in points]
+                ax.plot(factors, [row[what] for row in points], marker="o", label=finder)
+        pair[1].axhline(whole["map_at_10"], color="gray", label="all vectors")
+        pair[0].set(xscale="log", title=name, ylabel=f"recall of {K} float neighbours")
+        pair[1].set(xscale="log", title=name, ylabel=f"mAP of classes among {K}")
+    for ax in axes[-1]:
+        ax.set_xlabel("oversampling")
+    axes[0, 1].legend(fontsize="small")
     figure.savefig(RESULTS / "rescoring.png", dpi=120)
     print(f"picture: {RESULTS / 'rescoring.png'}")
 
