@@ -123,6 +123,48 @@ class AsymmetricHasherMixin(HasherMixin):
         queries = self._queries(self._check(X))
         return self.hasher_.transform(queries)
 
+    def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """Values of keys before the threshold at 0.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        values : ndarray of shape (n_keys, n_bits), dtype float32
+            Not negative where the bit is 1.
+
+        Raises
+        ------
+        ValueError
+            If a key is longer than the longest in `fit`.
+        """
+        keys = self._keys(self._check(X))
+        return self.hasher_.decision_function(keys)
+
+    def decision_function_queries(self, X: ArrayLike) -> np.ndarray:
+        """Values of queries before the threshold at 0, to rank the codes of keys by.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries, none of them zero.
+
+        Returns
+        -------
+        values : ndarray of shape (n_queries, n_bits), dtype float32
+            Not negative where the bit is 1.
+
+        Raises
+        ------
+        ValueError
+            If a query is zero: it has no direction.
+        """
+        queries = self._queries(self._check(X))
+        return self.hasher_.decision_function(queries)
+
     def collision_probability(self, inner_product: ArrayLike, norm: ArrayLike = 1.0) -> np.ndarray:
         """Probability that a hash of a query and a key is equal.
 

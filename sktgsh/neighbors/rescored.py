@@ -309,12 +309,12 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         self, X: np.ndarray, labels: np.ndarray | None, *, queries: bool = False
     ) -> np.ndarray:
         """Codes of rows; codes or values of queries; block by block."""
-        read = self.hasher_.transform
+        name = "transform"
         if queries and self.candidates == "values":
-            read = self.hasher_.decision_function
-        elif queries and hasattr(self.hasher_, "transform_queries"):
-            read = self.hasher_.transform_queries  # of an asymmetric hasher, which knows no tasks
-            labels = None
+            name = "decision_function"
+        if queries and hasattr(self.hasher_, f"{name}_queries"):
+            name, labels = f"{name}_queries", None  # of an asymmetric hasher, which knows no tasks
+        read = getattr(self.hasher_, name)
         parts = []
         for rows in row_blocks(len(X)):
             task = {} if labels is None else {"task": labels[rows]}

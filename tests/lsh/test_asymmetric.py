@@ -68,3 +68,18 @@ def test_longer_keys_and_zero_queries(hasher):
         type(hasher)(16, max_norm=0.5).fit(keys)
     with pytest.raises(ValueError, match="inner_product"):
         hasher.collision_probability(0.9, 0.5)
+
+
+@each_hasher
+def test_bits_are_the_signs_of_values(hasher):
+    rng = np.random.default_rng(0)
+    keys, queries = rng.normal(size=(50, 6)), rng.normal(size=(20, 6))
+    fitted = hasher.set_params(random_state=0).fit(keys)
+    values, asked = fitted.decision_function(keys), fitted.decision_function_queries(queries)
+    assert values.dtype == asked.dtype == np.float32
+    np.testing.assert_array_equal(values >= 0, fitted.transform(keys))
+    np.testing.assert_array_equal(asked >= 0, fitted.transform_queries(queries))
+    with pytest.raises(ValueError, match="query that is zero"):
+        fitted.decision_function_queries(np.zeros((1, 6)))
+    with pytest.raises(ValueError, match="above the largest norm"):
+        fitted.decision_function(100 * keys)

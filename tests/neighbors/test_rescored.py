@@ -13,6 +13,7 @@ from sktgsh import (
     TaskGeometricHasher,
     load,
 )
+from sktgsh.evaluation import ClassifierHasher
 from sktgsh.neighbors import RescoredNeighbors
 
 X, y = load_digits(return_X_y=True)
@@ -102,7 +103,11 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
     [
         (dict(oversampling=0.5), lambda i: i.fit(X), "oversampling"),
         (dict(vectors="float64"), lambda i: i.fit(X), "vectors"),
-        (dict(hasher=SignALSH(), candidates="values"), lambda i: i.fit(X), "decision_function"),
+        (
+            dict(hasher=ClassifierHasher(), candidates="values"),
+            lambda i: i.fit(X),
+            "decision_function",
+        ),
         (dict(), lambda i: i.fit(X * np.nan), "NaN"),
         (dict(vectors="float16"), lambda i: i.fit(X * 1e6), "beyond float16"),
         (dict(), lambda i: i.fit(X[0]), "shape .64,"),
@@ -128,3 +133,12 @@ def test_any_hasher_gives_candidates():
     products = SimpleLSH(256, packed=True, random_state=0)
     index = RescoredNeighbors(products, metric="inner_product").fit(X)
     assert recall(index, "inner_product") > 0.9
+
+
+@pytest.mark.parametrize("hasher", [SimpleLSH(64, random_state=0), SignALSH(64, random_state=0)])
+def test_values_of_asymmetric_queries(hasher):
+    found = {}
+    for candidates in ("codes", "values"):
+        index = RescoredNeighbors(hasher, metric="inner_product", candidates=candidates).fit(X)
+        found[candidates] = recall(index, "inner_product", oversampling=2)
+    assert found["values"] > found["codes"] + 0.05
