@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test lint types coverage docs bench clean
+.PHONY: demo test lint types coverage package docs bench clean
 
 demo: .venv/.installed
 	$(BIN)/python -m sktgsh.demo $(if $(DATA),--data "$(DATA)")
@@ -27,6 +27,11 @@ types: .venv/.installed-dev
 docs: .venv/.installed-docs
 	$(BIN)/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
 
+package: .venv/.installed-dev
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(BIN)/python -m tests.package
+
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)")
 
@@ -45,4 +50,4 @@ bench: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv docs/_build docs/auto_examples docs/generated demo_output
+	rm -rf .venv build dist docs/_build docs/auto_examples docs/generated demo_output
