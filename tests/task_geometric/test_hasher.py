@@ -453,7 +453,7 @@ def test_given_codes_are_reproduced(digit_tasks, solver, packed):
         new.partial_fit(X[:, 1::2], y)
     with pytest.raises(ValueError, match="codes has shape"):
         new.fit_codes(X[:, 1::2], np.zeros((len(X), 3), np.uint8))
-    with pytest.raises(ValueError, match="set beyond the 12 of a code|holds the value 255"):
+    with pytest.raises(ValueError, match=r"set beyond the 12 of a code|holds the value 255"):
         clone(new).set_params(n_bits=12).fit_codes(X, np.full((len(X), 2 if packed else 12), 255))
 
 
