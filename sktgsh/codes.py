@@ -20,15 +20,28 @@ from .targets import check_targets
 _BLOCK_BYTES = 32 * 2**20
 
 
+def as_numbers(values: ArrayLike, name: str) -> np.ndarray:
+    """As an array, memory-mapped or not; of objects, as nullable columns are, in float64."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked values; fill them, or leave their rows out")
+    values = np.asanyarray(values)
+    if values.dtype != object:
+        return values
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} has dtype object; expected numbers ({error})") from error
+
+
 def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
-    codes = np.asarray(codes)
+    codes = np.asarray(as_numbers(codes, name))
     if codes.ndim != 2:
         raise ValueError(f"{name} has {codes.ndim} dimensions; expected 2: (n_samples, n_bits)")
     if codes.dtype == np.uint8:
         return codes
     if codes.dtype == bool:
         return codes.view(np.uint8)
-    if codes.size and (not np.issubdtype(codes.dtype, np.number) or not np.isfinite(codes).all()):
+    if codes.dtype.kind not in "iuf" or not np.isfinite(codes).all():
         raise ValueError(f"{name} has dtype {codes.dtype}; expected the numbers 0 and 1")
     as_bytes = codes.astype(np.uint8)
     if not np.array_equal(as_bytes, codes):
@@ -103,11 +116,14 @@ def check_values(values: ArrayLike, name: str = "values") -> np.ndarray:
     Raises
     ------
     ValueError
-        If there are not 2 dimensions, or values are NaN, infinite or beyond float32.
+        If there are not 2 dimensions of numbers, or values are NaN, infinite or beyond float32.
     """
-    values = np.asarray(values)
-    if values.ndim != 2:
-        raise ValueError(f"{name} has {values.ndim} dimensions; expected 2: (n_samples, n_bits)")
+    values = as_numbers(values, name)
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} has {values.ndim} dimensions and dtype {values.dtype}; expected numbers of "
+            "shape (n_samples, n_bits)"
+        )
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(values, np.float32)
     if not np.isfinite(values).all():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.compose import ColumnTransformer
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
@@ -139,7 +140,7 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
         transformed : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_transformed + 1)
             As `transform` gives it.
         """
-        X = X if hasattr(X, "columns") or hasattr(X, "tocsr") else np.asarray(X)
+        X = _as_table(X)
         columns = ColumnTransformer(
             [("features", clone(self.transformer), self._feature_columns(X))],
             remainder="passthrough",
@@ -165,7 +166,7 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
             The task is the last column. A DataFrame where `fit` saw one.
         """
         check_is_fitted(self)
-        return self.columns_.transform(X)
+        return self.columns_.transform(_as_table(X))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of what comes out, the task column last.
@@ -217,3 +218,21 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "columns_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = get_tags(self.transformer).input_tags.sparse
+        return tags
+
+
+def _as_table(X: Any) -> Any:
+    """A DataFrame or sparse matrix as it is, anything else as an array with columns."""
+    if hasattr(X, "columns") or hasattr(X, "tocsr"):
+        return X
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array: X has shape {X.shape} in place of (n_samples, n_columns), the "
+            "task's column among them"
+        )
+    return X

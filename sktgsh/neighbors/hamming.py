@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..codes import check_codes
+from ..codes import as_numbers, check_codes
 from ..persistence import SaveMixin, VersionedMixin
 from ..tasks import check_same_kind, check_task
 from .hamming_search import HammingSearchMixin
@@ -306,7 +306,7 @@ class HammingNeighbors(
         return slots
 
     def _pack(self, X: Any, expected: int | None) -> tuple[np.ndarray, int]:
-        X = np.asarray(X)
+        X = np.asarray(as_numbers(X, "X"))
         if self.packed:
             if X.dtype != np.uint8 or X.ndim != 2:
                 raise ValueError(
@@ -317,7 +317,10 @@ class HammingNeighbors(
         else:
             packed = np.packbits(check_codes(X, "X"), axis=1)
         if expected is None and (len(X) == 0 or X.shape[1] == 0):
-            raise ValueError(f"Found array with {len(X)} sample(s) (shape={X.shape}); need codes")
+            raise ValueError(
+                f"X has {X.shape[0]} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}); at "
+                "least one code of one bit is needed"
+            )
         if expected is not None and X.shape[1] != expected:
             raise ValueError(
                 f"X has {X.shape[1]} features, but HammingNeighbors is expecting {expected} "

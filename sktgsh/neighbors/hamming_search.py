@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ..codes import check_values, is_real_valued
+from ..codes import as_numbers, check_values, is_real_valued
 from ..tasks import check_known, check_task
 from ..threads import threads_for
 from .checks import check_n_neighbors, check_radius
@@ -214,11 +214,11 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
-        X = np.asarray(X)
-        if not is_real_valued(X, self.packed):
+        X = as_numbers(X, "X")
+        if X.ndim != 2 or not is_real_valued(X, self.packed):
             return Queries(self._pack(X, self.n_features_in_)[0]), None
         n_features = -(-X.shape[-1] // 8) if self.packed else X.shape[-1]
-        if X.ndim != 2 or n_features != self.n_features_in_:
+        if n_features != self.n_features_in_:
             expected = f"{self.n_features_in_} bytes of bits" if self.packed else "that many bits"
             raise ValueError(
                 f"X has shape {X.shape}, but HammingNeighbors is expecting {self.n_features_in_} "

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
 
+from ..base import check_samples
 from ..codes import unpack_codes
 from ..tasks import check_known, check_task
 from ..threads import parallel_map
@@ -205,7 +207,9 @@ class HashSearchMixin:
     ) -> Iterator[tuple[int, Any, np.ndarray, Any]]:
         """Yield (first query, queries, codes, buckets) of blocks of bounded load."""
         most = np.inf if self.max_bucket_size is None else self.max_bucket_size
-        size = min(max(1, _HASH_ROWS // (1 + self.n_probes)), most_queries(self.n_samples_fit_))
+        size = min(
+            max(1, _HASH_ROWS // (1 + int(self.n_probes))), most_queries(self.n_samples_fit_)
+        )
         for start in range(0, queries.shape[0], size):
             part = queries[start : start + size]
             own = None if labels is None else labels[start : start + size]
@@ -277,7 +281,8 @@ class HashSearchMixin:
     # -- checks ----------------------------------------------------------------------------------
 
     def _check(self, X: Any, reset: bool) -> Any:
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float32, np.float64], reset=reset)
+        X = check_samples(self, X, accept_sparse="csr", reset=reset)
+        X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
         if self.metric == "cosine" or (self.metric == "inner_product" and not reset):
             check_directions(X, "X", self.metric)
         return X
@@ -285,6 +290,8 @@ class HashSearchMixin:
     def _queries(self, X: Any, task: Any) -> tuple[Any, np.ndarray | None]:
         """Queries, and the number of the task that each is to be answered from."""
         queries = self.X_ if X is None else self._check(X, reset=False)
+        if sparse.issparse(queries) != sparse.issparse(self.X_):
+            queries = queries.toarray() if sparse.issparse(queries) else sparse.csr_array(queries)
         if task is None:
             return queries, None
         if self.task_of_ is None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ..codes import as_numbers
+
 METRICS = ("cosine", "euclidean", "inner_product")
 PRECISIONS = ("same", "float32", "float16", "int8")
 # Rows that are converted, and numbers of candidates that are looked at, at once.
@@ -125,7 +127,7 @@ def as_rows(X: Any, n_features: int | None = None) -> np.ndarray:
     """Checked rows; a memory-mapped array stays where it is."""
     if sparse.issparse(X):
         raise TypeError("X is sparse, but vectors are dense here; use LSHNeighbors, or X.toarray()")
-    X = np.asanyarray(X)
+    X = as_numbers(X, "X")
     if X.ndim != 2 or X.dtype.kind not in "fiu" or not X.size:
         raise ValueError(
             f"X has shape {X.shape} and dtype {X.dtype}; expected numbers of shape "

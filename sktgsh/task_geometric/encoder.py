@@ -267,6 +267,8 @@ def _extract(extractor: nn.Module, samples: np.ndarray, device: torch.device) ->
 
 def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Axes of largest variance, each scaled to give coordinates of unit variance."""
+    if len(features) < 2:  # a single row varies along none
+        return np.empty((0, features.shape[1]), np.float32), np.empty(0, np.float32)
     mean = features.mean(axis=0, dtype=np.float64)
     n_axes = min(N_AXES, *features.shape)
     narrow = features.shape[1] <= _NARROW

@@ -6,7 +6,8 @@ prints the counts.
 """
 
 from .containers import container_cases, row_cases
-from .harness import SUBJECTS, Case, Subject, try_case
+from .harness import EVERYTHING, SUBJECTS, Case, Subject, try_case
+from .indexes import index_cases
 from .labels import label_cases, task_cases
 from .parameters import parameter_cases
 from .samples import bad_sample_cases, odd_sample_cases
@@ -19,6 +20,7 @@ CASES = [
     *label_cases(),
     *task_cases(),
     *parameter_cases(),
+    *index_cases(),
 ]
 
-__all__ = ["CASES", "SUBJECTS", "Case", "Subject", "try_case"]
+__all__ = ["CASES", "EVERYTHING", "SUBJECTS", "Case", "Subject", "try_case"]

@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 
-from .harness import N_ROWS, NAMES, Case, Subject, X, Y, quietly, read_only, refit
+from .harness import N_ROWS, NAMES, Case, Subject, Y, quietly, read_only, refit
 
 
 class Readable:
@@ -104,38 +104,44 @@ SPARSE: dict[str, Callable[[np.ndarray], Any]] = {
 
 
 def container_cases() -> Iterator[Case]:
-    def same(subject: Subject) -> np.ndarray:
-        return subject.codes
-
     for name, make in DENSE.items():
-        yield Case("transform", name, lambda m, s, make=make: m.transform(make(X)), expected=same)
+        yield _asked(name, make, where=_any)
     for name, make in SPARSE.items():
-        yield Case(
-            "transform",
-            name,
-            lambda m, s, make=make: m.transform(make(X)),
-            expected=same,
-            where=lambda s: s.is_sparse,
-        )
-        yield Case(
-            "transform",
-            f"{name}, not supported",
-            lambda m, s, make=make: m.transform(make(X)),
-            "[Ss]parse",
-            where=lambda s: not s.is_sparse,
-        )
+        yield _asked(name, make, where=lambda s: s.is_sparse)
+        yield _asked(f"{name}, not supported", make, "[Ss]parse", lambda s: not s.is_sparse)
     named = {"pandas with names": pd.DataFrame, "polars": pl.DataFrame}
     for name, frame in named.items():
 
         def with_names(m: Any, s: Subject, frame: Any = frame) -> np.ndarray:
-            data = frame(dict(zip(NAMES, X.T)))
-            return quietly(lambda: clone(s.estimator).fit(data, Y)).transform(data)
+            data = frame(dict(zip(NAMES, s.samples.T)))
+            return s.ask(quietly(lambda: clone(s.estimator).fit(data, Y)), data)
 
-        yield Case("transform", name, with_names, expected=same)
+        yield Case("transform", name, with_names, expected=_same, where=_any)
     for name in ("float32", "uint8", "list of lists", "Fortran order", "read-only", "strided"):
-        yield Case("fit", name, lambda m, s, n=name: refit(s, DENSE[n](X)), expected=same)
+        yield _refitted(name)
     for name in ("memory-mapped", "torch", "byte-swapped int32", "pandas Int64", "object"):
-        yield Case("fit", name, lambda m, s, n=name: refit(s, DENSE[n](X)), expected=same)
+        yield _refitted(name)
+
+
+def _any(subject: Subject) -> bool:
+    return True
+
+
+def _same(subject: Subject) -> np.ndarray:
+    return subject.codes
+
+
+def _asked(name: str, make: Callable, error: str | None = None, where: Callable = _any) -> Case:
+    def run(model: Any, subject: Subject) -> Any:
+        return subject.ask(model, make(subject.samples))
+
+    return Case("transform", name, run, error, None if error else _same, where)
+
+
+def _refitted(name: str) -> Case:
+    return Case(
+        "fit", name, lambda m, s: refit(s, DENSE[name](s.samples)), expected=_same, where=_any
+    )
 
 
 def row_cases() -> Iterator[Case]:
@@ -150,6 +156,7 @@ def row_cases() -> Iterator[Case]:
         yield Case(
             "rows",
             name,
-            lambda m, s, rows=rows: m.transform(X[rows]),
+            lambda m, s, rows=rows: s.ask(m, s.samples[rows]),
             expected=lambda s, rows=rows: s.codes[rows],
+            where=_any,
         )

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 
-from .harness import SUBJECTS, Case, Subject, X, Y, quietly
+from .harness import EVERYTHING, Case, Subject, Y, quietly
 
 
 def _bad_values(interval: Interval) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _bad_values(interval: Interval) -> dict[str, Any]:
 
 def parameter_cases() -> Iterator[Case]:
     intervals: dict[str, Interval] = {}
-    for subject in SUBJECTS:
+    for subject in EVERYTHING:
         for name, constraints in subject.estimator._parameter_constraints.items():
             for constraint in constraints:
                 if isinstance(constraint, Interval):
@@ -36,7 +36,9 @@ def parameter_cases() -> Iterator[Case]:
             yield Case(
                 "parameters",
                 f"{name}, {kind}",
-                lambda m, s, name=name, value=value: m.set_params(**{name: value}).fit(X, Y),
+                lambda m, s, name=name, value=value: m.set_params(**{name: value}).fit(
+                    s.samples, Y
+                ),
                 f"{name}",
                 where=lambda s, name=name, interval=interval: _has_interval(s, name, interval),
             )
@@ -46,16 +48,19 @@ def parameter_cases() -> Iterator[Case]:
             f"all integers as {integer.__name__}",
             lambda m, s, integer=integer: _with_integers(s, integer),
             expected=lambda s: s.codes,
+            where=lambda s: True,
         )
     others = {"packed": "yes", "random_state": "a", "verbose": -1, "device": "gpu"}
     others |= {"callbacks": 3, "solver": "best", "encoder": "eye", "image_shape": (3, 5)}
     others |= {"module": "big", "optimizer": "best", "n_hidden": 0, "task_column": 1.5}
+    others |= {"metric": "far", "algorithm": "fast", "index_params": 3, "mode": "text"}
+    others |= {"candidates": "few", "vectors": "int4", "hasher": 3, "transformer": 3}
     others |= {"U": 0.0, "lr_schedule": "steep", "n_filters": 3, "cv": 1.5, "estimator": 3}
     for name, value in others.items():
         yield Case(
             "parameters",
             f"{name}={value!r}",
-            lambda m, s, name=name, value=value: m.set_params(**{name: value}).fit(X, Y),
+            lambda m, s, name=name, value=value: m.set_params(**{name: value}).fit(s.samples, Y),
             f"{name}",
             where=lambda s, name=name: name in s.estimator.get_params(deep=False),
         )
@@ -77,4 +82,4 @@ def _with_integers(subject: Subject, integer: type) -> np.ndarray:
             changed[name] = np.array(value, integer)
     # Seeds may be of any integer type as well.
     model = clone(subject.estimator).set_params(**changed)
-    return quietly(lambda: model.fit(X, Y)).transform(X)
+    return subject.ask(quietly(lambda: model.fit(subject.samples, Y)), subject.samples)
