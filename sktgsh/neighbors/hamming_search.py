@@ -129,7 +129,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
 
         Returns
         -------
-        graph : csr_matrix of shape (n_queries, n_samples_fit_)
+        graph : csr_matrix of shape (n_queries, n_samples_fit)
             As `kneighbors_graph` gives it, with the constructor's `mode`.
         """
         check_is_fitted(self)

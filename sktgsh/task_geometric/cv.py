@@ -165,7 +165,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_bits_) or (n_samples, ceil(n_bits_ / 8)), dtype uint8
+        codes : ndarray of shape (n_samples, n_bits) or (n_samples, ceil(n_bits / 8)), dtype uint8
             Bits; packed if `packed` is set.
         """
         check_is_fitted(self)
