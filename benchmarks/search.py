@@ -15,7 +15,7 @@ from ._common import report, seconds
 
 N_CODES, N_QUERIES = 1_000_000, 1000
 
-# Growth of the process while a million codes of 8 bytes are indexed, in bytes.
+# Growth of the process by an index of a million codes of 8 bytes, and by its lookup tables.
 _MEMORY = f"""
 import numpy as np, resource
 from sktgsh.neighbors import HammingNeighbors
@@ -26,6 +26,8 @@ def resident():
 HammingNeighbors(packed=True).fit(codes[:1000]).kneighbors(codes[:10])
 before = resident()
 index = HammingNeighbors(packed=True).fit(codes)
+print(resident() - before)
+index.kneighbors(np.ones((1, 64)) * 0.5)
 print(resident() - before)
 """
 
@@ -82,23 +84,24 @@ def hamming() -> None:
                 )
             )
     report("search_hamming", rows)
+
+
+def memory() -> None:
+    """Growth of a fresh process, in parts of the packed codes."""
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     grown = subprocess.run(
         [sys.executable, "-c", _MEMORY], capture_output=True, text=True, check=True, env=environment
     )
-    grown = int(grown.stdout)
+    after = dict(zip(("fit", "a real-valued query"), map(int, grown.stdout.split())))
     report(
         "search_memory",
         [
-            dict(
-                codes=N_CODES,
-                packed_bytes=8 * N_CODES,
-                grown_bytes=grown,
-                ratio=grown / (8 * N_CODES),
-            )
+            dict(after=what, codes=N_CODES, grown_bytes=grown, ratio=grown / (8 * N_CODES))
+            for what, grown in after.items()
         ],
     )
 
 
 def run(data: str | None) -> None:
     hamming()
+    memory()

@@ -13,10 +13,12 @@ import numpy as np
 
 from .indexes import CodeIndex, Queries
 
-# Rows that are looked at to guess how many distinct codes there are.
-_SAMPLE_ROWS = 2**15
+# Up to so many rows, distinct codes are counted, not guessed.
+_FEW_ROWS = 2**16
 # Distinct codes to rows, from which on an exact index of them is worth its lists.
 _WORTHWHILE = 0.5
+# A guess may be too high by this factor; whether it was is then counted.
+_MARGIN = 1.3
 
 
 def _as_keys(packed: np.ndarray) -> np.ndarray:
@@ -32,13 +34,15 @@ def _may_repeat(packed: np.ndarray) -> bool:
     The number of distinct values is estimated from below by those seen once and twice (A. Chao,
     "Nonparametric estimation of the number of classes in a population", 1984).
     """
-    if len(packed) <= 2 * _SAMPLE_ROWS:
+    if len(packed) <= _FEW_ROWS:
         return True
-    rows = np.random.default_rng(0).integers(len(packed), size=_SAMPLE_ROWS)
-    rows = np.unique(rows)
+    # Of rows half of which repeat, 64 pairs of equal ones are expected.
+    n_looked_at = int(8 * len(packed) ** 0.5)
+    rows = np.unique(np.random.default_rng(0).integers(len(packed), size=n_looked_at))
     counts = np.unique(_as_keys(packed[rows]), return_counts=True)[1]
-    once, twice = (counts == 1).sum(), (counts == 2).sum()
-    return len(counts) + once * (once - 1) / (2 * (twice + 1)) <= _WORTHWHILE * len(packed)
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    n_distinct = len(counts) + once * (once - 1) / (2 * (twice + 1))
+    return n_distinct <= _MARGIN * _WORTHWHILE * len(packed)
 
 
 def index_codes(

@@ -7,6 +7,7 @@ import pytest
 
 from sktgsh.codes import hamming_distances
 from sktgsh.neighbors import HammingNeighbors, lookup, weighted
+from sktgsh.neighbors.distinct import DistinctCodes, index_codes
 
 
 def plain_distances(values, codes):
@@ -134,3 +135,13 @@ def test_distinct_codes_by_tables_are_exact(n_bits, n_distinct):
         np.testing.assert_array_equal(distances, np.sort(plain, axis=1)[:, :k])
         np.testing.assert_array_equal(distances, np.take_along_axis(plain, rows, axis=1))
         assert all(len(set(row)) == k for row in rows.tolist())
+
+
+@pytest.mark.parametrize("n_distinct, is_distinct", [(100, True), (20_000, True), (200_000, False)])
+def test_many_rows_are_judged_by_a_sample(n_distinct, is_distinct):
+    rng = np.random.default_rng(0)
+    distinct = rng.integers(0, 256, (n_distinct, 8), dtype=np.uint8)
+    codes = distinct[rng.integers(n_distinct, size=80_000)]
+    index = index_codes(codes)
+    assert isinstance(index, DistinctCodes) == is_distinct
+    np.testing.assert_array_equal(index.codes(), codes)
