@@ -20,7 +20,7 @@ from sktgsh.metrics import mean_average_precision
 from ._common import report, skip_without
 from ._peers import dense, itq_signs, pca_signs
 
-K, N_QUERIES, OVERSAMPLING = 10, 1000, 10
+K, N_ROWS, N_QUERIES, OVERSAMPLING = 10, 6000, 500, 10
 # Bytes of a row that RaBitQ keeps beside its bits.
 RABITQ_BYTES = 8
 # Number of classes that are trained on, of all.
@@ -34,13 +34,14 @@ _OURS: dict[tuple[str, int], Values] = {}
 
 
 def data_sets(data: str) -> dict[str, Data]:
-    """Name to (database, labels, queries, their labels); rows have norm 1."""
+    """Name to (database, labels, queries, their labels): some rows, of norm 1."""
     sets = {}
     for name, fetch in [("clinc150", fetch_clinc150), ("cifar10_features", fetch_cifar10)]:
         X, y = fetch(data, return_X_y=True)
         Q, q = fetch(data, subset="test", return_X_y=True)
-        rows = np.random.default_rng(0).permutation(len(Q))[:N_QUERIES]
-        sets[name] = normalize(dense(X)), y, normalize(dense(Q[rows])), q[rows]
+        rng = np.random.default_rng(0)
+        some, asked = rng.permutation(len(X))[:N_ROWS], rng.permutation(len(Q))[:N_QUERIES]
+        sets[name] = normalize(dense(X[some])), y[some], normalize(dense(Q[asked])), q[asked]
     return sets
 
 
@@ -171,12 +172,8 @@ def classes(name: str, data: Data) -> list[dict[str, Any]]:
         for method, learn in unsupervised(n_bits).items():
             database, queries = learn(X, X, Q)
             add(method, n_bits, database > 0, queries > 0)
-    for method, hasher in {
-        "ours, labels of a tenth": TaskGeometricHasher(64, random_state=0),
-        "trivial, labels of a tenth": ClassifierHasher(n_bits=64),
-    }.items():
-        hasher.fit(X[some], y[some])
-        add(method, 64, hasher.transform(X), hasher.transform(Q))
+    few = TaskGeometricHasher(64, random_state=0).fit(X[some], y[some])
+    add("ours, labels of a tenth", 64, few.transform(X), few.transform(Q))
     trivial = ClassifierHasher(n_bits=64).fit(X, y)
     add("trivial: a classifier's answer", 64, trivial.transform(X), trivial.transform(Q))
     add("sign of the embedding", X.shape[1], X > 0, Q > 0)
@@ -229,7 +226,8 @@ def unseen(name: str, data: Data, n_bits: int = 64) -> list[dict[str, Any]]:
 
 @skip_without("clinc150.npz and cifar10_features.npz")
 def run(data: str) -> None:
-    sets = data_sets(data)
     tables = {"neighbours": neighbours, "classes": classes, "unseen": unseen}
-    for name, table in tables.items():
-        report(f"binarise_{name}", [row for each in sets for row in table(each, sets[each])])
+    rows: dict[str, list] = {table: [] for table in tables}
+    for name, part in data_sets(data).items():
+        for table, measure in tables.items():
+            rows[table] = report(f"binarise_{table}", rows[table] + measure(name, part))
