@@ -25,8 +25,8 @@ print("random:", round(plain.score(X[test], y[test], task=task[test]), 3))
 
 # %%
 # Which tasks do alike? Most of all angles half a turn apart (0, 1 and 8 look the same upside down),
-# then neighbouring angles. Neither much: thirty degrees move most of the strokes of an image that is
-# eight pixels wide.
+# then neighbouring angles. Neither much: thirty degrees move most of the strokes of an image that
+# is eight pixels wide.
 from sktgsh.inspection import TaskSimilarityDisplay
 
 TaskSimilarityDisplay.from_estimator(hasher)
