@@ -99,7 +99,6 @@ def fit_and_transform(source: str, folder: Path) -> dict:
                 [hasher.transform(np.asarray(part)) for part, _ in batches_of(source, folder, X)]
             )
         )
-    most = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return dict(
         source=source,
         rows=len(X),
@@ -108,7 +107,6 @@ def fit_and_transform(source: str, folder: Path) -> dict:
         copy_of_the_file=copied,
         fit_seconds=fit,
         transform_seconds=encode,
-        most_resident_gigabytes=most / GIGABYTE,
         classes_found=float((hasher.predict_class(X[:5000]) == labels(X[:5000])).mean()),
         code_megabytes=codes.nbytes / 2**20,
     )
