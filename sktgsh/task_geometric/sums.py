@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
-from tqdm.auto import tqdm
 
 from ..base import draft_of
 from ..tasks import check_same_kind, iter_tasks
@@ -104,7 +103,8 @@ class SumsMixin(LearningStepsMixin):
             add_sums(sums, draft._sums_of(*chunk))
         if draft is None:
             raise ValueError("batches is empty; give at least one chunk (X, y)")
-        draft._learn_from_sums(sums)
+        with draft.learner_.threads():
+            draft._learn_from_sums(sums)
         self.__dict__ = draft.__dict__
         return self
 
@@ -203,26 +203,21 @@ class SumsMixin(LearningStepsMixin):
         return sums
 
     def _learn_from_sums(self, sums: dict[Hashable, TaskSums]) -> None:
-        todo = tqdm(sums.items(), desc="tasks", unit="task", disable=not self.verbose)
-        for label, new in todo:
-            with self.learner_.threads():
-                self._learn_task_from_sums(label, new)
-
-    def _learn_task_from_sums(self, label: Hashable, new: TaskSums) -> None:
-        previous = self.modulations_.get(label)
-        statistics = new.statistics
-        if previous is not None:
-            self._check_open(label, self)
-            statistics = self.statistics_[label] + new.statistics
-        classes = in_order(statistics.classes)
-        check_class_number(label, classes, new.n_rows)
-        learned, problem = self._solve(label, statistics, classes, None)
-        drawn = self.learner_.extract(new.drawn)
-        self.modulations_[label] = self.learner_.with_density(
-            drawn, learned, previous, self._rivals(label), problem
-        )
-        self.history_[label] = []
-        self._keep_open(label, statistics)
+        for label, new in sums.items():
+            previous = self.modulations_.get(label)
+            statistics = new.statistics
+            if previous is not None:
+                self._check_open(label, self)
+                statistics = self.statistics_[label] + new.statistics
+            classes = in_order(statistics.classes)
+            check_class_number(label, classes, new.n_rows)
+            learned, problem = self._solve(label, statistics, classes, None)
+            drawn = self.learner_.extract(new.drawn)
+            self.modulations_[label] = self.learner_.with_density(
+                drawn, learned, previous, self._rivals(label), problem
+            )
+            self.history_[label] = []
+            self._keep_open(label, statistics)
 
     def _check_open(self, label: Hashable, *hashers: Any) -> None:
         """Raise ValueError if one of some hashers has dropped a task's sums."""
