@@ -30,7 +30,7 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
 
     The frozen network is built from the first partition. Each partition is added up where it lies,
     the sums are added in pairs, and every task is learned once, from the total. Rows do not travel,
-    but for the 5,000 a task that the density of task inference is estimated from.
+    but for the 2,000 a task that the density of task inference is estimated from.
 
     Parameters
     ----------

@@ -58,6 +58,8 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
     ------
     TypeError
         If the estimator is not of a class of the package, or holds what cannot be stored.
+    OSError
+        If the disk is full, or the folder may not be written to. What was there stays.
 
     See Also
     --------
@@ -144,9 +146,16 @@ def write(value: Any, kind: str, path: str | os.PathLike) -> None:
     }
     beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
+        beside.touch()
+        # Safetensors lets the owner alone read; others may if they might before, or if the
+        # process's mask says so.
+        mode = (path if path.exists() else beside).stat().st_mode
         save_file(writer.arrays, beside, metadata)
         _put_checksum(beside)
+        beside.chmod(mode)
         os.replace(beside, path)
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written ({error}); what was there is there") from error
     finally:
         beside.unlink(missing_ok=True)
 

@@ -1,10 +1,16 @@
 """Files give back what was saved, to the bit, and say so when they cannot."""
 
 import errno
+import itertools
 import json
+import multiprocessing
+import pickle
+import signal
+import time
 
 import numpy as np
 import pytest
+import pythons
 import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -223,6 +229,16 @@ def test_a_file_of_somebody_else(path):
         load(path.with_name("nothing"))
 
 
+def test_may_be_read_by_those_who_may_read_other_files(path):
+    hasher = sktgsh.SignedRandomProjectionHasher(n_bits=2, random_state=0).fit(X)
+    path.with_name("other").touch()
+    hasher.save(path)
+    assert path.stat().st_mode == path.with_name("other").stat().st_mode
+    path.chmod(0o600)
+    hasher.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("broken", ["save_file", "_put_checksum"])
 def test_what_was_there_stays_where_writing_fails(small, broken, monkeypatch):
     before = small.read_bytes()
@@ -235,6 +251,93 @@ def test_what_was_there_stays_where_writing_fails(small, broken, monkeypatch):
         sktgsh.FlyHasher(n_bits=8).fit(X).save(small)
     assert small.read_bytes() == before
     assert list(small.parent.iterdir()) == [small]
+
+
+@pytest.fixture
+def forked():
+    """Calls a function in a process of its own, which dies with the test."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("no fork on this system")
+    processes = []
+
+    def call(function, *args):
+        process = multiprocessing.get_context("fork").Process(target=function, args=args)
+        process.start()
+        processes.append(process)
+        return process
+
+    yield call
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def test_a_file_that_may_not_grow_leaves_what_was_there(small, forked):
+    """The operating system refuses to write on, as where a disk is full."""
+    resource = pytest.importorskip("resource")
+    before = small.read_bytes()
+    index = HammingNeighbors().fit(np.eye(500, 64))
+
+    def save_in_little_room(said):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+        try:
+            index.save(small)
+        except OSError as error:
+            said.send(str(error))
+
+    said, here = multiprocessing.Pipe()
+    forked(save_in_little_room, here).join()
+    assert said.poll()
+    assert "what was there is there" in said.recv()
+    assert small.read_bytes() == before
+    assert list(small.parent.iterdir()) == [small]
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file(path, forked):
+    """At any moment: the file is that of before or of after."""
+    codes = np.random.default_rng(1).integers(0, 2, (2000, 512))
+    indices = [HammingNeighbors().fit(codes[:size]) for size in (1000, 2000)]
+
+    def save_for_ever():
+        for number in itertools.count():
+            indices[number % 2].save(path)
+
+    sizes = []
+    for moment in range(10):
+        path.unlink(missing_ok=True)
+        writer = forked(save_for_ever)
+        while not path.exists():
+            time.sleep(0.001)
+        time.sleep(0.002 * moment)
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
+        sizes.append(load(path).n_samples_fit_)
+    assert set(sizes) <= {1000, 2000}
+
+
+def test_nothing_is_pickled_in_either_direction(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("pickle")
+
+    fitted = pythons.fitted()
+    pythons.write(tmp_path, fitted)  # once before: libraries import what they need
+    assert pythons.read(tmp_path) == len(fitted)
+    for module, names in (
+        (pickle, "dump dumps load loads Pickler Unpickler"),
+        (torch, "save load"),
+    ):
+        for name in names.split():
+            monkeypatch.setattr(module, name, refuse)
+    with pytest.raises(AssertionError, match="pickle"):
+        torch.save(torch.zeros(1), tmp_path / "tensor")
+    pythons.write(tmp_path, fitted)
+    assert pythons.read(tmp_path) == len(fitted)
+    for file in tmp_path.glob("*.sktgsh"):
+        with safe_open(file, "numpy") as opened:
+            json.loads(opened.metadata()["tree"])
+            assert "O" not in {opened.get_tensor(name).dtype.kind for name in opened.keys()}
 
 
 def test_values_come_back_as_they_were():

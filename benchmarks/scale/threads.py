@@ -1,0 +1,74 @@
+"""Two threads against one, alternating, idle and beside a busy process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh.datasets import load_digits_tasks
+
+from .._common import report, seconds
+
+TRIES = 9
+
+
+@contextmanager
+def busy_process() -> Iterator[None]:
+    """Another process that computes all the time."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def run(data: str | None) -> None:
+    X, y, task = load_digits_tasks(n_tasks=12)
+    small = TaskGeometricHasher(n_hidden=256, random_state=0)
+    fitted = {
+        units: TaskGeometricHasher(n_hidden=units, random_state=0).fit(X, y, task=task)
+        for units in (256, 2048)
+    }
+    signs = SignedRandomProjectionHasher(random_state=0).fit(X)
+    deep = DeepSupervisedHasher(max_epochs=2, random_state=0)
+    jobs: dict[str, Callable[[], Any]] = {
+        "fit, 12 tasks, 256 units": lambda: small.fit(X, y, task=task)
+    }
+    for units, hasher in fitted.items():
+        jobs |= {
+            f"predict_task, {units} units": lambda h=hasher: h.predict_task(X[:4313]),
+            f"transform by task, {units} units": lambda h=hasher: h.transform(X, task=task),
+            f"transform, {units} units": lambda h=hasher: h.transform(X, task=task[0]),
+        }
+    jobs["signed projections, transform"] = lambda: signs.transform(X)
+    jobs["deep hasher, 2 epochs"] = lambda: deep.fit(X[:1797], y[:1797])
+    rows = []
+    for where, company in (("as it is", nullcontext), ("beside a busy process", busy_process)):
+        load = os.getloadavg()[0]
+        for name, job in jobs.items():
+            times: dict[int, list[float]] = {1: [], 2: []}
+            for _ in range(TRIES):
+                for n_threads, measured in times.items():
+                    with threadpool_limits(n_threads), company():
+                        measured.append(seconds(job)[0])
+            one, two = np.array(times[1]), np.array(times[2])
+            rows.append(
+                dict(
+                    job=name,
+                    where=where,
+                    load_before=load,
+                    seconds_one=float(np.median(one)),
+                    two_to_one=float(np.median(two) / np.median(one)),
+                    best_two_to_one=float(two.min() / one.min()),
+                )
+            )
+    report("scale_threads", rows)

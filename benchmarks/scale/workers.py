@@ -1,0 +1,31 @@
+"""One dask worker against two, on encoding and on statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sktgsh import TaskGeometricHasher
+
+from .._common import load_images, report, seconds
+
+
+def run(data: str | None) -> None:
+    import dask.array as da
+    from dask.distributed import Client, LocalCluster
+
+    from sktgsh import distributed
+
+    images, rows = load_images(data), []
+    X = da.from_array(images.X.astype(np.float32), chunks=(max(1, len(images.X) // 16), -1))
+    for n_workers in (1, 2):
+        cluster = LocalCluster(n_workers, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster):
+            hasher = TaskGeometricHasher(random_state=0)
+            fit = seconds(lambda h=hasher: distributed.fit(h, X, images.y), repeat=3)[0]
+            encode = seconds(lambda h=hasher: distributed.transform(h, X).compute(), repeat=3)[0]
+        rows.append(dict(workers=n_workers, fit_seconds=fit, transform_seconds=encode))
+    first = rows[0]
+    for row in rows:
+        row["fit_ratio"] = first["fit_seconds"] / row["fit_seconds"]
+        row["transform_ratio"] = first["transform_seconds"] / row["transform_seconds"]
+    report(f"scale_workers_{images.name}", rows)
