@@ -1,13 +1,24 @@
-"""Bad and odd input on every public estimator: how many cases are tried, and how many go wrong."""
+"""Bad and odd input on every public estimator, and what extreme but sound input costs."""
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from sktgsh import TaskGeometricHasher
 from tests.bad_inputs import CASES, EVERYTHING, try_case
 
-from ._common import report
+from ._common import report, seconds
 
 
-def run(data: str | None = None) -> None:
+def cases() -> None:
+    """How many cases are tried, and how many go wrong."""
     rows: dict[str, dict] = {}
     for case in CASES:
         row = rows.setdefault(
@@ -21,7 +32,66 @@ def run(data: str | None = None) -> None:
                 if problem := try_case(case, subject):
                     row["failed"] += 1
                     print(f"{subject.name}, {case}: {problem}")
-    total = {"group": "all"}
+    total: dict[str, Any] = {"group": "all"}
     for column in ("cases", "tried", "errors", "failed"):
         total[column] = sum(row[column] for row in rows.values())
     report("robustness", [*rows.values(), total])
+
+
+def _wide_and_sparse() -> tuple[Any, np.ndarray, dict]:
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((10_000, 20_000), density=0.0019, format="csr", rng=rng, dtype="f4")
+    return X, rng.integers(0, 10, X.shape[0]), {}
+
+
+def _long_codes() -> tuple[Any, np.ndarray, dict]:
+    return np.random.default_rng(0).normal(size=(200, 64)), np.arange(200) % 10, {"n_bits": 1000}
+
+
+def _many_classes() -> tuple[Any, np.ndarray, dict]:
+    return np.random.default_rng(0).normal(size=(9000, 64)), np.arange(9000) % 3000, {}
+
+
+def _few_rows() -> tuple[Any, np.ndarray, dict]:
+    return np.random.default_rng(0).normal(size=(240, 64)), np.arange(240) % 10, {}
+
+
+EXTREMES: dict[str, Callable] = {
+    "sparse, 10,000 x 20,000": _wide_and_sparse,
+    "1,000 bits of 200 rows": _long_codes,
+    "3,000 classes of 3 rows": _many_classes,
+    "240 rows, 64 features": _few_rows,
+}
+
+
+def _peak() -> float:
+    """Megabytes that this process has ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def _cost(name: str) -> dict[str, Any]:
+    X, y, params = EXTREMES[name]()
+    TaskGeometricHasher(n_hidden=32).fit(np.eye(40), np.arange(40) % 2)  # libraries are loaded
+    before = _peak()
+    hasher = TaskGeometricHasher(random_state=0, **params)
+    taken = seconds(lambda: hasher.fit(X, y))[0]
+    return dict(
+        what=name,
+        fit_seconds=taken,
+        fit_megabytes=_peak() - before,
+        transform_seconds=seconds(lambda: hasher.transform(X))[0],
+    )
+
+
+def costs() -> None:
+    """Seconds, and memory beyond what was held before, each in a process of its own."""
+    rows = []
+    for name in EXTREMES:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            rows.append(process.submit(_cost, name).result())
+    report("robustness_costs", rows)
+
+
+def run(data: str | None = None) -> None:
+    cases()
+    costs()

@@ -221,18 +221,21 @@ class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = get_tags(self.transformer).input_tags.sparse
+        taken = get_tags(self.transformer).input_tags
+        tags.input_tags.sparse, tags.input_tags.allow_nan = taken.sparse, taken.allow_nan
         return tags
 
 
 def _as_table(X: Any) -> Any:
-    """A DataFrame or sparse matrix as it is, anything else as an array with columns."""
-    if hasattr(X, "columns") or hasattr(X, "tocsr"):
+    """A DataFrame as it is, a sparse matrix in rows, anything else as an array with columns."""
+    if hasattr(X, "columns"):
         return X
+    if hasattr(X, "tocsr"):
+        return X.tocsr()
     X = np.asarray(X)
     if X.ndim != 2:
         raise ValueError(
             f"Expected 2D array: X has shape {X.shape} in place of (n_samples, n_columns), the "
-            "task's column among them"
+            "task's column among them. Reshape your data"
         )
     return X
