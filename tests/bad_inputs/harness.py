@@ -46,7 +46,7 @@ ESTIMATORS = [
     sktgsh.TaskGeometricHasherCV(
         [4, 8], estimator=sktgsh.TaskGeometricHasher(n_hidden=96), cv=2, random_state=0
     ),
-    sktgsh.DeepSupervisedHasher(16, max_epochs=3, batch_size=16, random_state=0),
+    sktgsh.DeepSupervisedHasher(16, max_epochs=2, batch_size=16, random_state=0),
     sktgsh.GeometricHasher(16, n_components=8, max_epochs=2, batch_size=16, random_state=0),
     sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=2, batch_size=16, random_state=0),
     sktgsh.ConvWinnerTakeAllAutoencoder(
