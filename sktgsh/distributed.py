@@ -125,7 +125,8 @@ def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> Tas
     # Sums of tasks that are known already did not travel.
     if draft.modulations_:
         draft.statistics_ = dict(hasher.statistics_)
-    draft._learn_from_sums(total)
+    with draft.learner_.threads():
+        draft._learn_from_sums(total)
     hasher.__dict__ = draft.__dict__
     return hasher
 

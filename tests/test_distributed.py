@@ -4,9 +4,12 @@ import os
 import signal
 import time
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
 
 from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
 from sktgsh.neighbors import HammingNeighbors
@@ -129,3 +132,20 @@ def test_a_worker_that_dies_is_made_up_for(tmp_path):
             fitted.modulations_[label].context, expected.modulations_[label].context
         )
     np.testing.assert_array_equal(fitted.predict_task(X), expected.predict_task(X))
+
+
+def test_a_grid_search_on_a_cluster():
+    """By joblib's dask backend, in processes of their own."""
+    search = GridSearchCV(hasher(), {"n_bits": [4, 16]}, cv=2)
+    expected = clone(search).fit(X, y)
+    with (
+        LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster),
+        joblib.parallel_config("dask"),
+    ):
+        search.fit(X, y)
+    assert search.best_params_ == expected.best_params_ == {"n_bits": 16}
+    np.testing.assert_allclose(
+        search.cv_results_["split1_test_score"], expected.cv_results_["split1_test_score"]
+    )
+    np.testing.assert_array_equal(search.transform(X), expected.transform(X))
