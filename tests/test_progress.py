@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sktgsh import DeepSupervisedHasher, TaskGeometricHasher, WinnerTakeAllAutoencoder
+from sktgsh.neighbors import LSHNeighbors
 
 X = np.random.default_rng(0).standard_normal((60, 8)).astype(np.float32)
 y = (X[:, 0] > 0).astype(int)
@@ -31,3 +32,23 @@ def test_verbose_shows_one_bar(estimator, shown, capsys):
         out, err = capsys.readouterr()
         assert "train_loss" in out
         assert err == ""
+
+
+def test_reading_shows_rows_and_tuning_shows_trials(capsys):
+    hasher = TaskGeometricHasher(4, n_hidden=8).fit(X, y)
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((400, 8))
+    jobs = {
+        "transform: 100%": lambda: hasher.transform(X),
+        "predict_task: 100%": lambda: hasher.predict_task(X),
+        "tune": lambda: LSHNeighbors.tune(
+            rows, target_recall=0.5, n_samples=50, random_state=0, verbose=hasher.verbose
+        ),
+    }
+    for shown, job in jobs.items():
+        hasher.set_params(verbose=0)
+        job()
+        assert capsys.readouterr() == ("", "")
+        hasher.set_params(verbose=1)
+        job()
+        assert shown in capsys.readouterr().err

@@ -267,6 +267,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         max_tables: int = 128,
         n_samples: int = 200,
         random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ) -> LSHNeighbors:
         """Choose the parameters that reach a recall at the least cost.
 
@@ -298,6 +299,8 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
             Queries that are looked at; at most a quarter of X is held out.
         random_state : int, RandomState instance or None, default=None
             Of the sample, and of the hasher.
+        verbose : int, default=0
+            1 shows a progress bar over the trials.
 
         Returns
         -------
@@ -322,6 +325,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
             max_tables=max_tables,
             n_samples=n_samples,
             random_state=random_state,
+            verbose=verbose,
         )
         index = cls(**parameters)
         index.tuned = tuned

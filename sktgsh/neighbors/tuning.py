@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
 from sklearn.utils import Bunch, check_array, check_random_state
+from tqdm.auto import tqdm
 
 from ..lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
 from .points import check_directions, norms_of
@@ -46,6 +47,7 @@ def tuned_parameters(
     max_tables: int,
     n_samples: int,
     random_state: Any,
+    verbose: int = 0,
 ) -> tuple[dict, Bunch]:
     """What :meth:`LSHNeighbors.tune` chooses, and what it measured."""
     if not 0 < target < 1:
@@ -63,12 +65,12 @@ def tuned_parameters(
     near, everyone = _pairs(metric, rows, asked, n_neighbors, rng)
     fixed = dict(metric=metric, n_neighbors=int(n_neighbors), random_state=random_state)
     trial = _Trial(make, rows, asked, near.distances.max(axis=1), fixed)
-    for parameters in _proposals(hasher, near, everyone, rows, target, int(max_tables)):
-        index = trial.reaching(parameters, target, int(max_tables))
-        if index is not None:
-            return trial.bounded(
-                index, target, n_rows=X.shape[0] if hasattr(X, "shape") else len(X)
-            )
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    with tqdm(desc="tune", unit="trial", disable=not verbose) as trial.bar:
+        for parameters in _proposals(hasher, near, everyone, rows, target, int(max_tables)):
+            index = trial.reaching(parameters, target, int(max_tables))
+            if index is not None:
+                return trial.bounded(index, target, n_rows)
     raise ValueError(
         f"target_recall={target} is not reached with max_tables={max_tables}; allow "
         "more tables or a lower recall"
@@ -237,8 +239,10 @@ class _Trial:
         self.make, self.rows, self.asked, self.fixed = make, rows, asked, fixed
         # A row as near as the last true neighbour counts as one.
         self.last = last + 1e-5 * np.abs(last) + 1e-9
+        self.bar = tqdm(disable=True)
 
     def recalls(self, index: Any) -> np.ndarray:
+        self.bar.update()
         distances = index.kneighbors(self.asked)[0]
         return (distances <= self.last[:, None]).mean(axis=1)
 
