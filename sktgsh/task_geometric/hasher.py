@@ -124,8 +124,8 @@ class TaskGeometricHasher(
     random_state : int, RandomState instance or None, default=None
         Of everything that is drawn.
     verbose : int, default=0
-        1 shows a progress bar over the tasks, 2 also one over the epochs of each, 3 skorch's table
-        of epochs in place of it.
+        1 shows a progress bar over the tasks that are learned and over rows that are read, 2 also
+        one over the epochs of each task, 3 skorch's table of epochs in place of it.
 
     Attributes
     ----------
