@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from math import ceil
 from numbers import Integral, Real
 from typing import Any
@@ -159,7 +160,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         return self
 
     def add(self, X: ArrayLike, *, task: Any = None) -> RescoredNeighbors:
-        """Index more rows; the hasher stays as it is. Vectors are copied: add many at once.
+        """Index more rows; the hasher stays as it is. Each call copies: add many at once.
 
         Parameters
         ----------
@@ -181,8 +182,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         X = as_rows(X, self.n_features_in_)
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
-        self.index_.add(codes, task=labels)
-        self.vectors_ = vectors
+        # On a copy: a shallow copy of this estimator shares the codes.
+        self.index_, self.vectors_ = copy(self.index_).add(codes, task=labels), vectors
         return self
 
     def kneighbors(
