@@ -51,6 +51,10 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "plot_gallery": "True",
+    "within_subsection_order": "gallery.place",
+    "minigallery_sort_order": "gallery.place",
+    # Of examples that draw nothing.
+    "default_thumb_file": str(HERE / "images" / "tasks.png"),
     "show_memory": False,
     "show_signature": False,
     # What an expression gives is not printed unless it is asked to be.
@@ -60,7 +64,6 @@ sphinx_gallery_conf = {
     # The page of each public name shows the examples that use it.
     "doc_module": ("sktgsh",),
     "backreferences_dir": "generated/backreferences",
-    "reference_url": {"sktgsh": None},
     "abort_on_example_error": True,
 }
 

@@ -7,6 +7,8 @@ largest inner product. Needs the data (see :func:`sktgsh.datasets.fetch_movielen
 therefore not run when this site is built; ``make bench`` measures it in full.
 """
 
+# sphinx_gallery_thumbnail_path = "reproductions/movielens.png"
+
 # %%
 # PureSVD: users and films in 150 dimensions.
 import numpy as np

@@ -96,4 +96,4 @@ axes[1].scatter(*centres.T[::-1], s=4 + 200 * votes / votes.max(), alpha=0.6, la
 axes[1].scatter(column + SIDE / 2, row + SIDE / 2, marker="x", s=120, c="r", label="true position")
 axes[1].scatter(*(found + SIDE / 2)[::-1], marker="+", s=160, c="lime", label="found")
 axes[1].legend(loc="upper left")
-axes[1].set(xticks=[], yticks=[])
+axes[1].set(title="votes of the training views", xticks=[], yticks=[])

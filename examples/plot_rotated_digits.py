@@ -41,6 +41,7 @@ for row, angle in zip(axes, (0, 90, 180, 270)):
         ax.imshow(hasher.reconstruct(digit, angle)[0].reshape(8, 8), cmap="gray_r")
         ax.set(xticks=[], yticks=[])
     row[0].set_ylabel(f"{angle}°")
+figure.suptitle("Each class as four tasks know it")
 
 # %%
 # The task of a row can be inferred.

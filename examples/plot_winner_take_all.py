@@ -32,6 +32,7 @@ figure, axes = plt.subplots(4, 12, figsize=(9, 3.2), layout="constrained")
 for ax, atom in zip(axes.ravel(), autoencoder.components_):
     ax.imshow(atom.reshape(8, 8), cmap="gray")
     ax.axis("off")
+figure.suptitle("48 of 256 atoms")
 
 # %%
 # Reconstructions (below) beside the input.
@@ -41,6 +42,7 @@ for column, pair in enumerate(zip(Q, again)):
     for ax, image in zip(axes[:, column], pair):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         ax.axis("off")
+figure.suptitle("Inputs above, reconstructions below")
 
 # %%
 # The convolutional one places a few atoms, strokes of 7 x 7 pixels: each map of an image holds one
