@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lancedb
 import numpy as np
@@ -55,6 +57,40 @@ def single_adds(n_adds: int, compact_every: int | None) -> list[dict]:
     return rows
 
 
+def old_and_new(n_adds: int, n_tries: int = 60) -> list[dict]:
+    """Adds and queries of a store of many single adds, in multiples of those of a new store.
+
+    In turn in one process, so that a busy machine lengthens both alike.
+    """
+    codes = np.random.default_rng(0).integers(0, 256, (n_adds, N_BYTES), dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        old = CodeStore(f"{folder}/old", 8 * N_BYTES, packed=True)
+        new = CodeStore(f"{folder}/new", 8 * N_BYTES, packed=True)
+        for row in range(n_adds):
+            old.add(codes[row : row + 1], ids=[row], task=row % 10)
+        new.add(codes[:100], ids=np.arange(100))
+        times: dict[str, list[float]] = {}
+
+        def spend(what: str, function: Callable[[], Any]) -> None:
+            start = time.process_time()
+            function()
+            times.setdefault(what, []).append(time.process_time() - start)
+
+        for row in range(n_tries):
+            for name, store in [("old", old), ("new", new)]:
+                code, ids = codes[row : row + 1], [n_adds + row]
+                spend(f"{name} add", lambda s=store, c=code, i=ids: s.add(c, ids=i, task=3))
+                spend(f"{name} query", lambda s=store, c=code: s.kneighbors(c, 1))
+    found = {what: float(np.median(values)) for what, values in times.items()}
+    return [
+        dict(
+            adds=n_adds,
+            add_ratio=found["old add"] / found["new add"],
+            query_ratio=found["old query"] / found["new query"],
+        )
+    ]
+
+
 def searches() -> list[dict]:
     """Batches of queries: the store, LanceDB's own search one by one, an index in memory."""
     rng = np.random.default_rng(0)
@@ -93,4 +129,5 @@ def searches() -> list[dict]:
 
 def run(data: str | None) -> None:
     report("store_searches", searches())
+    report("store_old_and_new", old_and_new(N_ADDS))
     report("store_single_adds", single_adds(N_ADDS, 64) + single_adds(EVERY, None))
