@@ -80,6 +80,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
 
     vectors_: Vectors
 
+    index_: HammingNeighbors
     _parameter_constraints: dict = {
         "hasher": [None, HasMethods(["fit", "transform"])],
         "metric": [StrOptions(set(METRICS))],
@@ -183,7 +184,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
         # On a copy: a shallow copy of this estimator shares the codes.
-        self.index_, self.vectors_ = copy(self.index_).add(codes, task=labels), vectors
+        index: HammingNeighbors = copy(self.index_)
+        self.index_, self.vectors_ = index.add(codes, task=labels), vectors
         return self
 
     def kneighbors(
