@@ -59,7 +59,9 @@ sphinx_gallery_conf = {
     "show_signature": False,
     # What an expression gives is not printed unless it is asked to be.
     "capture_repr": (),
+    # Times are those of the machine that builds the site: they say nothing of the examples.
     "write_computation_times": False,
+    "min_reported_time": 1e9,
     "download_all_examples": False,
     # The page of each public name shows the examples that use it.
     "doc_module": ("sktgsh",),

@@ -41,14 +41,14 @@ titles = {
     "transfer": "unseen, transfer",
 }
 names = [row["hasher"] for row in reports[0].rows]
-figure, axes = plt.subplots(1, 4, figsize=(10, 3), sharey=True, layout="constrained")
-for ax, (column, title) in zip(axes, titles.items()):
+figure, axes = plt.subplots(2, 2, figsize=(7.5, 5), sharey=True, layout="constrained")
+for ax, (column, title) in zip(axes.ravel(), titles.items()):
     for report in reports:
         ax.plot([row[column] for row in report.rows], range(len(names)), "o", c="C0", alpha=0.6)
     ax.set(title=title, xlim=(0, 1.03))
     ax.grid(axis="y", alpha=0.3)
-axes[0].set_yticks(range(len(names)), names)
-axes[0].invert_yaxis()
+axes[0, 0].set_yticks(range(len(names)), names)
+axes[0, 0].invert_yaxis()
 
 # %%
 # The deep hash's modal code for each class it was trained on.

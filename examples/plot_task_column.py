@@ -38,12 +38,13 @@ import matplotlib.pyplot as plt
 
 from sktgsh.codes import modal_codes
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.2), layout="constrained")
+figure, axes = plt.subplots(3, 1, figsize=(6, 4.2), sharex=True, layout="constrained")
 for ax, shop in zip(axes, model[-1].tasks_):
     rows = (table["shop"] == shop).to_numpy()
     ax.imshow(modal_codes(codes[rows], species[rows])[1], cmap="gray_r", vmin=0, vmax=1)
-    ax.set(title=shop, xlabel="bit", yticks=range(3))
-    ax.set_yticklabels(["setosa", "versicolor", "virginica"] if ax is axes[0] else [])
+    ax.set(title=shop, yticks=range(3))
+    ax.set_yticklabels(["setosa", "versicolor", "virginica"])
+axes[-1].set_xlabel("bit")
 figure.suptitle("The most frequent code of each species")
 
 # %%

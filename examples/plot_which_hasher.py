@@ -35,7 +35,7 @@ print(reports[0])
 # on classes never seen has learned no more than a classifier.
 import matplotlib.pyplot as plt
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.8), sharey=True, layout="constrained")
 for ax, figure_of_merit, title in zip(
     axes, ("seen_map", "unseen_map"), ("classes trained on", "classes never seen")
 ):
