@@ -18,9 +18,11 @@ class FrozenEncoder(nn.Module):
     feature_mean, feature_scale : Tensor of shape (n_features,), or None
         Features are mapped to ``(f - feature_mean) * feature_scale``; None leaves them.
     axes : Tensor of shape (n_axes, n_features)
-        Principal axes of the features, which the structure bits and task inference look at.
+        Principal axes of the features, which the structure bits and reconstruction look at.
     axes_mean : Tensor of shape (n_axes,)
         Projection of the mean features onto the axes.
+    probes : Tensor of shape (n_probes, n_features)
+        Random directions, which task inference looks at.
     expansion : torch.nn.Module
         Maps features (batch, n_features) to rectified units (n_units, batch); has `n_hidden`.
     unit_scale : float, default=1.0
@@ -39,7 +41,9 @@ class FrozenEncoder(nn.Module):
     >>> import torch
     >>> from sktgsh.networks import DenseExpansion, FrozenEncoder, gaussian_weights
     >>> expansion = DenseExpansion(gaussian_weights(8, n_blocks=4, units_per_block=16, seed=0))
-    >>> encoder = FrozenEncoder(None, None, None, torch.eye(8)[:2], torch.zeros(2), expansion)
+    >>> encoder = FrozenEncoder(
+    ...     None, None, None, torch.eye(8)[:2], torch.zeros(2), torch.eye(8), expansion
+    ... )
     >>> encoder(torch.rand(5, 8)).shape
     torch.Size([64, 5])
     """
@@ -56,6 +60,7 @@ class FrozenEncoder(nn.Module):
         feature_scale: Tensor | None,
         axes: Tensor,
         axes_mean: Tensor,
+        probes: Tensor,
         expansion: Any,
         unit_scale: float = 1.0,
         skip: bool = False,
@@ -68,6 +73,7 @@ class FrozenEncoder(nn.Module):
         self.register_buffer("feature_scale", feature_scale)
         self.register_buffer("axes", axes)
         self.register_buffer("axes_mean", axes_mean)
+        self.register_buffer("probes", probes)
         # A module that was trained elsewhere must not be trained here.
         self.requires_grad_(False)
         self.eval()

@@ -56,6 +56,15 @@ class OwnDraws(TorchFunctionMode):
         super().__init__()
         self.generator = torch.Generator().manual_seed(seed)
 
+    def __enter__(self) -> OwnDraws:
+        self._with_gradients = torch.is_grad_enabled()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        # Ctrl-C may come while torch itself, after an initial draw, turns gradients on again.
+        torch.set_grad_enabled(self._with_gradients)
+
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:

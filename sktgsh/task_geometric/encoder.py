@@ -27,7 +27,7 @@ from ..networks.features import power_of_two
 from ..networks.random import generator
 from ..threads import map_batches
 
-N_AXES = 32
+N_AXES, N_PROBES = 32, 128
 N_FILTERS, N_PHOTOGRAPH_FILTERS = 64, 192
 # Features that a hidden unit sums, by measurement: of raw values, more of them; of features that
 # an extractor made, few.
@@ -136,6 +136,7 @@ def build_encoder(
         None if inverse_std is None else torch.from_numpy(inverse_std),
         torch.from_numpy(axes),
         torch.from_numpy(axes_mean),
+        torch.from_numpy(_random_probes(features.shape[1], seed)),
         expansion,
         _unit_scale(expansion, features) if skip else 1.0,
         skip,
@@ -279,6 +280,13 @@ def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nda
     alive = deviation > 1e-6 * max(float(deviation.max(initial=0)), 1e-30)
     axes = pca.components_[alive] / deviation[alive, None]
     return axes.astype(np.float32), (axes @ mean).astype(np.float32)
+
+
+def _random_probes(n_features: int, seed: int) -> np.ndarray:
+    """Normal random directions: they see what few principal axes do not."""
+    shape = (min(N_PROBES, n_features), n_features)
+    drawn = generator(seed, "probes").standard_normal(shape, dtype=np.float32)
+    return drawn / np.float32(np.sqrt(n_features))
 
 
 def _make_expansion(

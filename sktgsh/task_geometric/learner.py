@@ -30,8 +30,6 @@ DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
 # Features of one task's rows are kept while it is learned, up to this size.
 FEATURE_BYTES = 2 * 2**30
-# A row's weight in its own fitted value counts for no more than this.
-_MOST_LEVERAGE = 0.98
 
 
 class TaskLearner(TaskNetwork):
@@ -250,62 +248,36 @@ class TaskLearner(TaskNetwork):
 
     # -- task inference --------------------------------------------------------------------------
 
+    @torch.no_grad()
     def with_density(
         self,
         rows: Rows,
         learned: Modulation,
         previous: Modulation | None,
         rivals: Sequence[Modulation],
-        problem: CentredProblem | None = None,
     ) -> Modulation:
         """Add the density that task inference needs, calibrated against `rivals`.
 
-        A later chunk that lacks a class does not replace what was known. With the `problem` that
-        the modulation solves, outputs are those that rows would have if they were left out.
+        A later chunk that lacks a class does not replace what was known.
         """
         drawn = rows.sample(DENSITY_ROWS, self.seed)
         known = previous.density if previous is not None else None
         if known is not None and set(drawn.groups.tolist()) < set(learned.classes):
             return replace(learned, density=known)
-        outputs, axes = self._held_out_outputs(drawn, learned, problem)
+
+        def read(batch: np.ndarray, features: Tensor) -> tuple[np.ndarray, ...]:
+            return tuple(found[: len(batch)] for found in self.coordinates(features))
+
+        found = self.map_features(read, drawn.X, drawn.positions, drawn.extracted)
+        probes, axes = (np.concatenate(part) for part in zip(*found))
         with one_thread():  # small beside what a task with many units is learned on
-            density = TaskDensity.fit(outputs, axes, drawn.groups)
+            density = TaskDensity.fit(probes, axes, drawn.groups)
         learned = replace(learned, density=density)
         if rivals:
             few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
             against = self.log_densities(few.X[few.positions], [learned, *rivals], few.extracted)
             learned = replace(learned, density=density.calibrated(against))
         return learned
-
-    @torch.no_grad()
-    def _held_out_outputs(
-        self, rows: Rows, learned: Modulation, problem: CentredProblem | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Values of the bits, left-out where there is a problem, and coordinates on the axes."""
-        n_rows, layout = len(rows.positions), self.layout
-        weights, bias = self._weights(learned)
-        outputs = np.empty((n_rows, layout.n_bits), np.float32)
-        units = np.empty((n_rows, 0 if problem is None else layout.n_hidden), np.float32)
-        wanted = np.zeros((n_rows, layout.n_bits))
-        target_bits = layout.target_bits(rows.codes is not None)
-        if learned.classes:
-            wanted[:, layout.codebook_bits] = rows.shares(learned.classes) @ learned.codewords
-
-        def read(batch: np.ndarray, features: Tensor) -> np.ndarray:
-            hidden = self.encoder.hidden(features)
-            outputs[batch] = self._values(weights, bias, hidden)[: len(batch)]
-            if problem is not None:
-                wanted[batch[:, None], target_bits] = self._targets(rows, batch, features)
-                units[batch] = hidden.T[: len(batch)].cpu().numpy()
-            return self.axes(features)[: len(batch)]
-
-        axes = self.map_features(read, rows.X, rows.positions, rows.extracted)
-        if problem is not None and learned.alpha is not None:
-            by_block = units.reshape(n_rows, layout.n_blocks, layout.units_per_block)
-            leverage = problem.leverage(by_block, learned.alpha)
-            residual = (wanted - outputs) / (1 - np.clip(leverage, 0, _MOST_LEVERAGE))
-            outputs = (wanted - residual).astype(np.float32)
-        return outputs, np.concatenate(axes)
 
 
 class HiddenActivity(torch.nn.Module):

@@ -136,23 +136,23 @@ class TaskNetwork(SteadyPickleMixin):
     ) -> np.ndarray:
         """Log density of each row under each task, (n_rows, n_tasks).
 
-        Rows are encoded once, whatever the number of tasks.
+        Rows become features once, whatever the number of tasks.
         """
-        readouts = [(*self._weights(m), m.known_density().reader()) for m in modulations]
+        readers = [modulation.known_density().reader() for modulation in modulations]
         found = np.empty((X.shape[0], len(modulations)))
 
         def judge(rows: np.ndarray, features: Tensor) -> None:
-            hidden = self.encoder.hidden(features)
-            axes = self.axes(features)[: len(rows)]
-            for task, (weights, bias, read) in enumerate(readouts):
-                found[rows, task] = read(self._values(weights, bias, hidden)[: len(rows)], axes)
+            probes, axes = self.coordinates(features)
+            for task, read in enumerate(readers):
+                found[rows, task] = read(probes[: len(rows)], axes[: len(rows)])
 
         self.map_features(judge, X, None, extracted, progress)
         return found
 
-    def axes(self, features: Tensor) -> np.ndarray:
-        """Coordinates along the axes that task inference looks at, (batch, n_axes)."""
-        return self.encoder.structure(features)[:, :N_AXES].cpu().numpy()
+    def coordinates(self, features: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """What task inference looks at: along the probes (batch, n_probes) and the axes."""
+        axes = self.encoder.structure(features)[:, :N_AXES]
+        return (features @ self.encoder.probes.T).cpu().numpy(), axes.cpu().numpy()
 
     def hidden_rows(self, X: Any) -> np.ndarray:
         """Hidden activity of all rows, (n_rows, n_hidden), dtype float32."""

@@ -138,8 +138,8 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Infer the task that rows come from.
 
-        Each task knows a density of its own samples' outputs; the task under which rows are most
-        likely is the answer.
+        Each task knows a density of its own samples in the frozen feature space; the task under
+        which rows are most likely is the answer.
 
         Parameters
         ----------

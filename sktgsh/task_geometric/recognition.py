@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.special import logsumexp
+from sklearn.covariance import ledoit_wolf
 
 # Principal axes of the features that a density looks at.
 N_AXES = 32
 # Beyond this many classes a covariance for each would outweigh the modulation itself.
 _MOST_CLASS_COVARIANCES = 32
 _RIDGE = 1e-3
+# Parts of a task's rows: how likely its rows are says the density of the other parts.
+N_FOLDS = 5
 TEMPERATURES = 2.0 ** np.arange(-2, 8, 0.25)
 
 
@@ -80,31 +83,31 @@ def _merged_moments(
 
 @dataclass(frozen=True)
 class TaskDensity:
-    """Density of the outputs that a task's samples give under the task's own modulation.
+    """Density of a task's samples, as the frozen network sees them before they are modulated.
 
-    A sample of class c has outputs from a normal distribution around the class's mean, with a
-    covariance shared by the classes, and coordinates along the encoder's principal axes from
+    A sample of class c has coordinates along the encoder's probes from a normal distribution around
+    the class's mean, with a covariance shared by the classes, and along its principal axes from
     another, with a covariance of its own. The task's density is the mixture over its classes.
 
     Attributes
     ----------
-    output_means : ndarray of shape (n_classes, n_bits)
-    output_factor : ndarray of shape (n_bits, n_bits)
-        Cholesky factor of the outputs' covariance.
+    probe_means : ndarray of shape (n_classes, n_probes)
+    probe_factor : ndarray of shape (n_probes, n_probes)
+        Cholesky factor of the covariance.
     axis_means : ndarray of shape (n_classes, n_axes)
     axis_factors : ndarray of shape (n_classes or 1, n_axes, n_axes)
         Cholesky factors.
     log_priors : ndarray of shape (n_classes,)
     mean, deviation : float
-        Of the log density of the task's own training rows.
+        Of the log density of rows of the task that it was not estimated from.
     threshold : float
-        The log density that 1 % of the task's own training rows fall below.
+        The log density that 1 % of such rows fall below.
     likelihood : ndarray of shape (n_temperatures,)
         Mean log probability with which the task's rows are recognised among others, by temperature.
     """
 
-    output_means: np.ndarray
-    output_factor: np.ndarray
+    probe_means: np.ndarray
+    probe_factor: np.ndarray
     axis_means: np.ndarray
     axis_factors: np.ndarray
     log_priors: np.ndarray
@@ -116,28 +119,51 @@ class TaskDensity:
     @property
     def nbytes(self) -> int:
         """Memory, in bytes."""
-        arrays = (self.output_means, self.output_factor, self.axis_means, self.axis_factors)
+        arrays = (self.probe_means, self.probe_factor, self.axis_means, self.axis_factors)
         return sum(array.nbytes for array in arrays) + self.log_priors.nbytes
 
     @classmethod
-    def fit(cls, outputs: np.ndarray, axes: np.ndarray, labels: np.ndarray) -> TaskDensity:
+    def fit(cls, probes: np.ndarray, axes: np.ndarray, labels: np.ndarray) -> TaskDensity:
         """Estimate from rows of one task.
 
         Parameters
         ----------
-        outputs : ndarray of shape (n_rows, n_bits)
-            Values of the bits before the threshold.
+        probes : ndarray of shape (n_rows, n_probes)
+            Coordinates along the encoder's probes.
         axes : ndarray of shape (n_rows, n_axes)
             Coordinates along the encoder's principal axes.
         labels : ndarray of shape (n_rows,)
             Class labels.
         """
+        _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        # The n-th row of a class, counted on from class to class: all parts have rows of each.
+        order = np.argsort(index, kind="stable")
+        fold = np.empty(len(index), int)
+        fold[order] = np.arange(len(index)) % N_FOLDS
+        held_out = np.empty(len(index))
+        for part in range(N_FOLDS if len(index) >= 2 * N_FOLDS else 0):
+            others, own = fold != part, fold == part
+            density = cls._of(probes[others], axes[others], index[others])
+            held_out[own] = density.log_density(probes[own], axes[own])
+        density = cls._of(probes, axes, index)
+        if len(index) < 2 * N_FOLDS:
+            held_out = density.log_density(probes, axes)
+        return replace(
+            density,
+            mean=float(held_out.mean()),
+            deviation=float(held_out.std()),
+            threshold=float(np.quantile(held_out, 0.01)),
+        )
+
+    @classmethod
+    def _of(cls, probes: np.ndarray, axes: np.ndarray, labels: np.ndarray) -> TaskDensity:
+        """The density alone."""
         classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
         share = sparse.csr_array(
             (1 / counts[index], (index, np.arange(len(index)))), shape=(len(classes), len(index))
         )
-        output_means, axis_means = share @ outputs, share @ axes
-        residual, offset = outputs - output_means[index], axes - axis_means[index]
+        probe_means, axis_means = share @ probes, share @ axes
+        residual, offset = probes - probe_means[index], axes - axis_means[index]
         pooled = offset.T @ offset / len(offset)
         n_axes = axes.shape[1]
         factors = [_factor(pooled)]
@@ -148,19 +174,13 @@ class TaskDensity:
                 _factor((rows.T @ rows + 2 * n_axes * pooled) / (len(rows) + 2 * n_axes))
                 for rows in own
             ]
-        density = cls(
-            output_means.astype(np.float32),
-            _factor(residual.T @ residual / len(residual)).astype(np.float32),
+        covariance, _ = ledoit_wolf(residual, assume_centered=True)
+        return cls(
+            probe_means.astype(np.float32),
+            _factor(covariance).astype(np.float32),
             axis_means.astype(np.float32),
             np.stack(factors).astype(np.float32),
             np.log(counts / counts.sum()).astype(np.float32),
-        )
-        own = density.log_density(outputs, axes)
-        return replace(
-            density,
-            mean=float(own.mean()),
-            deviation=float(own.std()),
-            threshold=float(np.quantile(own, 0.01)),
         )
 
     @classmethod
@@ -189,8 +209,8 @@ class TaskDensity:
         for member, weight in zip(members, weights):
             np.add.at(counts, member, weight)
         sides = list(zip(members, weights))
-        output_means, spread = _merged_moments(
-            [(d.output_means, d.output_factor[None], *side) for d, side in zip(densities, sides)],
+        probe_means, spread = _merged_moments(
+            [(d.probe_means, d.probe_factor[None], *side) for d, side in zip(densities, sides)],
             counts,
         )
         axis_means, axis_spread = _merged_moments(
@@ -201,7 +221,7 @@ class TaskDensity:
             own = axis_spread.sum(axis=0, keepdims=True) / counts.sum()
         share = totals / totals.sum()
         return cls(
-            output_means.astype(np.float32),
+            probe_means.astype(np.float32),
             np.linalg.cholesky(spread.sum(axis=0) / counts.sum()).astype(np.float32),
             axis_means.astype(np.float32),
             np.linalg.cholesky(own).astype(np.float32),
@@ -226,22 +246,22 @@ class TaskDensity:
         ]
         return replace(self, likelihood=np.array(likelihood))
 
-    def log_density(self, outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    def log_density(self, probes: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """Log density of each row, up to a constant that is the same for all tasks."""
         step, read = max(1, _BLOCK // len(self.log_priors)), self.reader()
         parts = [
-            read(outputs[start : start + step], axes[start : start + step])
-            for start in range(0, len(outputs), step)
+            read(probes[start : start + step], axes[start : start + step])
+            for start in range(0, len(probes), step)
         ]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def reader(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """:meth:`log_density` for batch after batch of few rows."""
-        by_output = _Normals(self.output_means, self.output_factor[None])
+        by_probe = _Normals(self.probe_means, self.probe_factor[None])
         by_axis = _Normals(self.axis_means, self.axis_factors)
 
-        def read(outputs: np.ndarray, axes: np.ndarray) -> np.ndarray:
-            joint = by_output.log_density(outputs) + by_axis.log_density(axes)
+        def read(probes: np.ndarray, axes: np.ndarray) -> np.ndarray:
+            joint = by_probe.log_density(probes) + by_axis.log_density(axes)
             return np.logaddexp.reduce(self.log_priors + joint, axis=1)
 
         return read
@@ -275,9 +295,9 @@ def posterior(log_densities: np.ndarray, temperature: float) -> np.ndarray:
 class TaskRecognition:
     """Tells which of several tasks rows come from.
 
-    Outputs of different bits share their noise, so that plain probabilities are too sure of
-    themselves. They are tempered (Guo et al., ICML 2017): by the temperature under which the
-    tasks' own training rows were most likely recognised.
+    Samples are not normal, so that plain probabilities are too sure of themselves. They are
+    tempered (Guo et al., ICML 2017): by the temperature under which the tasks' own training rows
+    were most likely recognised.
 
     Parameters
     ----------

@@ -249,30 +249,6 @@ class CentredProblem:
         """Spectrum of each block's Gram matrix, good enough to judge penalties by."""
         return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
 
-    def leverage(self, units: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-        """Weight of a row of unit weight in its own fitted value, (n_rows, n_bits).
-
-        A row's residual divided by 1 less its leverage is the residual that it would have if it
-        were left out.
-
-        Parameters
-        ----------
-        units : ndarray of shape (n_rows, n_blocks, units_per_block)
-            Rows that the statistics hold.
-        alphas : ndarray of shape (n_bits,)
-            Penalty of each bit.
-        """
-        found = np.full((len(units), len(alphas)), 1 / self.total)
-        for block, bits in self._iter_blocks(np.arange(len(alphas))):
-            spectrum = self.spectra[block]
-            vectors = spectrum.vectors.astype(np.float32, copy=False)
-            along = (units[:, block] - self.means[block].astype(np.float32)) @ vectors
-            penalties, which = np.unique(alphas[bits], return_inverse=True)
-            damped = spectrum.damped(penalties * self.penalty_unit[block])
-            by_penalty = along**2 @ (1 / damped).astype(np.float32)
-            found[:, bits] += by_penalty[:, which]
-        return found
-
     def class_means(self, units: slice) -> np.ndarray:
         """Mean of some units of the first block over each class, (n_classes, n_units)."""
         counts = np.maximum(self.counts, _EPSILON)[:, None]

@@ -13,7 +13,7 @@ from .codewords import Codebook
 from .encoder import build_encoder
 from .learner import TaskLearner
 from .modulation import Modulation
-from .ridge import CentredProblem, RidgeStatistics
+from .ridge import RidgeStatistics
 from .rows import BitLayout, Rows, in_order
 
 # Units that all bits share, and units of each bit of another head.
@@ -77,21 +77,18 @@ class LearningStepsMixin(TrainingChecksMixin):
         previous = None if renew else self.modulations_.get(label)
         before = previous.classes if previous else ()
         classes = in_order([*before, *rows.classes])
-        statistics = problem = None
+        statistics = None
         if "ridge" in self.solver:
             known = self.statistics_.get(label) if previous else None
             statistics = learner.add_statistics(rows, known)
-            start, problem = self._solve(label, statistics, classes, previous)
+            start = self._solve(label, statistics, classes, previous)
         else:
             codewords = self._choose_codewords(label, classes, None, previous)
             start = learner.start(previous, classes, codewords, label)
         history: list[dict] = []
         if "sgd" in self.solver:
             start, history = learner.polish(rows, start, self.loss, self._training())
-            problem = None  # it is no longer what the modulation solves
-        self.modulations_[label] = learner.with_density(
-            rows, start, previous, self._rivals(label), problem
-        )
+        self.modulations_[label] = learner.with_density(rows, start, previous, self._rivals(label))
         earlier = self.history_.get(label, []) if previous else []
         self.history_[label] = earlier + history
         self._keep_open(label, statistics)
@@ -102,12 +99,12 @@ class LearningStepsMixin(TrainingChecksMixin):
         statistics: RidgeStatistics,
         classes: list,
         previous: Modulation | None,
-    ) -> tuple[Modulation, CentredProblem]:
+    ) -> Modulation:
         """The closed form from sums alone; without classes, of given codes."""
         problem = statistics.centred()
         codewords = self._choose_codewords(label, classes, problem, previous)
         bits = self.learner_.layout.target_bits(given=not classes)
-        return self.learner_.solve(problem, classes, codewords, self.alpha, bits), problem
+        return self.learner_.solve(problem, classes, codewords, self.alpha, bits)
 
     def _keep_open(self, label: Any, statistics: Any) -> None:
         """Keep the sums of a task as the last ones, and drop the oldest."""

@@ -156,7 +156,7 @@ class SumsMixin(LearningStepsMixin):
         statistics = parts[0] + parts[1]
         classes = in_order(c for m in modulations for c in m.classes)
         with self.learner_.threads():
-            learned, _ = self._solve(label, statistics, classes, None)
+            learned = self._solve(label, statistics, classes, None)
         density = TaskDensity.merged(
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
@@ -211,10 +211,10 @@ class SumsMixin(LearningStepsMixin):
                 statistics = self.statistics_[label] + new.statistics
             classes = in_order(statistics.classes)
             check_class_number(label, classes, new.n_rows)
-            learned, problem = self._solve(label, statistics, classes, None)
+            learned = self._solve(label, statistics, classes, None)
             drawn = self.learner_.extract(new.drawn)
             self.modulations_[label] = self.learner_.with_density(
-                drawn, learned, previous, self._rivals(label), problem
+                drawn, learned, previous, self._rivals(label)
             )
             self.history_[label] = []
             self._keep_open(label, statistics)

@@ -114,7 +114,7 @@ def test_merged_density_is_near_the_one_of_all_rows(parties):
     expected = together.modulations_["shared"].density
     np.testing.assert_allclose(merged.axis_means, expected.axis_means, atol=1e-4)
     np.testing.assert_allclose(merged.log_priors, expected.log_priors, atol=1e-5)
-    np.testing.assert_allclose(merged.output_means, expected.output_means, atol=0.2)
+    np.testing.assert_allclose(merged.probe_means, expected.probe_means, atol=0.2)
 
 
 def test_merge_says_what_stands_in_its_way(parties, tmp_path):
