@@ -260,12 +260,12 @@ class TaskLearner(TaskNetwork):
     ) -> Modulation:
         """Add the density that task inference needs, calibrated against `rivals`.
 
-        A later chunk that lacks a class does not replace what was known. With the `problem` that
-        the modulation solves, outputs are those that rows would have if they were left out.
+        A later chunk of fewer classes does not replace what was known. With the `problem` that the
+        modulation solves, outputs are those that rows would have if they were left out.
         """
         drawn = rows.sample(DENSITY_ROWS, self.seed)
         known = previous.density if previous is not None else None
-        if known is not None and set(drawn.groups.tolist()) < set(learned.classes):
+        if known is not None and len(np.unique(drawn.groups)) < len(known.log_priors):
             return replace(learned, density=known)
         outputs, axes = self._held_out_outputs(drawn, learned, problem)
         with one_thread():  # small beside what a task with many units is learned on
