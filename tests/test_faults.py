@@ -60,8 +60,10 @@ def test_an_interrupted_fit_changes_nothing(subject):
     for at in moments:
         model = subject.fitted()
         interrupt = Interrupt(at)
-        assert interrupt.during(lambda m=model: m.fit(moved, Y))
-        if not np.array_equal(model.transform(X), subject.codes):
+        # Python drops what is raised while it closes a generator: that fit goes on to its end.
+        stopped = interrupt.during(lambda m=model: m.fit(moved, Y))
+        assert interrupt.calls >= at
+        if not stopped or not np.array_equal(model.transform(X), subject.codes):
             # All was done but to say so.
             np.testing.assert_array_equal(model.transform(moved), new)
         np.testing.assert_array_equal(

@@ -52,6 +52,7 @@ class FrozenEncoder(nn.Module):
     feature_scale: Tensor | None
     axes: Tensor
     axes_mean: Tensor
+    probes: Tensor
 
     def __init__(
         self,

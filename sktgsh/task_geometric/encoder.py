@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -151,13 +153,25 @@ def _distinct(X: Any, rows: np.ndarray) -> np.ndarray:
     """
     digests: dict[bytes, int] = {}
     for start in range(0, len(rows), _CHUNK_ROWS):
-        part = X[rows[start : start + _CHUNK_ROWS]]
-        part = part.toarray() if sparse.issparse(part) else part
-        # In float64, whatever the type of X: float32 might not tell rows apart that do differ.
-        part = np.ascontiguousarray(part, np.float64) + 0.0  # -0 is 0
-        for row, values in zip(rows[start : start + _CHUNK_ROWS].tolist(), part):
-            digests.setdefault(blake2b(values, digest_size=8).digest(), row)
+        chunk = rows[start : start + _CHUNK_ROWS]
+        for content, row in zip(_contents(X[chunk]), chunk.tolist()):
+            digests.setdefault(blake2b(content, digest_size=8).digest(), row)
     return np.array([digests[digest] for digest in sorted(digests)])
+
+
+def _contents(part: Any) -> Iterator[bytes]:
+    """The values of each row as bytes, the same for equal rows; sparse rows are never dense."""
+    # In float64, whatever the type of X: float32 might not tell rows apart that do differ.
+    if sparse.issparse(part):
+        part = sparse.csr_array(part, dtype=np.float64)
+        part.sum_duplicates()  # and in order
+        part.eliminate_zeros()
+        places = part.indices.astype(np.int64)
+        for start, stop in pairwise(part.indptr.tolist()):
+            yield places[start:stop].tobytes() + part.data[start:stop].tobytes()
+    else:
+        for values in np.asarray(part, np.float64) + 0.0:  # -0 is 0
+            yield values.tobytes()
 
 
 def _steady_order(features: np.ndarray, seed: int) -> np.ndarray:

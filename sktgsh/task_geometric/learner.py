@@ -258,11 +258,11 @@ class TaskLearner(TaskNetwork):
     ) -> Modulation:
         """Add the density that task inference needs, calibrated against `rivals`.
 
-        A later chunk that lacks a class does not replace what was known.
+        A later chunk of fewer classes does not replace what was known.
         """
         drawn = rows.sample(DENSITY_ROWS, self.seed)
         known = previous.density if previous is not None else None
-        if known is not None and set(drawn.groups.tolist()) < set(learned.classes):
+        if known is not None and len(np.unique(drawn.groups)) < len(known.log_priors):
             return replace(learned, density=known)
 
         def read(batch: np.ndarray, features: Tensor) -> tuple[np.ndarray, ...]:
