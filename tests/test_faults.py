@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bad_inputs import SUBJECTS
+from bad_inputs import EVERYTHING
 from bad_inputs.harness import X, Y, quietly
 from sklearn.base import clone
 
@@ -50,12 +50,12 @@ def moments_of(make, learn):
     return np.unique(np.linspace(1, counter.calls, MOMENTS).astype(int)).tolist()
 
 
-@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", EVERYTHING, ids=lambda subject: subject.name)
 def test_an_interrupted_fit_changes_nothing(subject):
-    moved = X[:, ::-1] + 3
+    moved = subject.samples[:, ::-1] + 3 * subject.learns
 
     moments = moments_of(subject.fitted, lambda model: model.fit(moved, Y))
-    new = quietly(lambda: clone(subject.estimator).fit(moved, Y)).transform(moved)
+    new = subject.ask(quietly(lambda: clone(subject.estimator).fit(moved, Y)), moved)
     before = torch.get_num_threads(), threading.active_count(), torch.is_grad_enabled()
     for at in moments:
         model = subject.fitted()
@@ -63,11 +63,11 @@ def test_an_interrupted_fit_changes_nothing(subject):
         # Python drops what is raised while it closes a generator: that fit goes on to its end.
         stopped = interrupt.during(lambda m=model: m.fit(moved, Y))
         assert interrupt.calls >= at
-        if not stopped or not np.array_equal(model.transform(X), subject.codes):
+        if not stopped or not np.array_equal(subject.ask(model, subject.samples), subject.codes):
             # All was done but to say so.
-            np.testing.assert_array_equal(model.transform(moved), new)
+            np.testing.assert_array_equal(subject.ask(model, moved), new)
         np.testing.assert_array_equal(
-            quietly(lambda m=model: m.fit(moved, Y)).transform(moved), new
+            subject.ask(quietly(lambda m=model: m.fit(moved, Y)), moved), new
         )
     after = torch.get_num_threads(), threading.active_count(), torch.is_grad_enabled()
     assert after == before
