@@ -15,7 +15,7 @@ from sktgsh.metrics import mean_average_precision
 from .._common import report, seconds, skip_without
 
 # Bits, training images of a class (None: all), epochs.
-RUNS = ((24, None, 3), (24, 500, 10))
+RUNS = ((24, 500, 10), (24, None, 3))
 
 
 @skip_without("cifar10_images.npz")
