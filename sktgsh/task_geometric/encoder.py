@@ -34,7 +34,8 @@ N_FILTERS, N_PHOTOGRAPH_FILTERS = 96, 192
 # Features that a hidden unit sums, by measurement: of raw values, more of them; of features that
 # an extractor made, few.
 N_INPUTS_RAW, N_INPUTS_EXTRACTED = 7, 3
-# Columns beyond this many are summed into as many, with random signs.
+# Columns are summed into this many, with random signs, where they are half as many more: with fewer
+# of them, sums would save little, and lose what two columns of one sum say.
 MOST_FEATURES = 4096
 # A column's deviation counts for no less than this share of its range: a pixel that is rarely on
 # would otherwise outweigh all others where another task has it on.
@@ -203,7 +204,7 @@ def _input_scaling(
         deviation = float(np.sqrt(np.mean(std**2 + (mean - centre) ** 2)))
         scale = 1 / (max(deviation, 1e-30) if published else power_of_two(deviation))
         return InputScaling(0.0 if encoder == "fly" else centre, scale)
-    if X.shape[1] > MOST_FEATURES:
+    if X.shape[1] > 1.5 * MOST_FEATURES:
         return _sketched(X, rows, std, span, seed)
     return InputScaling(mean, _column_scale(std, span), _MOST_DEVIATIONS)
 

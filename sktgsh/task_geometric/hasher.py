@@ -23,7 +23,7 @@ from .learning import LearningMixin
 from .sums import SumsMixin
 
 # By generalised cross-validation: from data with hardly any noise to more units than rows.
-ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
 
 
 class TaskGeometricHasher(
@@ -90,7 +90,7 @@ class TaskGeometricHasher(
         place of a codeword. They find classes that no task was trained on.
     solver : {"ridge", "sgd", "ridge+sgd"}, default="ridge"
         Closed form, gradient steps, or gradient steps that start from the closed form.
-    alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 0.3, 1)
+    alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 3, 10)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, the best
         by generalised cross-validation is taken, for each bit of each task.
     loss : {"joint", "hinge", "squared_hinge", "cross_entropy"}, default="joint"

@@ -58,7 +58,7 @@ class LearningMixin(LearningStepsMixin):
         Memory of the closed form does not grow with the number of rows. It is about five Gram
         matrices of ``8 * n_hidden_ ** 2`` bytes while a task is learned, and one for each task that
         is kept open: 36 MB where 64 features stand beside 2,048 units, 210 MB where there are more
-        than 4,096 columns, which are summed into as many. Sums of classes take 8 bytes for each
+        than 6,144 columns, which are summed into 4,096. Sums of classes take 8 bytes for each
         class and unit, three times. Rows are read in chunks; sparse ones are dense a thousand at a
         time at most.
         """
