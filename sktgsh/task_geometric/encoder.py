@@ -30,7 +30,7 @@ from ..networks.random import generator
 from ..threads import map_batches
 
 N_AXES, N_PROBES = 32, 128
-N_FILTERS, N_PHOTOGRAPH_FILTERS = 96, 192
+N_FILTERS, N_PHOTOGRAPH_FILTERS = 64, 192
 # Features that a hidden unit sums, by measurement: of raw values, more of them; of features that
 # an extractor made, few.
 N_INPUTS_RAW, N_INPUTS_EXTRACTED = 7, 3
@@ -45,11 +45,6 @@ _MOST_DEVIATIONS = 10.0
 _CHUNK_ROWS = 1024
 # Up to this many features, their covariance in float64 is cheaper than random projections of them.
 _NARROW = 512
-
-
-def has_colours(image_shape: tuple[int, ...]) -> bool:
-    """Whether images have channels: photographs do, and whitening helps them alone."""
-    return len(image_shape) == 3 and image_shape[2] > 1
 
 
 def default_convolution(
@@ -273,7 +268,8 @@ def _make_extractor(
         return nn.Sequential(*shaped, deepcopy(encoder)).eval()
     if encoder != "conv" or image_shape is None:
         return None
-    if has_colours(image_shape):
+    # Channels are what tells photographs: in grey images whitening gains nothing.
+    if len(image_shape) == 3 and image_shape[2] > 1:
         return photograph_convolution(image_shape, images, seed)
     return default_convolution(image_shape, images, seed)
 

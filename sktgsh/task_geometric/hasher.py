@@ -60,8 +60,8 @@ class TaskGeometricHasher(
         counts may come as they are.
     n_hidden : int, optional
         Number of rectified hidden units: by default 2,048 that all bits share (1,024 beside more
-        columns than that, 3,072 for ``encoder="conv"`` on grey images), or 256 for each bit of
-        another `head` (then a multiple of `n_bits`, rounded down).
+        columns than that), or 256 for each bit of another `head` (then a multiple of `n_bits`,
+        rounded down).
     n_inputs : int, optional
         Features that a hidden unit sums. By default 7 of the samples' own values for ``"fly"``, 3
         of the features of grey images, all of them elsewhere.

@@ -10,14 +10,14 @@ from sklearn.utils import check_random_state
 from ..networks.device import resolve_device
 from .checks import TrainingChecksMixin
 from .codewords import Codebook
-from .encoder import build_encoder, has_colours
+from .encoder import build_encoder
 from .learner import TaskLearner
 from .modulation import Modulation
 from .ridge import RidgeStatistics
 from .rows import BitLayout, Rows, in_order
 
-# Units that all bits share, units of few features each, and units of each bit of another head.
-N_UNITS, N_STROKE_UNITS, UNITS_PER_BIT = 2048, 3072, 256
+# Units that all bits share, and units of each bit of another head.
+N_UNITS, UNITS_PER_BIT = 2048, 256
 
 
 class LearningStepsMixin(TrainingChecksMixin):
@@ -66,12 +66,9 @@ class LearningStepsMixin(TrainingChecksMixin):
             return int(self.n_hidden) // n_blocks
         if self.head != "shared":
             return UNITS_PER_BIT
-        if isinstance(self.encoder, str) and self.encoder == "conv":
-            grey = self.image_shape is not None and not has_colours(tuple(self.image_shape))
-            return N_STROKE_UNITS if grey else N_UNITS
         # Many columns stand beside the units and say most by themselves; time grows with the
         # square of both together.
-        raw = isinstance(self.encoder, str)
+        raw = isinstance(self.encoder, str) and self.encoder != "conv"
         return N_UNITS // 2 if raw and n_columns > N_UNITS else N_UNITS
 
     def _learn_task(self, label: Any, rows: Rows, renew: bool) -> None:
