@@ -102,6 +102,8 @@ def extend_codebook(
     n_bits = codebook.shape[1]
     if not len(labels):
         return codebook
+    if not n_bits:  # all bits are structure bits
+        return np.zeros((len(codebook) + len(labels), 0), np.int8)
     if kind == "random":
         rows = np.stack([random_codeword(label, n_bits, seed) for label in labels])
         return np.concatenate([codebook, rows])

@@ -119,8 +119,19 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
         -------
         y : ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        ValueError
+            If all bits follow the structure of the samples (``structure_bits=1``): none says the
+            class then.
         """
         X, labels = self._check_new_rows(X, task)
+        if self.learner_.head != "readout" and not len(self.learner_.layout.codebook_bits):
+            raise ValueError(
+                f"structure_bits={self.structure_bits} leaves no bit that says the class; "
+                "lower it, and fit again"
+            )
         found = np.empty(X.shape[0], dtype=self.classes_.dtype)
         for label, positions in iter_tasks(labels):
             modulation = self.modulations_[label]

@@ -133,7 +133,7 @@ class LearningStepsMixin(TrainingChecksMixin):
         if shared and classes:
             self.shared_codebook_ = book
         n_bits = len(self.learner_.layout.codebook_bits)
-        return np.array([book.words[c] for c in classes], np.int8).reshape(-1, n_bits)
+        return np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
 
     def _rivals(self, label: Any) -> list[Modulation]:
         """The tasks that inference is calibrated against: the last few, whatever their number."""

@@ -86,3 +86,12 @@ def test_values_before_the_threshold(digit_tasks):
 
 
 # -- other targets -------------------------------------------------------------------------------
+
+
+def test_codes_of_structure_alone_say_no_class(digit_tasks):
+    X, y, _ = digit_tasks[0]
+    hasher = small(structure_bits=1.0, n_hidden=64)
+    codes = hasher.fit(X[:300], y[:300]).transform(X)
+    assert (codes.mean(axis=0) > 0.1).all() and (codes.mean(axis=0) < 0.9).all()
+    with pytest.raises(ValueError, match=r"structure_bits=1\.0 leaves no bit"):
+        hasher.predict_class(X)
