@@ -57,7 +57,9 @@ def run(data: str) -> None:
         8, n_hidden=8, encoder=default_convolution((28, 28), X, 0), random_state=0
     ).fit(X, y)
     features = [
-        np.concatenate([f[: len(rows)] for rows, f in hasher.learner_.iter_features(part)])
+        np.concatenate(
+            hasher.learner_.map_features(lambda rows, f: f[: len(rows)].numpy().copy(), part)
+        )
         for part in (X, Q)
     ]
     rows.append(exchange("MNIST: pixels to convolutional features", 32, (X, Q), features, y, q))

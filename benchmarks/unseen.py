@@ -54,7 +54,7 @@ def frozen_features(images: Images, train: np.ndarray) -> tuple[np.ndarray, np.n
     ).fit(images.X[train], images.y[train])
     learner = hasher.learner_
     return tuple(
-        np.concatenate([f[: len(rows)].numpy().copy() for rows, f in learner.iter_features(X)])
+        np.concatenate(learner.map_features(lambda rows, f: f[: len(rows)].numpy().copy(), X))
         for X in (images.X, images.Q)
     )
 
