@@ -71,3 +71,5 @@ sphinx_gallery_conf = {
 
 # Pictures are drawn without a screen.
 warnings.filterwarnings("ignore", message=".*non-interactive.*")
+# The example counts them itself.
+warnings.filterwarnings("ignore", message=".*units are dead.*")
