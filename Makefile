@@ -11,7 +11,7 @@ demo: .venv/.installed
 test: .venv/.installed
 	$(BIN)/python -m pytest
 
-# Which lines the suite runs. No floor yet: [coverage:report] in setup.cfg is its place.
+# Which lines the suite runs: no less than the floor of [coverage:report] in setup.cfg.
 coverage: .venv/.installed
 	$(BIN)/python -m pytest --cov --cov-report=term
 
