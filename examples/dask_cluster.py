@@ -21,7 +21,7 @@ def main(address: str | None) -> None:
     X, y, task = load_digits_tasks(n_tasks=4)
     # In practice: da.from_zarr, dd.read_parquet, ... whose partitions workers read themselves.
     rows, tasks = da.from_array(X, chunks=(1000, -1)), da.from_array(task, chunks=1000)
-    with Client(address or LocalCluster(2, threads_per_worker=1)) as client:
+    with Client(address or LocalCluster(n_workers=2, threads_per_worker=1)) as client:
         print(client)
         hasher = distributed.fit(TaskGeometricHasher(random_state=0), rows, y, task=tasks)
         codes = distributed.transform(hasher, rows, task=tasks).persist()

@@ -121,7 +121,7 @@ def test_a_worker_that_dies_is_made_up_for(tmp_path):
     expected = distributed.fit(hasher(), rows, y, task=task)
     (tmp_path / "kill").touch()
     with (
-        LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
         dask.config.set(scheduler=client),
     ):
@@ -139,7 +139,7 @@ def test_a_grid_search_on_a_cluster():
     search = GridSearchCV(hasher(), {"n_bits": [4, 16]}, cv=2)
     expected = clone(search).fit(X, y)
     with (
-        LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster),
         joblib.parallel_config("dask"),
     ):

@@ -11,15 +11,18 @@ from .._common import load_images, report, seconds
 
 def run(data: str | None) -> None:
     import dask.array as da
-    from dask.distributed import Client, LocalCluster
+    from dask.distributed import Client, LocalCluster, wait
 
     from sktgsh import distributed
 
     images, rows = load_images(data), []
-    X = da.from_array(images.X.astype(np.float32), chunks=(max(1, len(images.X) // 16), -1))
+    rows_of_all = da.from_array(images.X.astype(np.float32), chunks=(len(images.X) // 16, -1))
     for n_workers in (1, 2):
-        cluster = LocalCluster(n_workers, threads_per_worker=1, dashboard_address=None)
+        cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster):
+            # Rows lie on the workers, as they do where they are too many for one machine.
+            X = rows_of_all.persist()
+            wait(X)
             hasher = TaskGeometricHasher(random_state=0)
             fit = seconds(lambda h=hasher: distributed.fit(h, X, images.y), repeat=3)[0]
             encode = seconds(lambda h=hasher: distributed.transform(h, X).compute(), repeat=3)[0]
