@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import fetch_mnist
 from sktgsh.metrics import mean_average_precision
 
@@ -47,6 +48,12 @@ def load_images(data: str | None) -> Images:
     X, y = fetch_mnist(data, return_X_y=True)
     Q, q = fetch_mnist(data, subset="test", return_X_y=True)
     return Images("MNIST", X, y, Q, q, (28, 28))
+
+
+def frozen_features_of(hasher: TaskGeometricHasher, X: Any) -> np.ndarray:
+    """What the frozen network of a fitted hasher makes of rows before they are expanded."""
+    parts = hasher.learner_.map_features(lambda rows, made: made[: len(rows)].numpy().copy(), X)
+    return np.concatenate(parts)
 
 
 def seconds(function: Callable[[], Any], repeat: int = 1) -> tuple[float, Any]:

@@ -9,7 +9,7 @@ from sktgsh.datasets import fetch_clinc150, fetch_mnist
 from sktgsh.metrics import mean_average_precision
 from sktgsh.task_geometric.encoder import default_convolution
 
-from ._common import report, seconds, skip_without
+from ._common import frozen_features_of, report, seconds, skip_without
 
 
 def exchange(
@@ -56,11 +56,6 @@ def run(data: str) -> None:
     hasher = TaskGeometricHasher(
         8, n_hidden=8, encoder=default_convolution((28, 28), X, 0), random_state=0
     ).fit(X, y)
-    features = [
-        np.concatenate(
-            hasher.learner_.map_features(lambda rows, f: f[: len(rows)].numpy().copy(), part)
-        )
-        for part in (X, Q)
-    ]
+    features = [frozen_features_of(hasher, part) for part in (X, Q)]
     rows.append(exchange("MNIST: pixels to convolutional features", 32, (X, Q), features, y, q))
     report("exchange", rows)

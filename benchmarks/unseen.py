@@ -20,7 +20,7 @@ from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
 from sktgsh.task_geometric.encoder import default_convolution
 
-from ._common import Images, load_images, report
+from ._common import Images, frozen_features_of, load_images, report
 
 N_BITS, SEEN, SEEDS = 32, 5, (0, 1, 2)
 
@@ -52,11 +52,7 @@ def frozen_features(images: Images, train: np.ndarray) -> tuple[np.ndarray, np.n
     hasher = TaskGeometricHasher(
         8, n_hidden=8, encoder="conv", image_shape=images.shape, random_state=0
     ).fit(images.X[train], images.y[train])
-    learner = hasher.learner_
-    return tuple(
-        np.concatenate(learner.map_features(lambda rows, f: f[: len(rows)].numpy().copy(), X))
-        for X in (images.X, images.Q)
-    )
+    return frozen_features_of(hasher, images.X), frozen_features_of(hasher, images.Q)
 
 
 def figures(hasher: Any, images: Images, X: np.ndarray, Q: np.ndarray, train: np.ndarray) -> dict:

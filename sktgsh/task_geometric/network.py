@@ -21,7 +21,6 @@ from ..networks import (
 from ..persistence import SteadyPickleMixin
 from ..threads import map_batches
 from .modulation import Modulation
-from .recognition import N_AXES
 from .rows import BitLayout
 
 # Samples that tasks are compared on.
@@ -151,7 +150,7 @@ class TaskNetwork(SteadyPickleMixin):
 
     def coordinates(self, features: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """What task inference looks at: along the probes (batch, n_probes) and the axes."""
-        axes = self.encoder.structure(features)[:, :N_AXES]
+        axes = self.encoder.structure(features)
         return (features @ self.encoder.probes.T).cpu().numpy(), axes.cpu().numpy()
 
     def hidden_rows(self, X: Any) -> np.ndarray:

@@ -11,8 +11,6 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.covariance import ledoit_wolf
 
-# Principal axes of the features that a density looks at.
-N_AXES = 32
 # Beyond this many classes a covariance for each would outweigh the modulation itself.
 _MOST_CLASS_COVARIANCES = 32
 _RIDGE = 1e-3
@@ -135,18 +133,9 @@ class TaskDensity:
         labels : ndarray of shape (n_rows,)
             Class labels.
         """
-        _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        # The n-th row of a class, counted on from class to class: all parts have rows of each.
-        order = np.argsort(index, kind="stable")
-        fold = np.empty(len(index), int)
-        fold[order] = np.arange(len(index)) % N_FOLDS
-        held_out = np.empty(len(index))
-        for part in range(N_FOLDS if len(index) >= 2 * N_FOLDS else 0):
-            others, own = fold != part, fold == part
-            density = cls._of(probes[others], axes[others], index[others])
-            held_out[own] = density.log_density(probes[own], axes[own])
-        density = cls._of(probes, axes, index)
-        if len(index) < 2 * N_FOLDS:
+        density = cls._of(probes, axes, labels)
+        held_out = cls._held_out(probes, axes, labels)
+        if held_out is None:
             held_out = density.log_density(probes, axes)
         return replace(
             density,
@@ -154,6 +143,23 @@ class TaskDensity:
             deviation=float(held_out.std()),
             threshold=float(np.quantile(held_out, 0.01)),
         )
+
+    @classmethod
+    def _held_out(
+        cls, probes: np.ndarray, axes: np.ndarray, labels: np.ndarray
+    ) -> np.ndarray | None:
+        """Log density of each part of the rows under that of the others; None for too few rows."""
+        n_rows = len(labels)
+        if n_rows < 2 * N_FOLDS:
+            return None
+        # Rows are dealt out class by class: all parts have rows of each.
+        fold, found = np.empty(n_rows, int), np.empty(n_rows)
+        fold[np.argsort(labels, kind="stable")] = np.arange(n_rows) % N_FOLDS
+        for part in range(N_FOLDS):
+            others, own = fold != part, fold == part
+            density = cls._of(probes[others], axes[others], labels[others])
+            found[own] = density.log_density(probes[own], axes[own])
+        return found
 
     @classmethod
     def _of(cls, probes: np.ndarray, axes: np.ndarray, labels: np.ndarray) -> TaskDensity:

@@ -191,6 +191,16 @@ class Spectrum(NamedTuple):
         empty = max(self.values[-1], _EPSILON) * len(self.values) * _LEAST_VARIANCE
         return np.where(damped > empty, damped, np.inf)
 
+    def solve(self, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """Weights (n_bits, units) of right-hand sides (n_bits, units), from a penalty a bit."""
+        along = (self.vectors.T @ right.T) / self.damped(penalties)
+        return (self.vectors @ along).T
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether vectors are in float64."""
+        return self.vectors.dtype == np.float64
+
     @property
     def is_kept(self) -> np.ndarray:
         """Whether an eigenvalue is more than noise, (units,)."""
@@ -313,9 +323,8 @@ class CentredProblem:
     def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights of the bits of a block, (n_bits, units)."""
         spectrum = self.spectra[block]
-        if spectrum.values.dtype == spectrum.vectors.dtype:
-            along = (spectrum.vectors.T @ right.T) / spectrum.damped(penalties)
-            return (spectrum.vectors @ along).T
+        if spectrum.is_exact:
+            return spectrum.solve(right, penalties)
         weights = np.empty_like(right)
         for penalty in np.unique(penalties):
             bits = np.flatnonzero(penalties == penalty)
@@ -327,8 +336,7 @@ class CentredProblem:
                 weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
             except LinAlgError:
                 exact = _spectrum(self.gram[block], self.total)
-                along = (exact.vectors.T @ right[bits].T) / exact.damped(penalties[bits])
-                weights[bits] = (exact.vectors @ along).T
+                weights[bits] = exact.solve(right[bits], penalties[bits])
         return weights
 
     def generalised_cross_validation(
