@@ -114,7 +114,7 @@ def draw(hashers: dict[str, TaskGeometricHasher], images: Images) -> None:
         above.set_title(f"{name}: similarity of tasks", fontsize="small")
         below.set_title(f"{name}: pairs of rows", fontsize="small")
         below.legend(fontsize="x-small")
-    save_picture(figure, "rotations_settings")
+    save_picture(figure, f"rotations_settings_{images.name}")
 
 
 def run(data: str | None) -> None:

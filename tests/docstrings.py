@@ -58,14 +58,11 @@ def rules_for(path: str, value: Any, is_top: bool) -> set[str]:
     """The rules that a docstring must follow."""
     rules = set(RULES) | (set(TOP_RULES) if is_top else set())
     if is_dataclass(value):
-        # What a function returns: it has attributes, and the example is the function's.
-        rules -= {"PR01", "EX01"}
+        # What a function returns has attributes.
+        rules -= {"PR01"}
     if hasattr(value, "__wrapped__"):
         # A context of its own kind, which yields nothing.
         rules -= {"YD01", "SA01"}
-    if ".fetch_" in path:
-        # Data may have to be downloaded.
-        rules -= {"EX01"}
     return rules
 
 

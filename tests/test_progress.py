@@ -34,6 +34,16 @@ def test_verbose_shows_one_bar(estimator, shown, capsys):
         assert err == ""
 
 
+def test_chunks_are_counted_and_tasks_learned_from_their_sums(capsys):
+    chunks = [(X[:30], y[:30], "a"), (X[30:], y[30:], "a")]
+    hasher = TaskGeometricHasher(4, n_hidden=8).fit_batches(chunks)
+    assert capsys.readouterr() == ("", "")
+    hasher.set_params(verbose=1).fit_batches(chunks)
+    err = capsys.readouterr().err
+    assert "chunks: 100%" in err and "2/2" in err
+    assert "tasks: 100%" in err and "1/1" in err
+
+
 def test_reading_shows_rows_and_tuning_shows_trials(capsys):
     hasher = TaskGeometricHasher(4, n_hidden=8).fit(X, y)
     rng = np.random.default_rng(0)

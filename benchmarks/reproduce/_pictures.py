@@ -30,7 +30,10 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 4.2, height: floa
 
 
 def save_picture(figure: Any, name: str) -> None:
-    """Write ``docs/reproductions/NAME.png``, as fine as its size allows."""
+    """Write ``docs/reproductions/NAME.png``, as fine as its size allows.
+
+    Names end in that of the images: the page shows MNIST's, and git ignores those of digits.
+    """
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.png"
     for dpi, n_colors in ((90, 256), (90, 64), (75, 64), (60, 64), (50, 48)):

@@ -35,7 +35,7 @@ def run(data: str | None) -> None:
         errors = errors_by_labels(features, y, queries, images.q)
         rows.append(dict(features=name, width=features.shape[1], **errors, fit_seconds=spent))
         report(f"reproduce_autoencoders_{images.name}", rows)
-    draw(models, images.shape)
+    draw(models, images)
 
 
 def make_models(images: Images) -> dict[str, Any]:
@@ -74,10 +74,10 @@ def errors_by_labels(
     return {**found, f"{len(X)} labels": svm_error(params, X, y, Q, q)}
 
 
-def draw(models: dict[str, Any], shape: tuple[int, int]) -> None:
+def draw(models: dict[str, Any], images: Images) -> None:
     """Atoms of the dense and of the convolutional autoencoder."""
     figure, axes = new_figure(1, 2, 3.6, 3.8)
-    dense = models["dense"].components_[:64].reshape(-1, *shape)
+    dense = models["dense"].components_[:64].reshape(-1, *images.shape)
     convolutional = models["convolutional"].components_[:64, :, :, 0]
     for ax, title, atoms in zip(
         axes[0], ("dense atoms", "convolutional atoms"), (dense, convolutional)
@@ -85,4 +85,4 @@ def draw(models: dict[str, Any], shape: tuple[int, int]) -> None:
         side = int(len(atoms) ** 0.5)
         rows = [list(atoms[row * side : (row + 1) * side]) for row in range(side)]
         show_image(ax, mosaic(rows), title)
-    save_picture(figure, "autoencoders")
+    save_picture(figure, f"autoencoders_{images.name}")

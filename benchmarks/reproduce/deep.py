@@ -51,8 +51,8 @@ def run(data: str | None) -> None:
     map_axes[0, -1].legend(
         markerscale=2, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5)
     )
-    save_picture(figure, "deep_codes")
-    save_picture(maps, "deep_maps")
+    save_picture(figure, f"deep_codes_{images.name}")
+    save_picture(maps, f"deep_maps_{images.name}")
     report(f"reproduce_deep_{images.name}", rows)
     report(f"reproduce_deep_hex_{images.name}", hexes)
 

@@ -40,10 +40,11 @@ def run(data: str | None) -> None:
         if family == "shift":
             report(f"reproduce_shift_{images.name}", similarity_by_distance(learned, images))
         if family in SHOWN:
-            draw_reconstructions(learned, SHOWN[family], images.shape, f"{family}_reconstructions")
+            picture = f"{family}_reconstructions_{images.name}"
+            draw_reconstructions(learned, SHOWN[family], images.shape, picture)
             pairs += representations(learned, images, family)
     figure.colorbar(shown, ax=axes, label="cosine similarity", shrink=0.7)
-    save_picture(figure, "families_similarity")
+    save_picture(figure, f"families_similarity_{images.name}")
     report(f"reproduce_families_{images.name}", rows)
     report(f"reproduce_families_accuracy_{images.name}", by_task)
     report(f"reproduce_families_representations_{images.name}", pairs)
@@ -111,7 +112,7 @@ def representations(learned: Learned, images: Images, family: str) -> list[dict]
     """Pairs of images of the first two tasks that are shown."""
     tasks = SHOWN[family][:2]
     views = [(t, Q, q) for t, _, _, Q, q in tasks_of(images, family) if t in tasks]
-    found = compare_representations(learned, *views, f"{family}_representations")
+    found = compare_representations(learned, *views, f"{family}_representations_{images.name}")
     return [dict(family=family, **row) for row in found]
 
 

@@ -22,7 +22,8 @@ def run(data: str | None) -> None:
     accuracies(learned, images.name)
     similarities(learned, images.name)
     representations(learned, images)
-    draw_reconstructions(learned, [0, 90, 180, 270], images.shape, "flynet_reconstructions")
+    turns = [0, 90, 180, 270]
+    draw_reconstructions(learned, turns, images.shape, f"flynet_reconstructions_{images.name}")
 
 
 def accuracies(learned: Learned, name: str) -> None:
@@ -61,7 +62,7 @@ def similarities(learned: Learned, name: str) -> None:
         ax.set_yticks(ticks, tasks[::6])
         ax.set(title=f"Tasks, {title}", xlabel="degrees")
     figure.colorbar(image, ax=axes, label="cosine similarity", shrink=0.8)
-    save_picture(figure, "flynet_similarity")
+    save_picture(figure, f"flynet_similarity_{name}")
 
 
 def representations(learned: Learned, images: Images) -> None:
@@ -69,5 +70,5 @@ def representations(learned: Learned, images: Images) -> None:
     views = [(label, Q, q) for label, _, _, Q, q in rotations(images, 2, 90)]
     report(
         f"reproduce_flynet_representations_{images.name}",
-        compare_representations(learned, *views, "flynet_representations"),
+        compare_representations(learned, *views, f"flynet_representations_{images.name}"),
     )

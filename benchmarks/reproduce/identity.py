@@ -26,7 +26,7 @@ def run(data: str | None) -> None:
     images = load_images(data)
     found = published(images) + closed_form(images)
     report(f"reproduce_identity_{images.name}", _by_tasks(found))
-    draw(found)
+    draw(found, images.name)
 
 
 def published(images: Images) -> list[dict]:
@@ -108,7 +108,7 @@ def _by_tasks(found: list[dict]) -> list[dict]:
     ]
 
 
-def draw(found: list[dict]) -> None:
+def draw(found: list[dict], name: str) -> None:
     figure, axes = new_figure(1, 2)
     for ax, rows in zip(axes[0], ("single rows", f"groups of {GROUP}")):
         for method in (CLOSED_FORM, "densities, FlyNet", "entropy gradient, FlyNet"):
@@ -121,4 +121,4 @@ def draw(found: list[dict]) -> None:
         ax.minorticks_off()
     axes[0, 0].set_ylabel("task found")
     axes[0, 0].legend(fontsize="x-small")
-    save_picture(figure, "identity")
+    save_picture(figure, f"identity_{name}")

@@ -69,6 +69,13 @@ def fetch_clinc150(
     ----------
     S. Larson et al., "An evaluation dataset for intent classification and out-of-scope
     prediction", EMNLP 2019. Embeddings: all-MiniLM-L6-v2.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_clinc150
+    >>> X, intent = fetch_clinc150("folder", return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (15000, 384)
     """
     source = (
         "the CLINC150 questions (github.com/clinc/oos-eval, data_full.json) embedded by the "
@@ -132,6 +139,13 @@ def fetch_cifar10(
     References
     ----------
     A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_cifar10
+    >>> photographs = fetch_cifar10("folder", kind="images")  # doctest: +SKIP
+    >>> photographs.data.shape, photographs.image_shape  # doctest: +SKIP
+    ((20000, 3072), (32, 32, 3))
     """
     check_choice("kind", kind, ("features", "images"))
     check_choice("subset", subset, ("train", "test"))
@@ -197,6 +211,13 @@ def fetch_omniglot(
     ----------
     B. M. Lake, R. Salakhutdinov and J. B. Tenenbaum, "Human-level concept learning through
     probabilistic program induction", Science 2015.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_omniglot
+    >>> new = fetch_omniglot("folder", subset="evaluation")  # doctest: +SKIP
+    >>> new.data.shape  # doctest: +SKIP
+    (13180, 784)
     """
     source = (
         "the folders images_background and images_evaluation of github.com/brendenlake/omniglot, "
@@ -250,6 +271,13 @@ def fetch_office_caltech(
     ----------
     B. Gong, Y. Shi, F. Sha and K. Grauman, "Geodesic flow kernel for unsupervised domain
     adaptation", CVPR 2012.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_office_caltech
+    >>> objects = fetch_office_caltech("folder")  # doctest: +SKIP
+    >>> objects.data.shape, len(objects.task_names)  # doctest: +SKIP
+    ((2533, 800), 4)
     """
     source = "the SURF histograms of the Office-Caltech-10 data (Gong et al., CVPR 2012)"
     arrays = load_arrays("office_caltech_surf.npz", data_home, source=source)
@@ -300,6 +328,13 @@ def fetch_amazon_reviews(
     ----------
     J. Blitzer, M. Dredze and F. Pereira, "Biographies, Bollywood, boom-boxes and blenders: domain
     adaptation for sentiment classification", ACL 2007.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_amazon_reviews
+    >>> words, sentiment = fetch_amazon_reviews("folder", return_X_y=True)  # doctest: +SKIP
+    >>> words.shape  # doctest: +SKIP
+    (8000, 5000)
     """
     source = "the multi-domain sentiment data set (Blitzer et al., ACL 2007), its 5,000 words"
     arrays = load_arrays("amazon_reviews.npz", data_home, source=source)
@@ -359,6 +394,13 @@ def fetch_multilabel(
     M. R. Boutell, J. Luo, X. Shen and C. M. Brown, "Learning multi-label scene classification",
     Pattern Recognition 2004. G. Tsoumakas, I. Katakis and I. Vlahavas, "Effective and efficient
     multilabel classification in domains with large number of labels", MMD 2008.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_multilabel
+    >>> scenes = fetch_multilabel("scene", "folder")  # doctest: +SKIP
+    >>> scenes.data.shape, scenes.target.shape  # doctest: +SKIP
+    ((1211, 294), (1211, 6))
     """
     check_choice("name", name, ("scene", "delicious"))
     source = f"the data set {name} of the Mulan collection (mulan.sourceforge.net), as arrays"

@@ -61,6 +61,13 @@ def fetch_mnist(
     --------
     sktgsh.datasets.make_image_tasks : Tasks from any images.
     sktgsh.datasets.fetch_omniglot : Characters of many alphabets.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_mnist
+    >>> X, y = fetch_mnist(return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (60000, 784)
     """
     check_choice("subset", subset, ("train", "test"))
     arrays = load_arrays("mnist.npz", data_home, _download_mnist if download else None)
@@ -108,6 +115,12 @@ def fetch_movielens(
     References
     ----------
     F. M. Harper and J. A. Konstan, "The MovieLens datasets: history and context", ACM TiiS 2015.
+
+    Examples
+    --------
+    >>> from sktgsh.datasets import fetch_movielens
+    >>> fetch_movielens().shape  # doctest: +SKIP
+    (6040, 3706)
     """
     arrays = load_arrays("movielens_1m.npz", data_home, _download_movielens if download else None)
     rows, columns = (np.unique(arrays[key], return_inverse=True)[1] for key in ("user", "item"))

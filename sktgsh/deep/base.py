@@ -26,7 +26,7 @@ from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws, generator
 from ..targets import check_targets
-from ..threads import map_batches
+from ..threads import map_batches, threads_for
 from ..training import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
 from .thresholds import split_thresholds
 
@@ -155,7 +155,9 @@ class DeepHasherMixin(HasherMixin):
         few = np.arange(len(X))
         if len(few) > _DESCRIBED_ROWS:
             few = generator(seed, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
-        self._describe(self._outputs(X[few]), y[few])
+        outputs = self._outputs(X[few])
+        with threads_for(2.0 * outputs.size * outputs.shape[1]):
+            self._describe(outputs, y[few])
 
     def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
         if y.ndim == 2:

@@ -31,6 +31,13 @@ class RetrievalReport:
     See Also
     --------
     sktgsh.evaluation.retrieval_report : Several hashers side by side.
+
+    Examples
+    --------
+    >>> from sktgsh.evaluation import RetrievalReport
+    >>> print(RetrievalReport([{"hasher": "random", "bits": 8, "seen_map": 0.25}]))
+    hasher  bits  seen_map
+    random  8     0.250
     """
 
     rows: list[dict[str, Any]]

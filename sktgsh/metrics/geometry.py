@@ -39,6 +39,14 @@ class GeometricSensitivity:
     See Also
     --------
     sktgsh.metrics.geometric_sensitivity : Measures it.
+
+    Examples
+    --------
+    >>> from sktgsh.metrics import geometric_sensitivity
+    >>> representations = [[1.0, 0.1], [1.0, -0.1], [0.1, 1.0], [-0.1, 1.0]]
+    >>> found = geometric_sensitivity(representations, ["a", "a", "b", "b"])
+    >>> found.labels, round(found.epsilon, 3), round(found.rho, 3)
+    ([(0, 'a'), (0, 'b')], 0.01, 1.407)
     """
 
     variance: np.ndarray

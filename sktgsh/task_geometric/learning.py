@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
-from tqdm.auto import tqdm
 
 from ..base import draft_of
 from ..tasks import check_known, check_task, iter_tasks
@@ -201,8 +200,7 @@ class LearningMixin(LearningStepsMixin):
         draft._check_tasks(rows, labels, {} if fresh else draft.modulations_, renew)
         if fresh:
             draft._build(rows, np.flatnonzero(labels == labels[0]))
-        todo = list(iter_tasks(labels))
-        for label, positions in tqdm(todo, desc="tasks", unit="task", disable=not self.verbose):
+        for label, positions in self._bar(list(iter_tasks(labels)), "task"):
             with draft.learner_.threads():
                 draft._learn_task(label, rows.take(positions), renew)
             self.__dict__ = dict(draft.__dict__)

@@ -62,10 +62,12 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
         return _wrap_data_with_container("transform", codes, X, short)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """Values of the bits before the threshold at 0.
+        """How sure each bit is: values from -1 to 1, before the threshold at 0.
 
         A query that keeps them ranks a database of codes better than its own code does; see
-        :meth:`sktgsh.neighbors.HammingNeighbors.kneighbors`.
+        :meth:`sktgsh.neighbors.HammingNeighbors.kneighbors`. They are the hyperbolic tangents of
+        twice the scores, which are learned to be -1 and 1: unsure bits keep their order, and sure
+        ones count alike however far beyond 1 their scores lie.
 
         Parameters
         ----------
@@ -81,8 +83,8 @@ class LearnedTasksMixin(HasherMixin, auto_wrap_output_keys=()):  # type: ignore[
         X, labels = self._check_new_rows(X, task)
         values = np.empty((X.shape[0], self.n_bits_), np.float32)
 
-        def store(rows: slice | np.ndarray, found: np.ndarray) -> None:
-            values[rows] = found
+        def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
+            values[rows] = np.tanh(2 * scores)
 
         self._map_values(store, X, labels, self.n_bits_)
         return values

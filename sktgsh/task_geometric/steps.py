@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
 
 from ..networks.device import resolve_device
 from .checks import TrainingChecksMixin
@@ -134,6 +136,10 @@ class LearningStepsMixin(TrainingChecksMixin):
             self.shared_codebook_ = book
         n_bits = len(self.learner_.layout.codebook_bits)
         return np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
+
+    def _bar(self, items: Iterable, unit: str) -> Iterable:
+        """The items, under a bar that counts them if `verbose` is set."""
+        return tqdm(items, desc=f"{unit}s", unit=unit, disable=not self.verbose)
 
     def _rivals(self, label: Any) -> list[Modulation]:
         """The tasks that inference is calibrated against: the last few, whatever their number."""

@@ -97,7 +97,7 @@ class SumsMixin(LearningStepsMixin):
             ``"ridge"``. The estimator then stays as it was.
         """
         draft, sums = None, dict[Hashable, TaskSums]()
-        for chunk in batches:
+        for chunk in self._bar(batches, "chunk"):
             if draft is None:
                 draft = self._started(*chunk)
             add_sums(sums, draft._sums_of(*chunk))
@@ -203,7 +203,7 @@ class SumsMixin(LearningStepsMixin):
         return sums
 
     def _learn_from_sums(self, sums: dict[Hashable, TaskSums]) -> None:
-        for label, new in sums.items():
+        for label, new in self._bar(sums.items(), "task"):
             previous = self.modulations_.get(label)
             statistics = new.statistics
             if previous is not None:

@@ -82,6 +82,7 @@ def test_values_before_the_threshold(digit_tasks):
     hasher = small().fit(X, y, task=task)
     values = hasher.decision_function(X, task=task)
     assert values.dtype == np.float32
+    assert np.abs(values).max() <= 1
     np.testing.assert_array_equal(values > 0, hasher.transform(X, task=task))
 
 
