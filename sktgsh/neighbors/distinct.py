@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .indexes import CodeIndex, Queries
+from .landmarks import Landmarks, number_of_landmarks
 
 # Up to so many rows, distinct codes are counted, not guessed.
 _FEW_ROWS = 2**16
@@ -62,6 +63,7 @@ class DistinctCodes:
     """An index of the distinct codes, and the rows of each; with the interface of CodeIndex."""
 
     _keys: Any  # sorted; None in a subset, which serves one call
+    _landmarks: Landmarks | None
 
     def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
         _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
@@ -75,6 +77,7 @@ class DistinctCodes:
         self._keys = keys[self._place_of_key]
 
     def _set_lists(self, place: np.ndarray) -> None:
+        self._landmarks, self._n_scanned = None, 0
         self.place = place.astype(np.int32)  # of each row: which distinct code it has
         self.rows = np.argsort(self.place, kind="stable").astype(np.int32)
         self.sizes = np.bincount(self.place, minlength=len(self.index))
@@ -98,6 +101,7 @@ class DistinctCodes:
 
     def _extend_lists(self, place: np.ndarray) -> None:
         """Each new row goes to the end of its code's list."""
+        self._landmarks, self._n_scanned = None, 0
         sizes = np.zeros(len(self.index), np.int64)
         sizes[: len(self.sizes)] = self.sizes
         order = np.argsort(place, kind="stable")
@@ -144,7 +148,7 @@ class DistinctCodes:
         return np.where((self._keys[at] == keys) & (self.sizes[place] >= k), place, -1)
 
     def _searched(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
-        near, places = self.index.nearest(queries, min(k, len(self.index)))
+        near, places = self._nearest_codes(queries, k)
         sizes = np.where(places < 0, 0, self.sizes[places])
         before = np.cumsum(sizes, axis=1) - sizes
         taken = np.clip(k - before, 0, sizes)
@@ -153,6 +157,31 @@ class DistinctCodes:
         distances[there] = np.repeat(near.ravel(), taken.ravel())
         found[there] = self._rows_of(places.ravel(), taken.ravel())
         return distances, found
+
+    def _nearest_codes(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and places of the codes that the `k` nearest rows have."""
+        n_codes = min(k, len(self.index))
+        landmarks = None
+        if queries.values is None and self.index.is_flat:
+            landmarks = self._landmarks_for(len(queries))
+        if landmarks is None:
+            return self.index.nearest(queries, n_codes)
+        answered, *found = landmarks.nearest(queries.packed, k)
+        if answered.all():
+            return found[0], found[1]
+        near, places = np.empty((len(queries), n_codes)), np.empty((len(queries), n_codes), int)
+        near[answered], places[answered] = found
+        near[~answered], places[~answered] = self.index.nearest(queries[~answered], n_codes)
+        return near, places
+
+    def _landmarks_for(self, n_queries: int) -> Landmarks | None:
+        """Landmarks, from when they cost no more than the scans since codes were last added."""
+        if self._landmarks is None:
+            self._n_scanned += n_queries
+            if self._n_scanned < number_of_landmarks(len(self.index)):
+                return None
+            self._landmarks = Landmarks(self.index.codes(), self.sizes)
+        return self._landmarks
 
     def within(self, queries: Queries, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As in :meth:`.CodeIndex.within`."""
@@ -167,8 +196,9 @@ class DistinctCodes:
         return self.rows[np.repeat(self.starts[places], taken) + within].astype(np.int64)
 
     def __getstate__(self) -> dict:
-        return {name: part for name, part in vars(self).items() if "key" not in name}
+        return {name: getattr(self, name) for name in ("index", "place", "rows", "sizes", "starts")}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
+        self._landmarks, self._n_scanned = None, 0
         self._set_keys()

@@ -116,10 +116,14 @@ class CodeIndex:
         by_tables: bool = False,
     ):
         self.index = make_index(algorithm, 8 * packed.shape[1], params)
-        is_flat = isinstance(self.index, faiss.IndexBinaryFlat)
-        self.by_tables = by_tables and is_flat and lookup.can_count_bits(packed.shape[1])
+        self.by_tables = by_tables and self.is_flat and lookup.can_count_bits(packed.shape[1])
         self._lookup: lookup.LookupScan | None = None  # made when it is needed
         self.add(packed)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all codes are compared."""
+        return isinstance(self.index, faiss.IndexBinaryFlat)
 
     def __len__(self) -> int:
         return self.index.ntotal
@@ -137,9 +141,8 @@ class CodeIndex:
         return faiss.rev_swig_ptr(flat.xb.data(), n_bytes).reshape(flat.ntotal, flat.code_size)
 
     def _exact(self) -> Any:
-        is_flat = isinstance(self.index, faiss.IndexBinaryFlat)
         graph: Any = self.index
-        return graph if is_flat else faiss.downcast_IndexBinary(graph.storage)
+        return graph if self.is_flat else faiss.downcast_IndexBinary(graph.storage)
 
     def subset(self, positions: np.ndarray) -> CodeIndex:
         """An exact index of some of the codes."""
@@ -158,7 +161,7 @@ class CodeIndex:
                 if found.min(initial=0) >= 0:  # faiss leaves out codes that differ in every bit
                     return distances, found
             distances, found = self.index.search(queries.packed, k)
-            if isinstance(self.index, faiss.IndexBinaryFlat):
+            if self.is_flat:
                 return distances, found
             return np.where(found < 0, np.inf, distances), found
         if queries.oversampling is None:
