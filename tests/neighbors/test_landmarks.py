@@ -19,7 +19,8 @@ def clustered(rng, n_rows, n_bits, n_classes=40, flipped=0.04):
 @pytest.mark.parametrize("k", [1, 10, 400])
 def test_the_nearest_codes_cover_the_nearest_rows(n_bits, k):
     rng = np.random.default_rng(n_bits + k)
-    codes, queries = clustered(rng, 3000, n_bits), np.vstack([clustered(rng, 100, n_bits), rng.integers(0, 2, (50, n_bits))])
+    codes = clustered(rng, 3000, n_bits)
+    queries = np.vstack([clustered(rng, 100, n_bits), rng.integers(0, 2, (50, n_bits))])
     distinct, sizes = np.unique(codes, axis=0, return_counts=True)
     landmarks = Landmarks(pack_codes(distinct), sizes)
     answered, distances, places = landmarks.nearest(pack_codes(queries), k)
