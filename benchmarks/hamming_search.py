@@ -58,6 +58,9 @@ def million() -> None:
     raw.add(codes)
     index = HammingNeighbors(K, packed=True).fit(codes)
     tenants = HammingNeighbors(K, packed=True).fit(codes, task=tenant)
+    small = rng.integers(0, 256, (N_TENANTS * 100, 8), dtype=np.uint8)
+    owner = np.append(np.full(N_CODES, -1), np.arange(len(small)) % N_TENANTS)
+    uneven = HammingNeighbors(K, packed=True).fit(np.vstack([codes, small]), task=owner)
     times = in_turn(
         {
             "faiss IndexBinaryFlat": lambda: raw.search(queries, K),
@@ -65,6 +68,7 @@ def million() -> None:
             "a mask of 1 %": lambda: index.kneighbors(queries, among=mask),
             "ids of 1 %": lambda: index.kneighbors(queries, among=np.flatnonzero(mask)),
             "a task for each query, of 1,000": lambda: tenants.kneighbors(queries, task=asked),
+            "the task of a million, beside 1,000": lambda: uneven.kneighbors(queries, task=-1),
         }
     )
     ratios("hamming_search_filters", times, "faiss IndexBinaryFlat")
