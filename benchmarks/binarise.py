@@ -20,7 +20,7 @@ from sktgsh.metrics import mean_average_precision
 from ._common import report, skip_without
 from ._peers import dense, itq_signs, pca_signs
 
-K, N_ROWS, N_QUERIES, OVERSAMPLING = 10, 6000, 500, 10
+K, N_ROWS, N_QUERIES, OVERSAMPLING = 10, 20_000, 1000, 10
 # Bytes of a row that RaBitQ keeps beside its bits.
 RABITQ_BYTES = 8
 # Number of classes that are trained on, of all.
@@ -34,7 +34,7 @@ _OURS: dict[tuple[str, int], Values] = {}
 
 
 def data_sets(data: str) -> dict[str, Data]:
-    """Name to (database, labels, queries, their labels): some rows, of norm 1."""
+    """Name to (database, labels, queries, their labels): rows of norm 1."""
     sets = {}
     for name, fetch in [("clinc150", fetch_clinc150), ("cifar10_features", fetch_cifar10)]:
         X, y = fetch(data, return_X_y=True)
