@@ -36,17 +36,22 @@ class Episodes:
     examples: np.ndarray
     queries: np.ndarray
 
-    def accuracy(self, distances: Callable[[int], np.ndarray]) -> float:
-        """Of the nearest example, given distances (queries, examples) of an episode.
+    def scores(self, distances: Callable[[int], np.ndarray]) -> np.ndarray:
+        """How often the nearest example is right, in each episode.
 
-        Among examples at the same distance, each counts by its share.
+        Given distances (queries, examples) of an episode. Among examples at the same distance,
+        each counts by its share.
         """
         found = []
         for episode in range(len(self.queries)):
             between = distances(episode)
             nearest = between == between.min(axis=1, keepdims=True)
             found.append((nearest.diagonal() / nearest.sum(axis=1)).mean())
-        return float(np.mean(found))
+        return np.array(found)
+
+    def accuracy(self, distances: Callable[[int], np.ndarray]) -> float:
+        """Their mean."""
+        return float(self.scores(distances).mean())
 
     def of_features(self, features: np.ndarray) -> float:
         """Nearest by cosine."""
@@ -64,13 +69,13 @@ class Episodes:
         )
 
 
-def draw_episodes(evaluation: Bunch, seed: int = 0) -> Episodes:
-    rng = np.random.default_rng(seed)
+def draw_episodes(evaluation: Bunch, per_alphabet: int = PER_ALPHABET) -> Episodes:
+    rng = np.random.default_rng(0)
     row = {key: position for position, key in enumerate(zip(evaluation.target, evaluation.drawer))}
     examples, queries = [], []
     for alphabet in np.unique(evaluation.task):
         characters = np.unique(evaluation.target[evaluation.task == alphabet])
-        for _ in range(PER_ALPHABET):
+        for _ in range(per_alphabet):
             chosen = rng.choice(characters, N_WAYS, replace=False)
             first, second = rng.choice(np.unique(evaluation.drawer), 2, replace=False)
             examples.append([row[character, first] for character in chosen])

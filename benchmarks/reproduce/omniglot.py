@@ -19,10 +19,11 @@ from sktgsh.datasets import fetch_omniglot
 from sktgsh.networks import RandomConvolution
 
 from .._common import report, skip_without
+from ..omniglot import N_WAYS, Episodes, draw_episodes
 from ._pictures import new_figure, save_picture, show_image
 from .manifolds import UNTRAINED, sensitivity
 
-N_WAYS, N_TRIALS, N_EPOCHS = 20, 20, 5
+N_TRIALS, N_EPOCHS = 20, 5
 
 
 @skip_without("omniglot.npz")
@@ -45,20 +46,20 @@ def run(data: str) -> None:
         "trained network, 256 bits": lambda X: 1.0 * hasher.transform(X),
         "trained network, representation": hasher.representation,
     }
-    rows, r = [], {}
+    episodes, rows, r = draw_episodes(new, N_TRIALS), [], {}
     for name, way in ways.items():
         r[name] = way(new.data)
-        accuracy, spread = twenty_ways(r[name], new)
+        scores = episodes.scores(lambda episode, name=name: between(r[name], episodes, episode))
         rows.append(
             dict(
                 features=name,
-                accuracy=accuracy,
-                standard_error=spread,
+                accuracy=float(scores.mean()),
+                standard_error=float(scores.std() / np.sqrt(len(scores))),
                 **sensitivity(r[name], new.target),
             )
         )
     report("reproduce_omniglot", rows)
-    draw_trial(r["trained network, representation"], new)
+    draw_episode(r["trained network, representation"], new, episodes)
 
 
 def _features(convolution: RandomConvolution) -> FunctionTransformer:
@@ -69,34 +70,15 @@ def _features(convolution: RandomConvolution) -> FunctionTransformer:
     return FunctionTransformer(features)
 
 
-def trials(new: Bunch) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(examples, queries) of each trial: 20 characters of an alphabet, two drawers."""
-    rng, found = np.random.RandomState(0), []
-    for alphabet in np.unique(new.task):
-        characters = np.unique(new.target[new.task == alphabet])
-        for _ in range(N_TRIALS if len(characters) >= N_WAYS else 0):
-            chosen = rng.choice(characters, N_WAYS, replace=False)
-            one, other = rng.choice(np.unique(new.drawer), 2, replace=False)
-            place = [
-                [np.flatnonzero((new.target == c) & (new.drawer == d))[0] for c in chosen]
-                for d in (one, other)
-            ]
-            found.append((np.array(place[0]), np.array(place[1])))
-    return found
+def between(values: np.ndarray, episodes: Episodes, episode: int) -> np.ndarray:
+    """Distances of the queries of an episode from its examples."""
+    return pairwise_distances(values[episodes.queries[episode]], values[episodes.examples[episode]])
 
 
-def twenty_ways(values: np.ndarray, new: Bunch) -> tuple[float, float]:
-    """Mean accuracy over the trials, and its standard error."""
-    found = []
-    for examples, queries in trials(new):
-        distances = pairwise_distances(values[queries], values[examples])
-        found.append((distances.argmin(axis=1) == np.arange(N_WAYS)).mean())
-    return float(np.mean(found)), float(np.std(found) / np.sqrt(len(found)))
-
-
-def draw_trial(values: np.ndarray, new: Bunch) -> None:
-    examples, queries = trials(new)[0]
-    nearest = pairwise_distances(values[queries], values[examples]).argmin(axis=1)
+def draw_episode(values: np.ndarray, new: Bunch, episodes: Episodes) -> None:
+    """The first one: examples, queries, and what the queries find."""
+    examples, queries = episodes.examples[0], episodes.queries[0]
+    nearest = between(values, episodes, 0).argmin(axis=1)
     figure, axes = new_figure(3, N_WAYS, 0.48, 0.6)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     panels = (("example", examples), ("query", queries), ("nearest example", examples[nearest]))
