@@ -143,7 +143,7 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
         return nn.Sequential(super()._make_module(n_features, seed), UnitNorm())
 
     def _make_loss(self) -> nn.Module:
-        return PairwiseLoss(1.0 if self.margin is None else self.margin, 0.0, balanced=True)
+        return PairwiseLoss(1.0 if self.margin is None else self.margin, 0.0, balance=1.0)
 
     def _decide(self, outputs: np.ndarray) -> np.ndarray:
         return project_rows(outputs, self.projection_)

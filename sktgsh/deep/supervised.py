@@ -37,8 +37,10 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         ``2 * n_bits`` leaves classes 1 bit apart in codes of 8 bits.
     alpha : float, default=0.01
         Weight of the quantisation term.
-    balanced_pairs : bool, default=True
-        Give similar and different pairs the same total weight.
+    pair_balance : float, default=0.25
+        A similar pair weighs (different pairs / similar pairs) ** `pair_balance` times as much as a
+        different one. 0, the paper's, counts all pairs alike; 1 gives both kinds the same total
+        weight, which draws classes together where there are several.
     balanced_batches : bool, default=False
         Draw batches that hold about as many rows of each class.
     early_stopping : bool, default=False
@@ -50,7 +52,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         Epochs without growth before stopping.
     max_epochs : int, default=20
         Epochs.
-    lr : float, default=0.003
+    lr : float, default=0.01
         Step size; the largest of the schedule.
     lr_schedule : {"one_cycle"} or None, default="one_cycle"
         Schedule of the step size.
@@ -113,7 +115,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         **DeepHasherMixin._parameter_constraints,
         "pairs": [StrOptions({"all", "random"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "balanced_pairs": ["boolean"],
+        "pair_balance": [Interval(Real, 0, 1, closed="both")],
     }
 
     def __init__(
@@ -125,13 +127,13 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         pairs: str = "all",
         margin: float | None = None,
         alpha: float = 0.01,
-        balanced_pairs: bool = True,
+        pair_balance: float = 0.25,
         balanced_batches: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 5,
         max_epochs: int = 20,
-        lr: float = 3e-3,
+        lr: float = 1e-2,
         lr_schedule: str | None = "one_cycle",
         batch_size: int = 128,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
@@ -147,7 +149,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         self.pairs = pairs
         self.margin = margin
         self.alpha = alpha
-        self.balanced_pairs = balanced_pairs
+        self.pair_balance = pair_balance
         self.balanced_batches = balanced_batches
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -168,7 +170,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
 
     def _make_loss(self) -> nn.Module:
         margin = 3.0 * self.n_bits if self.margin is None else self.margin
-        return PairwiseLoss(margin, self.alpha, self.pairs == "all", self.balanced_pairs)
+        return PairwiseLoss(margin, self.alpha, self.pairs == "all", self.pair_balance)
 
     def _decide(self, outputs: np.ndarray) -> np.ndarray:
         if self.rotation_ is not None:

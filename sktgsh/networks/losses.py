@@ -134,9 +134,10 @@ class PairwiseLoss(nn.Module):
         Weight of the quantisation term.
     all_pairs : bool, default=True
         Use all pairs of a batch. Otherwise row i is paired with row i + 1 alone.
-    balanced : bool, default=False
-        Give similar and different pairs the same total weight. With many classes nearly all pairs
-        are different.
+    balance : float, default=0.0
+        A similar pair weighs ``(n_different / n_similar) ** balance`` times as much as a different
+        one: with 0 all pairs count alike, with 1 both kinds have the same total weight. With many
+        classes nearly all pairs are different.
 
     See Also
     --------
@@ -157,13 +158,13 @@ class PairwiseLoss(nn.Module):
     tensor(0.)
     """
 
-    def __init__(self, margin: float, alpha: float, all_pairs: bool = True, balanced: bool = False):
+    def __init__(self, margin: float, alpha: float, all_pairs: bool = True, balance: float = 0.0):
         super().__init__()
         self.margin, self.alpha = margin, alpha
-        self.all_pairs, self.balanced = all_pairs, balanced
+        self.all_pairs, self.balance = all_pairs, balance
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Mean over the pairs, plus the mean quantisation term of a row.
+        """Weighted mean over the pairs, plus the mean quantisation term of a row.
 
         Parameters
         ----------
@@ -181,10 +182,9 @@ class PairwiseLoss(nn.Module):
             similar = similar_rows(target, target).roll(1, 1).diagonal()
         near = 0.5 * distance
         far = 0.5 * F.relu(self.margin - distance)
-        if self.balanced:
-            n_similar = similar.sum().clamp_min(1)
-            n_different = (~similar).sum().clamp_min(1)
-            loss = (near * similar).sum() / n_similar + (far * ~similar).sum() / n_different
-        else:
-            loss = torch.where(similar, near, far).sum() / max(1, len(distance))
+        n_similar = similar.sum()
+        n_different = len(similar) - n_similar
+        weight = (n_different.clamp_min(1) / n_similar.clamp_min(1)) ** self.balance
+        total = (weight * n_similar + n_different).clamp_min(1)
+        loss = (weight * (near * similar).sum() + (far * ~similar).sum()) / total
         return loss + self.alpha * (output.abs() - 1).abs().sum(dim=1).mean()

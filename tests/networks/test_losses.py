@@ -19,11 +19,12 @@ def test_all_pairs_by_hand():
     found = PairwiseLoss(8.0, 0.01)(torch.from_numpy(outputs), torch.from_numpy(labels))
     assert float(found) == pytest.approx(np.mean(near) + quantisation, rel=1e-4)
     same = np.array([labels[i] == labels[j] for i, j in pairs])
-    balanced = np.array(near)[same].mean() + np.array(near)[~same].mean()
-    found = PairwiseLoss(8.0, 0.0, balanced=True)(
-        torch.from_numpy(outputs), torch.from_numpy(labels)
-    )
-    assert float(found) == pytest.approx(balanced, rel=1e-4)
+    for balance in (0.5, 1.0):
+        weight = np.where(same, (np.sum(~same) / np.sum(same)) ** balance, 1.0)
+        found = PairwiseLoss(8.0, 0.0, balance=balance)(
+            torch.from_numpy(outputs), torch.from_numpy(labels)
+        )
+        assert float(found) == pytest.approx(np.average(near, weights=weight), rel=1e-4)
     one_each = [
         by_hand(outputs[i], outputs[i - 1], labels[i] == labels[i - 1], 8.0) for i in range(6)
     ]
