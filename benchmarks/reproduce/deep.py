@@ -71,7 +71,8 @@ def _codes(
 
         train_reference(X, y, shape[0], N_BITS, n_epochs, after_epoch)
         return found[-1]
-    params = {} if method == "ours" else dict(module="convnet", margin=2.0 * N_BITS)
+    paper = dict(module="convnet", margin=2.0 * N_BITS, pair_balance=0.0, lr=3e-3)
+    params = {} if method == "ours" else paper
     hasher = DeepSupervisedHasher(
         N_BITS, image_shape=shape, max_epochs=n_epochs, random_state=0, **params
     ).fit(X, y)
