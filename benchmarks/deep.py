@@ -21,7 +21,7 @@ from ._reference import train_reference
 def quality(images: Images) -> None:
     """mAP by epochs, and codes of classes at 8 bits."""
     rows = []
-    for n_bits, epochs in ((32, 20), (8, 20)):
+    for n_bits, epochs in ((32, 5), (8, 5)):
         start = time.perf_counter()
         hasher = DeepSupervisedHasher(
             n_bits, image_shape=images.shape, max_epochs=epochs, random_state=0
