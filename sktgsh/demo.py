@@ -176,6 +176,7 @@ def main(data: str | None = None) -> None:
     first = task != labels[-1]
     hasher = TaskGeometricHasher(max(BITS), random_state=0, open_tasks=1, verbose=1)
     hasher.fit(X[first], y[first], task=task[first])
+    hasher.set_params(verbose=0)  # what follows is quick, and its bars would hide the table
     old = test[2] != labels[-1]
     before = hasher.transform(test[0][old], task=test[2][old])
     hasher.partial_fit(X[~first], y[~first], task=task[~first])
@@ -184,6 +185,7 @@ def main(data: str | None = None) -> None:
     unseen = TaskGeometricHasher(
         max(BITS), structure_bits=0.5, random_state=0, open_tasks=1, verbose=1
     ).fit(X[seen], y[seen], task=task[seen])
+    unseen.set_params(verbose=0)
     plain = SignedRandomProjectionHasher(max(BITS), random_state=0).fit(X)
     print_table(hasher, unseen, plain, train, test)
     print(f"\nbits of older tasks that changed when the last was added: {(before != after).sum()}")
