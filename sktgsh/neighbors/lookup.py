@@ -122,9 +122,10 @@ class LookupScan:
 
     def _by_table(self, values: np.ndarray) -> np.ndarray:
         """Values of shape (n_queries, n_tables, 4); zeros where a code's last byte is not full."""
-        n_bits = _TABLE_BITS * self.n_tables
-        padded = np.pad(values, ((0, 0), (0, n_bits - values.shape[1])))
-        return padded.reshape(len(values), self.n_tables, _TABLE_BITS)
+        n_missing = _TABLE_BITS * self.n_tables - values.shape[1]
+        if n_missing:
+            values = np.pad(values, ((0, 0), (0, n_missing)))
+        return values.reshape(len(values), self.n_tables, _TABLE_BITS)
 
     def _asked(self, values: np.ndarray) -> np.ndarray:
         """Values as faiss takes them: the lower half of a byte is its first."""
