@@ -68,7 +68,7 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     >>> distributed.transform(hasher, X, task=0).compute().shape
     (1797, 8)
     """
-    parts = partitions_of(X, y, task)
+    parts = _partitions(X, y, task)
     return _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
 
 
@@ -113,11 +113,15 @@ def partial_fit(
     """
     if not hasattr(hasher, "modulations_"):
         return fit(hasher, X, y, task=task)
-    return _learn(hasher, delayed(draft_of(hasher, fresh=False)), partitions_of(X, y, task))
+    return _learn(hasher, delayed(draft_of(hasher, fresh=False)), _partitions(X, y, task))
 
 
 def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> TaskGeometricHasher:
-    draft, total = dask.compute(started, total_of(started, parts))
+    sums = [delayed(_sums_of)(started, *part) for part in parts]
+    while len(sums) > 1:
+        pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
+        sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    draft, total = dask.compute(started, sums[0])
     # Sums of tasks that are known already did not travel.
     if draft.modulations_:
         draft.statistics_ = dict(hasher.statistics_)
@@ -125,15 +129,6 @@ def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> Tas
         draft._learn_from_sums(total)
     hasher.__dict__ = draft.__dict__
     return hasher
-
-
-def total_of(started: Any, parts: list[tuple]) -> Any:
-    """The sums of all partitions, delayed, added in pairs."""
-    sums = [delayed(_sums_of)(started, *part) for part in parts]
-    while len(sums) > 1:
-        pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
-        sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    return sums[0]
 
 
 def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
@@ -186,7 +181,7 @@ def transform(hasher: Any, X: Any, *, task: Any = None) -> da.Array:
     rows = X.chunks[0] if hasattr(X, "chunks") else [np.nan] * X.npartitions
     blocks = [
         da.from_delayed(delayed(_codes)(fitted, part, labels), (n, width), np.uint8)
-        for n, (part, _, labels) in zip(rows, partitions_of(X, None, task))
+        for n, (part, _, labels) in zip(rows, _partitions(X, None, task))
     ]
     return da.concatenate(blocks, allow_unknown_chunksizes=True)
 
@@ -195,7 +190,7 @@ def _codes(hasher: Any, X: Any, task: Any) -> np.ndarray:
     return np.asarray(hasher.transform(X, task=task))
 
 
-def partitions_of(X: Any, y: Any, task: Any) -> list[tuple]:
+def _partitions(X: Any, y: Any, task: Any) -> list[tuple]:
     """(X, y, task) of each partition of X."""
     if hasattr(X, "chunks"):
         X = X.rechunk({1: -1})
