@@ -32,7 +32,8 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 4.2, height: floa
 def save_picture(figure: Any, name: str) -> None:
     """Write ``docs/reproductions/NAME.png``, as fine as its size allows.
 
-    Names end in that of the images: the page shows MNIST's, and git ignores those of digits.
+    Names of pictures that either MNIST or digits give end in these: the page shows the first, git
+    ignores the others.
     """
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.png"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .indexes import CodeIndex, Queries
-from .landmarks import Landmarks, number_of_landmarks
+from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
 
 # Up to so many rows, distinct codes are counted, not guessed.
 _FEW_ROWS = 2**16
@@ -76,8 +76,12 @@ class DistinctCodes:
         self._place_of_key = np.argsort(keys).astype(np.int32)
         self._keys = keys[self._place_of_key]
 
-    def _set_lists(self, place: np.ndarray) -> None:
+    def _forget_landmarks(self) -> None:
+        """They belong to the codes and lists that were there."""
         self._landmarks, self._n_scanned = None, 0
+
+    def _set_lists(self, place: np.ndarray) -> None:
+        self._forget_landmarks()
         self.place = place.astype(np.int32)  # of each row: which distinct code it has
         self.rows = np.argsort(self.place, kind="stable").astype(np.int32)
         self.sizes = np.bincount(self.place, minlength=len(self.index))
@@ -101,7 +105,7 @@ class DistinctCodes:
 
     def _extend_lists(self, place: np.ndarray) -> None:
         """Each new row goes to the end of its code's list."""
-        self._landmarks, self._n_scanned = None, 0
+        self._forget_landmarks()
         sizes = np.zeros(len(self.index), np.int64)
         sizes[: len(self.sizes)] = self.sizes
         order = np.argsort(place, kind="stable")
@@ -192,13 +196,12 @@ class DistinctCodes:
 
     def _rows_of(self, places: np.ndarray, taken: np.ndarray) -> np.ndarray:
         """The first `taken` rows of each list, one list after another."""
-        within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
-        return self.rows[np.repeat(self.starts[places], taken) + within].astype(np.int64)
+        return self.rows[positions_in_spans(self.starts[places], taken)].astype(np.int64)
 
     def __getstate__(self) -> dict:
         return {name: getattr(self, name) for name in ("index", "place", "rows", "sizes", "starts")}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self._landmarks, self._n_scanned = None, 0
+        self._forget_landmarks()
         self._set_keys()

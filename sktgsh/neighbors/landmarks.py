@@ -35,6 +35,12 @@ def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return counts[..., 0].astype(np.int16) if counts.shape[-1] == 1 else counts.sum(-1, np.int16)
 
 
+def positions_in_spans(begin: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """``begin, begin + 1, ...``, so many as each span counts, one span after another."""
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(begin, counts) + within
+
+
 def number_of_landmarks(n_codes: int) -> int:
     """How many landmarks so many codes have at most."""
     return int(_LANDMARKS * n_codes**0.5)
@@ -148,8 +154,7 @@ class Landmarks:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Query and place of each code in the spans."""
         counts = end - begin
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return np.repeat(query_of, counts), self.order[np.repeat(begin, counts) + within]
+        return np.repeat(query_of, counts), self.order[positions_in_spans(begin, counts)]
 
 
 def _best(
