@@ -6,7 +6,9 @@ import numpy as np
 
 from sktgsh import TaskGeometricHasher
 
-from .._common import load_images, report, seconds
+from .._common import Images, load_images, report, seconds
+
+N_PARTITIONS, N_ROUNDS = 16, 5
 
 
 def add_up(hasher: TaskGeometricHasher, parts: list[tuple]) -> None:
@@ -20,29 +22,45 @@ def add_up(hasher: TaskGeometricHasher, parts: list[tuple]) -> None:
     wait(dask.persist(*[dask.delayed(distributed._sums_of)(draft, *part) for part in parts]))
 
 
-def run(data: str | None) -> None:
+def measure(images: Images, n_workers: int) -> dict[str, float]:
+    """Seconds that workers of one thread each take; what they import is imported before."""
     import dask.array as da
     from dask.distributed import Client, LocalCluster, wait
 
     from sktgsh import distributed
 
-    images, rows = load_images(data), []
-    rows_of_all = da.from_array(images.X.astype(np.float32), chunks=(len(images.X) // 16, -1))
-    for n_workers in (1, 2):
-        cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
-        with cluster, Client(cluster):
-            # Rows lie on the workers, as they do where they are too many for one machine.
-            X = rows_of_all.persist()
-            wait(X)
-            hasher = TaskGeometricHasher(random_state=0)
-            draft = hasher._started(images.X[:1000], images.y[:1000])
-            parts = distributed._partitions(X, images.y, None)
-            sums = seconds(lambda d=draft, p=parts: add_up(d, p), repeat=3)[0]
-            fit = seconds(lambda h=hasher: distributed.fit(h, X, images.y), repeat=3)[0]
-            encode = seconds(lambda h=hasher: distributed.transform(h, X).compute(), repeat=3)[0]
-        rows.append(
-            dict(workers=n_workers, sums_seconds=sums, fit_seconds=fit, transform_seconds=encode)
+    size = len(images.X) // N_PARTITIONS
+    cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster):
+        # Rows lie on the workers, as they do where they are too many for one machine.
+        X = da.from_array(images.X.astype(np.float32), chunks=(size, -1)).persist()
+        wait(X)
+        hasher = TaskGeometricHasher(random_state=0)
+        draft = hasher._started(images.X[:1000], images.y[:1000])
+        parts = distributed._partitions(X, images.y, None)
+        add_up(draft, parts[: 2 * n_workers])
+        return dict(
+            sums=seconds(lambda: add_up(draft, parts), repeat=1)[0],
+            fit=seconds(lambda: distributed.fit(hasher, X, images.y), repeat=1)[0],
+            transform=seconds(lambda: distributed.transform(hasher, X).compute(), repeat=1)[0],
         )
-        for what in ("sums", "fit", "transform"):
-            rows[-1][f"{what}_ratio"] = rows[0][f"{what}_seconds"] / rows[-1][f"{what}_seconds"]
+
+
+def run(data: str | None) -> None:
+    images = load_images(data)
+    # One and two by turns: a machine's speed drifts by more than is measured here.
+    rounds = [[measure(images, n_workers) for n_workers in (1, 2)] for _ in range(N_ROUNDS)]
+    rows = []
+    for what in rounds[0][0]:
+        one, two = np.array([[taken[what] for taken in pair] for pair in rounds]).T
+        rows.append(
+            dict(
+                what=what,
+                one_worker_seconds=np.median(one),
+                two_workers_seconds=np.median(two),
+                ratio=np.median(one / two),
+                least=(one / two).min(),
+                most=(one / two).max(),
+            )
+        )
     report(f"scale_workers_{images.name}", rows)

@@ -106,12 +106,24 @@ class FrozenEncoder(nn.Module):
         """Standardised features to coordinates along the principal axes (batch, n_axes)."""
         return features @ self.axes.T - self.axes_mean
 
-    def hidden(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
-        """Standardised features to hidden activity (n_hidden, batch); the first units, if asked."""
-        units = self.expansion(features, None if self.skip else n_hidden)
+    def hidden(
+        self, features: Tensor, n_hidden: int | None = None, out: Tensor | None = None
+    ) -> Tensor:
+        """Standardised features to hidden activity (n_hidden, batch); the first units, if asked.
+
+        It is written into `out`, where that is given.
+        """
+        n_units = self.expansion.n_hidden if self.skip or n_hidden is None else n_hidden
+        given = {} if out is None else {"out": out[:n_units]}
+        units = self.expansion(features, n_units, **given)
         if self.unit_scale != 1.0:
-            units = units * self.unit_scale
-        return torch.cat([units, features.T]) if self.skip else units
+            units *= self.unit_scale
+        if not self.skip:
+            return units
+        if out is None:
+            return torch.cat([units, features.T])
+        out[n_units:] = features.T
+        return out
 
     @torch.no_grad()
     def forward(self, samples: Tensor) -> Tensor:

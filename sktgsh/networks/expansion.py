@@ -92,8 +92,13 @@ class SparseExpansion(nn.Module):
         self.register_buffer("inhibition", inhibition)
         self.register_buffer("all_features", torch.arange(n_features))
 
-    def forward(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
-        """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch)."""
+    def forward(
+        self, features: Tensor, n_hidden: int | None = None, out: Tensor | None = None
+    ) -> Tensor:
+        """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch).
+
+        It is written into `out`, where that is given.
+        """
         rows = features.T.contiguous()
         n_hidden = self.n_hidden if n_hidden is None else n_hidden
         n_connections = n_hidden * (len(self.indices) // self.n_hidden)
@@ -112,7 +117,7 @@ class SparseExpansion(nn.Module):
                 mode="sum",
                 per_sample_weights=self.inhibition,
             )
-        return hidden.relu_()
+        return torch.clamp_min(hidden, 0, out=out) if out is not None else hidden.relu_()
 
 
 class DenseExpansion(nn.Module):
@@ -145,9 +150,14 @@ class DenseExpansion(nn.Module):
         self.n_hidden = len(weight)
         self.register_buffer("weight", torch.from_numpy(weight.astype(np.float32)))
 
-    def forward(self, features: Tensor, n_hidden: int | None = None) -> Tensor:
-        """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch)."""
-        return (self.weight[:n_hidden] @ features.T).relu_()
+    def forward(
+        self, features: Tensor, n_hidden: int | None = None, out: Tensor | None = None
+    ) -> Tensor:
+        """Features (batch, n_features) to activity of the first hidden units (n_hidden, batch).
+
+        It is written into `out`, where that is given.
+        """
+        return torch.matmul(self.weight[:n_hidden], features.T, out=out).relu_()
 
 
 def gaussian_weights(

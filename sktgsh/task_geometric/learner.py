@@ -117,13 +117,13 @@ class TaskLearner(TaskNetwork):
         """Write hidden activity and targets of some rows into what holds those of many."""
         n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
 
-        def store(batch: np.ndarray, features: Tensor) -> None:
-            hidden = self.encoder.hidden(features).view(n_blocks, units, -1).cpu().numpy()
+        def store(batch: np.ndarray, features: Tensor, hidden: Tensor) -> None:
+            values = hidden.view(n_blocks, units, -1).cpu().numpy()
             place = slice(batch[0], batch[-1] + 1)
-            block[:, place, :units] = hidden[:, :, : len(batch)].transpose(0, 2, 1)
+            block[:, place, :units] = values[:, :, : len(batch)].transpose(0, 2, 1)
             targets[place] = self._targets(rows, span.start + batch, features)
 
-        self.map_features(store, rows.X, rows.positions[span], rows.extracted)
+        self.map_hidden(store, rows.X, rows.positions[span], rows.extracted)
 
     def solve(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches import InputScaling, dense_rows
+from ..batches import BATCH_ROWS, InputScaling, dense_rows
 from ..networks import (
     FrozenEncoder,
     ModulatedHead,
@@ -19,7 +19,7 @@ from ..networks import (
     head_projection,
 )
 from ..persistence import SteadyPickleMixin
-from ..threads import map_batches, one_thread
+from ..threads import ThreadTensor, map_batches, one_thread
 from .modulation import Modulation
 from .rows import BitLayout
 
@@ -86,6 +86,27 @@ class TaskNetwork(SteadyPickleMixin):
         take = dense_rows if extracted else self.inputs
         return map_batches(work, X, positions, self.device, take, progress)
 
+    def map_hidden(
+        self,
+        function: Callable[[np.ndarray, Tensor, Tensor], Any],
+        X: Any,
+        positions: np.ndarray | None = None,
+        extracted: bool = False,
+        progress: str = "",
+        n_hidden: int | None = None,
+    ) -> list:
+        """``function(rows, features, hidden)`` of full batches; the first units, if asked.
+
+        Hidden activity (n_hidden, batch) is to be used at once: the next batch is written over it.
+        """
+        n_units = self.encoder.n_hidden if n_hidden is None else n_hidden
+        hidden = ThreadTensor((n_units, BATCH_ROWS), self.device)
+
+        def work(rows: np.ndarray, features: Tensor) -> Any:
+            return function(rows, features, self.encoder.hidden(features, n_units, hidden.values))
+
+        return self.map_features(work, X, positions, extracted, progress)
+
     def map_values(
         self,
         function: Callable[[np.ndarray, np.ndarray], Any],
@@ -104,13 +125,12 @@ class TaskNetwork(SteadyPickleMixin):
             weights, bias = weights[:n_bits], bias[:n_bits]
             n_hidden = n_bits * self.layout.units_per_block
 
-        def read(rows: np.ndarray, features: Tensor) -> Any:
-            hidden = self.encoder.hidden(features, n_hidden)
+        def read(rows: np.ndarray, _: Tensor, hidden: Tensor) -> Any:
             # Bits that share their units are cut off after the product: one of another shape
             # might differ in the last digit.
             return function(rows, self._values(weights, bias, hidden)[: len(rows), :n_bits])
 
-        return self.map_features(read, X, positions, extracted, progress)
+        return self.map_hidden(read, X, positions, extracted, progress, n_hidden)
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
@@ -119,11 +139,10 @@ class TaskNetwork(SteadyPickleMixin):
         head = self.modulated_head(modulation)
         scores = np.empty((len(positions), len(modulation.classes)), np.float32)
 
-        def read(rows: np.ndarray, features: Tensor) -> None:
-            batch_scores = head.read(self.encoder.hidden(features))[1]
-            scores[rows] = batch_scores[: len(rows)].cpu().numpy()
+        def read(rows: np.ndarray, _: Tensor, hidden: Tensor) -> None:
+            scores[rows] = head.read(hidden)[1][: len(rows)].cpu().numpy()
 
-        self.map_features(read, X, positions, extracted)
+        self.map_hidden(read, X, positions, extracted)
         return scores
 
     def log_densities(
@@ -157,13 +176,13 @@ class TaskNetwork(SteadyPickleMixin):
 
     def hidden_rows(self, X: Any) -> np.ndarray:
         """Hidden activity of all rows, (n_rows, n_hidden), dtype float32."""
-        hidden = np.empty((X.shape[0], self.layout.n_hidden), np.float32)
+        found = np.empty((X.shape[0], self.layout.n_hidden), np.float32)
 
-        def store(rows: np.ndarray, features: Tensor) -> None:
-            hidden[rows] = self.encoder.hidden(features)[:, : len(rows)].T.cpu().numpy()
+        def store(rows: np.ndarray, _: Tensor, hidden: Tensor) -> None:
+            found[rows] = hidden[:, : len(rows)].T.cpu().numpy()
 
-        self.map_features(store, X)
-        return hidden
+        self.map_hidden(store, X)
+        return found
 
     def reference_values(self, modulations: Sequence[Modulation]) -> np.ndarray:
         """Values that tasks give the same samples, (n_tasks, n_samples * n_bits), bits centred.
