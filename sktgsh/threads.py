@@ -115,7 +115,7 @@ class ThreadTensor(threading.local):
     """A tensor of each thread's own, for what is made anew from batch to batch.
 
     Where the allocator hands memory back at once, as dask tells it to on its workers, fresh pages
-    for every batch are a third of the time of encoding.
+    for every batch would be a good part of the time of encoding.
 
     Parameters
     ----------

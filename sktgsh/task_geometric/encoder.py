@@ -27,7 +27,7 @@ from ..networks import (
 )
 from ..networks.features import power_of_two
 from ..networks.random import generator
-from ..threads import map_batches
+from ..threads import map_batches, threads_for
 
 N_AXES, N_PROBES = 32, 128
 N_FILTERS, N_PHOTOGRAPH_FILTERS = 64, 192
@@ -121,7 +121,8 @@ def build_encoder(
     # In chunks: scaling holds a chunk in float64.
     chunks = [rows[start : start + _CHUNK_ROWS] for start in range(0, len(rows), _CHUNK_ROWS)]
     features = np.concatenate([inputs(X, chunk) for chunk in chunks])
-    features = features[_steady_order(features, seed)]
+    with threads_for(2.0 * features.size):
+        features = features[_steady_order(features, seed)]
     mean = inverse_std = None
     extractor = _make_extractor(encoder, image_shape, features, seed)
     if extractor is not None:
@@ -129,10 +130,13 @@ def build_encoder(
         mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
         inverse_std = _inverse(std).astype(np.float32)
         features = (features - mean.astype(np.float32)) * inverse_std
-    axes, axes_mean = _principal_axes(features, seed)
-    expansion = _make_expansion(
-        encoder, extractor, features, n_blocks, units_per_block, n_inputs, not published, seed
-    )
+    n_widest = max(features.shape[1], n_blocks * units_per_block)
+    with threads_for(2.0 * features.size * n_widest):
+        axes, axes_mean = _principal_axes(features, seed)
+        expansion = _make_expansion(
+            encoder, extractor, features, n_blocks, units_per_block, n_inputs, not published, seed
+        )
+        unit_scale = _unit_scale(expansion, features) if skip else 1.0
     return inputs, FrozenEncoder(
         extractor,
         None if mean is None else torch.from_numpy(mean.astype(np.float32)),
@@ -141,7 +145,7 @@ def build_encoder(
         torch.from_numpy(axes_mean),
         torch.from_numpy(_random_probes(features.shape[1], seed)),
         expansion,
-        _unit_scale(expansion, features) if skip else 1.0,
+        unit_scale,
         skip,
     )
 
