@@ -28,10 +28,15 @@ def linear_svm() -> Pipeline:
 
 def best_params(features: np.ndarray, y: np.ndarray, grid: dict = GRID) -> dict:
     """Scaling and penalty of the SVM that do best on held-out training rows."""
+    return search_params(features, y, grid).best_params_
+
+
+def search_params(features: np.ndarray, y: np.ndarray, grid: dict) -> GridSearchCV:
+    """Scalings and penalties of the SVM, tried on held-out training rows."""
     n_held_out = min(3000, len(y) // 3)
     n_fitted = min(5000, len(y) - n_held_out)
     held_out = ShuffleSplit(1, train_size=n_fitted, test_size=n_held_out, random_state=0)
-    return GridSearchCV(linear_svm(), grid, cv=held_out, refit=False).fit(features, y).best_params_
+    return GridSearchCV(linear_svm(), grid, cv=held_out, refit=False).fit(features, y)
 
 
 def svm_error(
