@@ -42,6 +42,8 @@ def test_flagship(name):
     found = [features, hidden, values, learner.encoder.structure(features)]
     head = learner.modulated_head(modulation)
     found += head.read(hidden)
+    # Batches of a whole matrix, whose hidden units are written one over another.
+    learner.map_hidden(lambda _, *tensors: found.extend(tensors), X)
     assert {tensor.device.type for tensor in found} == {"meta"}
     # A copy moved; the hasher's own network did not.
     assert {b.device.type for b in hasher.learner_.encoder.buffers()} == {"cpu"}

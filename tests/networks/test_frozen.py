@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from sktgsh.networks import (
     DenseExpansion,
+    FrozenEncoder,
     RandomConvolution,
     SparseExpansion,
     difference_weights,
@@ -48,6 +49,21 @@ def test_first_bits_do_not_depend_on_the_number_of_bits(features):
         np.testing.assert_array_equal(long(features)[:90].numpy(), short(features).numpy())
         np.testing.assert_array_equal(long(features, 90).numpy(), short(features).numpy())
         assert (make(3, 2)(features) != short(features)).any()
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("wiring", ["dense", "sparse"])
+def test_hidden_units_may_be_written_over_others(features, wiring, skip):
+    expansion = {
+        "dense": DenseExpansion(gaussian_weights(50, 4, 30, seed=0)),
+        "sparse": SparseExpansion(50, 4, 30, 7, seed=0),
+    }[wiring]
+    axes, none = torch.zeros(0, 50), torch.zeros(0)
+    encoder = FrozenEncoder(None, None, None, axes, none, torch.zeros(0, 50), expansion, 0.5, skip)
+    out = torch.full((encoder.n_hidden, 20), -1.0)
+    returned = encoder.hidden(features, out=out)
+    assert returned.data_ptr() == out.data_ptr()
+    np.testing.assert_array_equal(out.numpy(), encoder.hidden(features).numpy())
 
 
 def test_differences_point_along_the_data():
