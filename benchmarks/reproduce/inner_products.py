@@ -23,7 +23,7 @@ from sktgsh import (
 )
 
 from .._common import report
-from ..movielens import factors, matches
+from ..movielens import SEEDS, factors, matches
 from ._pictures import new_figure, save_picture
 
 FAMILIES = ("Sign-ALSH", "Simple-LSH", "L2-ALSH", "signed projections", "p-stable")
@@ -44,7 +44,10 @@ def run(data: str | None) -> None:
 
 
 def curves(data: str) -> None:
-    """Mean precision and recall over users after 1, 2, ... items, by family, K and T."""
+    """Mean precision and recall over users after 1, 2, ... items, by family, K and T.
+
+    And over draws of the hashes.
+    """
     users, items = factors(data)
     products = users @ items.T
     # Tied items come in the order of a fixed random permutation.
@@ -53,14 +56,18 @@ def curves(data: str) -> None:
     rows = []
     for family in FAMILIES:
         for column, n_bits in enumerate(LENGTHS):
-            counts = matches(family, users, items, n_bits)[:, order]
-            ranked = order[np.argsort(-counts, axis=1, kind="stable")]
+            draws = []
+            for seed in SEEDS:
+                counts = matches(family, users, items, n_bits, seed)[:, order]
+                draws.append(order[np.argsort(-counts, axis=1, kind="stable")])
             for row, top in enumerate(TOPS):
                 gold = np.argpartition(-products, top - 1, axis=1)[:, :top]
-                precision, recall = precision_recall(ranked, gold)
+                curves = np.array([precision_recall(ranked, gold) for ranked in draws])
+                precision, recall = curves.mean(axis=0)
                 axes[row, column].plot(recall, precision, label=family, lw=1.3)
-                area = float(np.trapezoid(precision, recall))
-                rows.append(dict(family=family, K=n_bits, T=top, area=area))
+                areas = [np.trapezoid(precision, recall) for precision, recall in curves]
+                area, deviation = np.mean(areas), np.std(areas)
+                rows.append(dict(family=family, K=n_bits, T=top, area=area, deviation=deviation))
     report("reproduce_movielens", _by_length(rows))
     for row, top in enumerate(TOPS):
         for column, n_bits in enumerate(LENGTHS):
@@ -81,14 +88,15 @@ def precision_recall(ranked: np.ndarray, gold: np.ndarray) -> Pair:
 
 
 def _by_length(rows: list[dict]) -> list[dict]:
-    """One row a family and T: areas under the curve by K."""
+    """One row a family and T: areas under the curve by K, and deviations from draw to draw."""
     return [
         dict(
             family=family,
             T=top,
             **{
-                f"area K={row['K']}": row["area"]
+                f"{what} K={row['K']}": row[what]
                 for row in rows
+                for what in ("area", "deviation")
                 if row["family"] == family and row["T"] == top
             },
         )
