@@ -19,7 +19,7 @@ from ..networks import (
     head_projection,
 )
 from ..persistence import SteadyPickleMixin
-from ..threads import ThreadTensor, map_batches, one_thread
+from ..threads import ThreadTensor, map_batches
 from .modulation import Modulation
 from .rows import BitLayout
 
@@ -156,9 +156,7 @@ class TaskNetwork(SteadyPickleMixin):
 
         Rows become features once, whatever the number of tasks.
         """
-        # Small matrices: on several threads they are inverted no faster, and to other last digits.
-        with one_thread():
-            readers = [modulation.known_density().reader() for modulation in modulations]
+        readers = [modulation.known_density().reader() for modulation in modulations]
         found = np.empty((X.shape[0], len(modulations)))
 
         def judge(rows: np.ndarray, features: Tensor) -> None:

@@ -11,6 +11,8 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.covariance import ledoit_wolf
 
+from ..threads import one_thread
+
 # Beyond this many classes a covariance for each would outweigh the modulation itself.
 _MOST_CLASS_COVARIANCES = 32
 _RIDGE = 1e-3
@@ -263,8 +265,10 @@ class TaskDensity:
 
     def reader(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """:meth:`log_density` for batch after batch of few rows."""
-        by_probe = _Normals(self.probe_means, self.probe_factor[None])
-        by_axis = _Normals(self.axis_means, self.axis_factors)
+        # Small matrices: on several threads they are inverted no faster, and to other last digits.
+        with one_thread():
+            by_probe = _Normals(self.probe_means, self.probe_factor[None])
+            by_axis = _Normals(self.axis_means, self.axis_factors)
 
         def read(probes: np.ndarray, axes: np.ndarray) -> np.ndarray:
             joint = by_probe.log_density(probes) + by_axis.log_density(axes)
