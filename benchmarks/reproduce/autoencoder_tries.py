@@ -2,7 +2,8 @@
 
 A third of the images of MNIST, without labels, so that a try takes minutes; then the test error of
 a linear SVM by all 60,000 labels, and the error of one by 5,000 on 3,000 held-out training rows, by
-which a try can be chosen. Three times as many epochs are as many steps as on all images.
+which a try can be chosen. Three times as many epochs are as many steps as on all images. The best
+try is repeated on those.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def tries(shape: tuple[int, ...]) -> dict[str, Any]:
         "dense, 45 epochs": dense(max_epochs=45),
         "convolutional": conv(),
         "convolutional, sparsity 0.05": conv(sparsity=0.05),
-        "convolutional, sparsity 0.02": conv(sparsity=0.02),
         "convolutional, 5 x 5 filters": conv(filter_size=5),
         "convolutional, 18 epochs": conv(max_epochs=18),
+        "convolutional, sparsity 0.05, all images": conv(sparsity=0.05),
     }
 
 
@@ -49,7 +50,8 @@ def run(data: str) -> None:
     images, rows = load_images(data), []
     X, Q = images.X.astype(np.float32), images.Q.astype(np.float32)
     for name, model in tries(images.shape).items():
-        spent, _ = seconds(lambda model=model: model.fit(X[:N_ROWS]))
+        n_rows = len(X) if name.endswith("all images") else N_ROWS
+        spent, _ = seconds(lambda model=model, n_rows=n_rows: model.fit(X[:n_rows]))
         features = model.transform(X)
         scale = features.std()
         features /= scale
