@@ -55,16 +55,27 @@ def matches(name: str, users: np.ndarray, items: np.ndarray, n_bits: int, seed: 
     return value_matches(hasher.hash_values(users), hasher.hash_values(items))
 
 
-def precision_at_recall(counts: np.ndarray, gold: np.ndarray) -> list[float]:
-    """Mean over users of the precision once each of RECALLS of their gold items is found.
-
-    Tied items come in the order of a fixed random permutation.
-    """
+def ranked(counts: np.ndarray) -> np.ndarray:
+    """Items of each user, most matches first; ties in the order of a fixed random permutation."""
     order = np.random.RandomState(0).permutation(counts.shape[1])
-    ranked = order[np.argsort(-counts[:, order], axis=1, kind="stable")]
-    is_gold = np.zeros(counts.shape, bool)
+    return order[np.argsort(-counts[:, order], axis=1, kind="stable")]
+
+
+def largest(products: np.ndarray, top: int) -> np.ndarray:
+    """The items of largest inner product of each user, in any order."""
+    return np.argpartition(-products, top - 1, axis=1)[:, :top]
+
+
+def hits(items: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """Whether each of a user's ranked items is one of the gold ones."""
+    is_gold = np.zeros(items.shape, bool)
     np.put_along_axis(is_gold, gold, True, axis=1)
-    positions = np.nonzero(np.take_along_axis(is_gold, ranked, axis=1))[1].reshape(gold.shape)
+    return np.take_along_axis(is_gold, items, axis=1)
+
+
+def precision_at_recall(items: np.ndarray, gold: np.ndarray) -> list[float]:
+    """Mean over users of the precision once each of RECALLS of their gold items is found."""
+    positions = np.nonzero(hits(items, gold))[1].reshape(gold.shape)
     precisions = np.arange(1, gold.shape[1] + 1) / (positions + 1)
     columns = [int(np.ceil(recall * gold.shape[1])) - 1 for recall in RECALLS]
     return precisions[:, columns].mean(axis=0).tolist()
@@ -80,10 +91,10 @@ def run(data: str | None) -> None:
     rows, curves = [], {}
     for n_bits in (64, 128, 256, 512):
         for name in names:
-            draws = [matches(name, users, items, n_bits, seed) for seed in SEEDS]
+            draws = [ranked(matches(name, users, items, n_bits, seed)) for seed in SEEDS]
             for top in (1, 5, 10) if n_bits == 512 else (10,):
-                gold = np.argpartition(-products, top - 1, axis=1)[:, :top]
-                found = np.array([precision_at_recall(counts, gold) for counts in draws])
+                gold = largest(products, top)
+                found = np.array([precision_at_recall(order, gold) for order in draws])
                 curves[name] = found.mean(axis=0)  # at last that of 512 hashes and 10 items
                 at = dict(zip(RECALLS.tolist(), zip(curves[name], found.std(axis=0))))
                 row = {"family": name, "K": n_bits, "T": top}

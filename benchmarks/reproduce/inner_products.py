@@ -23,7 +23,7 @@ from sktgsh import (
 )
 
 from .._common import report
-from ..movielens import SEEDS, factors, matches
+from ..movielens import SEEDS, factors, hits, largest, matches, ranked
 from ._pictures import new_figure, save_picture
 
 FAMILIES = ("Sign-ALSH", "Simple-LSH", "L2-ALSH", "signed projections", "p-stable")
@@ -44,28 +44,20 @@ def run(data: str | None) -> None:
 
 
 def curves(data: str) -> None:
-    """Mean precision and recall over users after 1, 2, ... items, by family, K and T.
-
-    And over draws of the hashes.
-    """
+    """Mean precision and recall over users and draws after 1, 2, ... items, by family, K and T."""
     users, items = factors(data)
     products = users @ items.T
-    # Tied items come in the order of a fixed random permutation.
-    order = np.random.RandomState(0).permutation(len(items))
     figure, axes = new_figure(len(TOPS), len(LENGTHS), 3.0, 2.6)
     rows = []
     for family in FAMILIES:
         for column, n_bits in enumerate(LENGTHS):
-            draws = []
-            for seed in SEEDS:
-                counts = matches(family, users, items, n_bits, seed)[:, order]
-                draws.append(order[np.argsort(-counts, axis=1, kind="stable")])
+            draws = [ranked(matches(family, users, items, n_bits, seed)) for seed in SEEDS]
             for row, top in enumerate(TOPS):
-                gold = np.argpartition(-products, top - 1, axis=1)[:, :top]
-                curves = np.array([precision_recall(ranked, gold) for ranked in draws])
-                precision, recall = curves.mean(axis=0)
+                gold = largest(products, top)
+                by_draw = np.array([precision_recall(order, gold) for order in draws])
+                precision, recall = by_draw.mean(axis=0)
                 axes[row, column].plot(recall, precision, label=family, lw=1.3)
-                areas = [np.trapezoid(precision, recall) for precision, recall in curves]
+                areas = [np.trapezoid(*curve) for curve in by_draw]  # of precision along recall
                 area, deviation = np.mean(areas), np.std(areas)
                 rows.append(dict(family=family, K=n_bits, T=top, area=area, deviation=deviation))
     report("reproduce_movielens", _by_length(rows))
@@ -79,12 +71,10 @@ def curves(data: str) -> None:
     save_picture(figure, "movielens")
 
 
-def precision_recall(ranked: np.ndarray, gold: np.ndarray) -> Pair:
+def precision_recall(items: np.ndarray, gold: np.ndarray) -> Pair:
     """Mean precision and recall over the users, after each number of items."""
-    is_gold = np.zeros(ranked.shape, bool)
-    np.put_along_axis(is_gold, gold, True, axis=1)
-    hits = np.take_along_axis(is_gold, ranked, axis=1).mean(axis=0).cumsum()
-    return hits / np.arange(1, len(hits) + 1), hits / gold.shape[1]
+    found = hits(items, gold).mean(axis=0).cumsum()
+    return found / np.arange(1, len(found) + 1), found / gold.shape[1]
 
 
 def _by_length(rows: list[dict]) -> list[dict]:

@@ -40,9 +40,9 @@ def measure(images: Images, n_workers: int) -> dict[str, float]:
         parts = distributed._partitions(X, images.y, None)
         add_up(draft, parts[: 2 * n_workers])
         return dict(
-            sums=seconds(lambda: add_up(draft, parts), repeat=1)[0],
-            fit=seconds(lambda: distributed.fit(hasher, X, images.y), repeat=1)[0],
-            transform=seconds(lambda: distributed.transform(hasher, X).compute(), repeat=1)[0],
+            sums=seconds(lambda: add_up(draft, parts))[0],
+            fit=seconds(lambda: distributed.fit(hasher, X, images.y))[0],
+            transform=seconds(lambda: distributed.transform(hasher, X).compute())[0],
         )
 
 
