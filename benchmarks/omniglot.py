@@ -122,7 +122,7 @@ def trained(background: Bunch, evaluation: Bunch, episodes: Episodes, seed: int)
     """A hasher of the background alphabets, each a task."""
     found = {}
     for name, share in (("", 0.0), (", structure 0.5", 0.5)):
-        hasher = TaskGeometricHasher(N_BITS, structure_bits=share, random_state=seed)
+        hasher = TaskGeometricHasher(N_BITS, structure_fraction=share, random_state=seed)
         fit_seconds, fitted = seconds(
             lambda hasher=hasher: hasher.fit(
                 background.data, background.target, task=background.task

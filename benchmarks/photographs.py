@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    ConvEncoder,
+    DeepSupervisedHasher,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import fetch_cifar10
 from sktgsh.metrics import mean_average_precision
 
@@ -30,7 +35,7 @@ def run(data: str) -> None:
 
     for seed in (0, 1, 2):
         conv = TaskGeometricHasher(
-            N_BITS, encoder="conv", image_shape=SHAPE, open_tasks=0, random_state=seed
+            N_BITS, encoder=ConvEncoder(SHAPE), max_open_tasks=0, random_state=seed
         )
         time = add(f"TaskGeometricHasher, conv, seed {seed}", conv)
     add("TaskGeometricHasher, default", TaskGeometricHasher(N_BITS, random_state=0))

@@ -18,7 +18,7 @@ from sktgsh.evaluation import retrieval_report
 X, y = load_digits(return_X_y=True)
 hashers = {
     "codebook bits only": TaskGeometricHasher(),
-    "half structure bits": TaskGeometricHasher(structure_bits=0.5),
+    "half structure bits": TaskGeometricHasher(structure_fraction=0.5),
     "deep supervised": DeepSupervisedHasher(max_epochs=10),
     "signed projections": SignedRandomProjectionHasher(),
 }

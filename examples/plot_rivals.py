@@ -37,7 +37,7 @@ def of_estimator(kind, **params):
 
 methods = {
     "task geometric": of_estimator(TaskGeometricHasher),
-    "half structure bits": of_estimator(TaskGeometricHasher, structure_bits=0.5),
+    "half structure bits": of_estimator(TaskGeometricHasher, structure_fraction=0.5),
     "deep supervised": of_estimator(DeepSupervisedHasher, max_epochs=10),
     "ITQ": itq_signs,
     "PCA-sign": pca_signs,

@@ -10,6 +10,7 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sktgsh import (
+    ConvEncoder,
     DeepSupervisedHasher,
     FlyHasher,
     SignedRandomProjectionHasher,
@@ -140,7 +141,7 @@ def test_flagship_reads_the_same_whatever_the_number_of_threads(rows, shared, n_
     X, y = rows
     tasks = np.arange(len(y)) % 2
     if "encoder" in params:
-        params = params | {"image_shape": (8, 4)}
+        params = {"encoder": ConvEncoder((8, 4))}
     hasher = TaskGeometricHasher(16, n_hidden=64, random_state=0, **params)
     hasher.fit(X[:300], y[:300], task=tasks[:300])
 

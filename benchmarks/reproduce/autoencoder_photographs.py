@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sktgsh import ConvWinnerTakeAllAutoencoder, TaskGeometricHasher
+from sktgsh import ConvEncoder, ConvWinnerTakeAllAutoencoder, TaskGeometricHasher
 from sktgsh.datasets import fetch_cifar10
 
 from .._common import Images, report, seconds, skip_without
@@ -41,13 +41,11 @@ def run(data: str) -> None:
     draw(autoencoder.components_[:N_SHOWN])
     rows = []
     for name, encoder, images in (
-        ("none: pixels", "samples", pixels),
-        ("random patches", "conv", pixels),
+        ("none: pixels", "differences", pixels),
+        ("random patches", ConvEncoder(shape), pixels),
         ("winner-take-all, 64 maps", autoencoder.as_module(), white),
     ):
-        hasher = TaskGeometricHasher(
-            encoder=encoder, image_shape=shape if encoder == "conv" else None, random_state=0
-        ).fit(images.X, images.y)
+        hasher = TaskGeometricHasher(encoder=encoder, random_state=0).fit(images.X, images.y)
         rows.append(
             dict(
                 encoder=name,

@@ -102,8 +102,8 @@ def by_task(images: Images) -> None:
         ("FlyNet after", trained),
     ):
         rows.append(dict(representation=name, **sensitivity(values, q, task)))
-    for codebook in ("shared", "per_task"):
-        hasher = TaskGeometricHasher(64, codebook=codebook, random_state=0)
+    for codebook in ("shared", "per task"):
+        hasher = TaskGeometricHasher(64, share_codebook=codebook == "shared", random_state=0)
         for label, X, y, _, _ in rotations(few, 4, 90):
             hasher.partial_fit(X, y, task=label)
         codes = 2.0 * hasher.transform(Q, task=task) - 1

@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
+from ..networks.random import random_signs
 from ..targets import check_targets
-from ..task_geometric.codebook import extend_codebook
 
 
 class ClassifierHasher(HasherMixin, BaseEstimator):
@@ -97,10 +97,9 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
         self.several_ = y.ndim == 2
         self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
-        empty = np.empty((0, self.n_bits), np.int8)
-        labels = self.classes_.tolist()
-        self.codewords_ = extend_codebook(empty, [], labels, "random", self.random_state) > 0
         self.n_bits_ = int(self.n_bits)
+        words = [random_signs(c, self.n_bits_, self.random_state) for c in self.classes_.tolist()]
+        self.codewords_ = np.stack(words) > 0
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:

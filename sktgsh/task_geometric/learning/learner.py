@@ -1,54 +1,112 @@
-"""Learn one task: from rows and frozen weights to a modulation."""
+"""Learn one task: from its rows and the frozen network to a modulation."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..networks import CodewordLoss, FrozenEncoder
-from ..networks.random import generator
-from ..threads import one_thread, threads_for
-from ..training import to_numpy, train
+from ...networks import CodewordLoss, FrozenEncoder
+from ...networks.random import generator
+from ...solver import SolverSettings
+from ...threads import one_thread, threads_for
+from ...training import ShuffledBatches, to_numpy, train
+from ..encoding.density import TaskDensity
+from ..encoding.layout import BitLayout
+from ..encoding.modulation import Modulation, normalised
+from ..encoding.network import TaskNetwork
 from .codewords import CodewordChooser
-from .modulation import Modulation, normalised
-from .network import TaskNetwork
-from .recognition import TaskDensity
-from .ridge import CentredProblem, RidgeStatistics
+from .ridge import CentredProblem
 from .rows import Rows
+from .statistics import RidgeStatistics
 
 # Rows of one product for the Gram matrices; sums over more rows are in float64. More rows make
-# fewer sums and share more batches among threads, as long as their hidden activity is small.
+# fewer sums and give threads more batches to share, as long as their hidden activity is small.
 FEWEST_GRAM_ROWS, MOST_GRAM_ROWS, GRAM_VALUES = 1024, 4096, 12_000_000
-# Rows that a task's density is estimated from, and rows that its confidence is calibrated on.
+# Rows for the estimate of a task's density, and for its calibration against other tasks.
 DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
-# Features of one task's rows are kept while it is learned, up to this size.
+# Features of one task's rows are kept while it is learned, up to this many bytes.
 FEATURE_BYTES = 2 * 2**30
 
 
-class TaskLearner(TaskNetwork):
-    """Learns modulations of the frozen network."""
+@dataclass(frozen=True)
+class LearningSettings:
+    """How tasks are learned; a hasher makes it from its parameters.
+
+    Attributes
+    ----------
+    closed_form : bool
+        Solve the ridge problem.
+    gradient : SolverSettings or None
+        Gradient steps, after the closed form where there is one.
+    alpha : float or sequence of float
+        Ridge penalty, or penalties to choose from for each bit.
+    codebook : {"learned", "hadamard", "random"}
+        How new codewords are chosen.
+    share_codebook : bool
+        Whether a class has the same codeword in all tasks.
+    max_open_tasks : int
+        Number of tasks that keep their sufficient statistics.
+    verbose : int
+        Verbosity of the gradient steps.
+    """
+
+    closed_form: bool
+    gradient: SolverSettings | None
+    alpha: float | Sequence[float]
+    codebook: str
+    share_codebook: bool
+    max_open_tasks: int
+    verbose: int = 0
+
+
+@dataclass(frozen=True)
+class TaskLearner:
+    """The steps by which a modulation of the frozen network is learned.
+
+    Attributes
+    ----------
+    network : TaskNetwork
+        The frozen network.
+    """
+
+    network: TaskNetwork
+
+    @property
+    def layout(self) -> BitLayout:
+        """Layout of the bits."""
+        return self.network.layout
+
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """The frozen encoder."""
+        return self.network.encoder
+
+    @property
+    def seed(self) -> int:
+        """Seed of all draws."""
+        return self.network.seed
 
     def threads(self) -> AbstractContextManager:
-        """Threads to learn a task on: its largest step is an eigendecomposition."""
+        """Threads to learn a task on; the largest step is an eigendecomposition."""
         return threads_for(10.0 * self.layout.units_per_block**3)
 
     # -- rows ------------------------------------------------------------------------------------
 
     def extract(self, rows: Rows, always: bool = False) -> Rows:
-        """Rows of features, computed once, where an extractor makes them costly and they fit.
+        """Compute the features of the rows once, if they are costly and fit in memory.
 
         Parameters
         ----------
         rows : Rows
         always : bool, default=False
-            Also where nothing makes them costly: gradient steps need them all in memory anyway.
+            Also compute cheap or large features: gradient steps need all of them in memory.
         """
         n_rows, n_features = len(rows.positions), self.encoder.n_features
         costly = self.encoder.extractor is not None and 4 * n_rows * n_features <= FEATURE_BYTES
@@ -59,7 +117,7 @@ class TaskLearner(TaskNetwork):
         def store(batch: np.ndarray, values: Tensor) -> None:
             features[batch[0] : batch[-1] + 1] = values[: len(batch)].cpu().numpy()
 
-        self.map_features(store, rows.X, rows.positions)
+        self.network.map_features(store, rows.X, rows.positions)
         return replace(rows, X=features, positions=np.arange(n_rows), extracted=True)
 
     def _targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
@@ -74,19 +132,20 @@ class TaskLearner(TaskNetwork):
 
     @property
     def chooser(self) -> CodewordChooser:
-        """What chooses the codewords of classes.
+        """Chooser of codewords.
 
-        They follow the class means of the features, where these stand among the units.
+        Codewords follow the class means of the features if these stand among the units, otherwise
+        the class means of the units.
         """
         units, encoder = self.layout.units_per_block, self.encoder
-        width = encoder.n_features if encoder.skip else units
+        width = encoder.n_features if encoder.passthrough else units
         return CodewordChooser(self.layout.codebook_bits, slice(units - width, None), self.seed)
 
     # -- closed form -----------------------------------------------------------------------------
 
     @torch.no_grad()
     def add_statistics(self, rows: Rows, known: RidgeStatistics | None) -> RidgeStatistics:
-        """Sufficient statistics of the rows, added to a copy of those known before."""
+        """Add the sufficient statistics of the rows to a copy of the known ones."""
         n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
         n_rows, n_targets = (
             len(rows.positions),
@@ -109,12 +168,12 @@ class TaskLearner(TaskNetwork):
                 classes,
                 None if weight is None else weight[span],
                 targets[:filled],
-                rows.several,
+                rows.multilabel,
             )
         return statistics
 
     def _fill(self, block: np.ndarray, targets: np.ndarray, rows: Rows, span: slice) -> None:
-        """Write hidden activity and targets of some rows into what holds those of many."""
+        """Write the hidden activity and the targets of some rows into larger arrays."""
         n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
 
         def store(batch: np.ndarray, features: Tensor, hidden: Tensor) -> None:
@@ -123,7 +182,7 @@ class TaskLearner(TaskNetwork):
             block[:, place, :units] = values[:, :, : len(batch)].transpose(0, 2, 1)
             targets[place] = self._targets(rows, span.start + batch, features)
 
-        self.map_hidden(store, rows.X, rows.positions[span], rows.extracted)
+        self.network.map_hidden(store, rows.X, rows.positions[span], rows.extracted)
 
     def solve(
         self,
@@ -155,12 +214,14 @@ class TaskLearner(TaskNetwork):
         chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
             errors = problem.generalised_cross_validation(right, squares, alphas)
-            # From the largest: where all are equally bad, the firmest is the safest.
+            # Ties go to the largest penalty.
             order = np.argsort(-alphas, kind="stable")
             chosen = alphas[order][errors[:, order].argmin(axis=1)]
         weights, bias = problem.solve(right, sums, chosen)
-        weights = weights / self.projection
-        context, strength = normalised(weights if self.head == "shared" else weights.ravel())
+        weights = weights / self.network.projection
+        context, strength = normalised(
+            weights if self.network.head == "shared" else weights.ravel()
+        )
         return Modulation(
             context, strength, bias.astype(np.float32), tuple(classes), codewords, chosen
         )
@@ -174,67 +235,71 @@ class TaskLearner(TaskNetwork):
         codewords: np.ndarray,
         task: Hashable,
     ) -> Modulation:
-        """Where gradient steps start: at what was known, else at a small random context.
+        """Start of the gradient steps: the previous modulation, or a small random context.
 
-        Small and random: related tasks do not start alike, and gradients soon choose the signs.
-        From ones, 20 epochs on digits end at a mean average precision of 0.92 in place of 0.97.
+        Small random contexts let gradients choose the signs soon, and related tasks start apart.
+        Contexts of ones end at a mean average precision of 0.92 after 20 epochs on digits, small
+        random ones at 0.97.
         """
         if previous is not None:
             return replace(previous, classes=tuple(classes), codewords=codewords)
         layout = self.layout
-        shape = (layout.n_bits, layout.n_hidden) if self.head == "shared" else (layout.n_hidden,)
+        shape = (
+            (layout.n_bits, layout.n_hidden)
+            if self.network.head == "shared"
+            else (layout.n_hidden,)
+        )
         bound = 1 / np.sqrt(layout.n_hidden)
         drawn = generator(self.seed, f"context {task!r}").uniform(-bound, bound, shape)
         bias = np.zeros(layout.n_bits, np.float32)
         return Modulation(drawn.astype(np.float32), 1.0, bias, tuple(classes), codewords)
 
     def polish(
-        self, rows: Rows, start: Modulation, loss: str, training: Mapping[str, Any]
+        self, rows: Rows, start: Modulation, solver: SolverSettings, verbose: int
     ) -> tuple[Modulation, list[dict]]:
-        """Gradient steps from `start`; also one entry of history an epoch.
+        """Take gradient steps from `start`; returns the modulation and the history of epochs.
 
         Parameters
         ----------
         rows : Rows
         start : Modulation
-        loss : str
-            See :class:`~sktgsh.networks.CodewordLoss`.
-        training : mapping
-            Further arguments of :func:`~sktgsh.training.train`.
+        solver : SolverSettings
+        verbose : int
+            As in :func:`~sktgsh.training.train`.
         """
         rows = self.extract(rows, always=True)
-        head = self.modulated_head(start)
+        head = self.network.modulated_head(start)
         head.encoder = HiddenActivity(self.encoder)
         given = rows.codes is not None
         target_bits = self.layout.target_bits(given)
         structure = np.arange(0) if given else target_bits
         criterion = CodewordLoss(
-            loss,
+            solver.loss,
             head.codewords,
             torch.from_numpy(target_bits) if given else head.codebook_bits,
             torch.from_numpy(structure),
-            target="codes" if given else "shares" if rows.several else "class",
+            target="codes" if given else "shares" if rows.multilabel else "class",
         )
         history = train(
             head,
             criterion,
             torch.from_numpy(rows.X),
             self._training_targets(rows, start.classes),
-            device=str(self.device),
-            seed=self.seed,
-            **training,
+            solver,
+            partial(ShuffledBatches, seed=self.seed),
+            verbose,
         )
         context, scale = normalised(to_numpy(head.context))
         strength = scale * float(head.strength.detach())
         return replace(start, context=context, strength=strength, bias=to_numpy(head.bias)), history
 
     def _training_targets(self, rows: Rows, classes: Sequence[Hashable]) -> Tensor:
-        """Weight, real-valued targets, and class index or shares, as the loss takes them."""
+        """Columns of the loss: weight, real-valued targets, and class index or shares."""
         n_rows = len(rows.positions)
         weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
         parts = [weight[:, None]]
         if len(self.layout.target_bits(rows.codes is not None)):
-            found = self.map_features(
+            found = self.network.map_features(
                 lambda batch, features: self._targets(rows, batch, features),
                 rows.X,
                 rows.positions,
@@ -243,7 +308,7 @@ class TaskLearner(TaskNetwork):
             parts.append(np.concatenate(found))
         if rows.codes is None:
             shares = rows.shares(classes)
-            parts.append(shares.toarray() if rows.several else shares.indices[:, None])
+            parts.append(shares.toarray() if rows.multilabel else shares.indices[:, None])
         return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
 
     # -- task inference --------------------------------------------------------------------------
@@ -254,34 +319,36 @@ class TaskLearner(TaskNetwork):
         rows: Rows,
         learned: Modulation,
         previous: Modulation | None,
-        rivals: Sequence[Modulation],
+        others: Sequence[Modulation],
     ) -> Modulation:
-        """Add the density that task inference needs, calibrated against `rivals`.
+        """Add the density for task inference, calibrated against other tasks.
 
-        A later chunk of fewer classes does not replace what was known.
+        The density of an earlier chunk stays if a later chunk has fewer classes.
         """
         drawn = rows.sample(DENSITY_ROWS, self.seed)
         known = previous.density if previous is not None else None
-        if known is not None and len(np.unique(drawn.groups)) < len(known.log_priors):
+        if known is not None and len(np.unique(drawn.density_groups)) < len(known.log_priors):
             return replace(learned, density=known)
 
         def read(batch: np.ndarray, features: Tensor) -> tuple[np.ndarray, ...]:
-            return tuple(found[: len(batch)] for found in self.coordinates(features))
+            return tuple(found[: len(batch)] for found in self.network.coordinates(features))
 
-        found = self.map_features(read, drawn.X, drawn.positions, drawn.extracted)
+        found = self.network.map_features(read, drawn.X, drawn.positions, drawn.extracted)
         probes, axes = (np.concatenate(part) for part in zip(*found))
-        with one_thread():  # small beside what a task with many units is learned on
-            density = TaskDensity.fit(probes, axes, drawn.groups)
+        with one_thread():  # the matrices are small
+            density = TaskDensity.fit(probes, axes, drawn.density_groups)
         learned = replace(learned, density=density)
-        if rivals:
+        if others:
             few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
-            against = self.log_densities(few.X[few.positions], [learned, *rivals], few.extracted)
+            against = self.network.log_densities(
+                few.X[few.positions], [learned, *others], few.extracted
+            )
             learned = replace(learned, density=density.calibrated(against))
         return learned
 
 
 class HiddenActivity(torch.nn.Module):
-    """The frozen encoder from features on, as a head that is trained takes it."""
+    """The frozen encoder from features to hidden activity, in front of a head that is trained."""
 
     def __init__(self, encoder: FrozenEncoder):
         super().__init__()

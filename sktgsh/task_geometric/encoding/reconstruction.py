@@ -1,4 +1,4 @@
-"""From a class's code back to samples: the approximate data-generating process."""
+"""Reconstruction of samples of a class: the approximate data-generating process."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ def reconstruct_class(
     noise: float,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Draw samples that the modulated network takes for a class.
+    """Draw samples that the modulated network assigns to a class.
 
-    Candidates come from the task's density, in the coordinates of the encoder's principal axes.
-    Each counts by the probability that the network gives the class.
+    Candidates are drawn from the task's density in the coordinates of the encoder's principal axes.
+    Each is weighted by the probability that the network gives the class.
 
     Returns
     -------
     samples : ndarray of shape (n_samples, n_features), dtype float32
     """
     encoder = network.encoder
-    rng = np.random.RandomState(network.seed)
     candidates = modulation.known_density().sample(N_CANDIDATES, rng)
     features = network.features_at(candidates)
     scores = network.class_scores(features, np.arange(len(features)), modulation, extracted=True)

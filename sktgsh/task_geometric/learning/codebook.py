@@ -1,41 +1,31 @@
-"""Codebooks: which code each class should get.
+"""Codebooks: the target code of each class.
 
-Every codebook here is nested: the codewords of 16 bits are the first 16 bits of those of 64.
+Every codebook is nested: the codewords of 16 bits are the first 16 bits of those of 64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 
-from ..networks.random import generator
+from ...networks.random import generator, random_signs
 
-CODEWORDS = ("learned", "hadamard", "random")
+CODEBOOKS = ("learned", "hadamard", "random")
 # Dichotomies of the classes that a bit of a learned codebook is chosen from.
 N_CANDIDATES = 2048
-# Bits are chosen by looking at no more classes than this; the others follow the same projections.
+# Bits are chosen by at most this many classes; the other classes follow the same projections.
 MOST_JUDGED_CLASSES = 512
 _N_FARTHEST = 512
 _MOST_DRAWS_OF_ROWS = 64
 
 
-def random_codeword(label: object, n_bits: int, seed: int) -> np.ndarray:
-    """A codeword that depends on the class label and the seed alone.
-
-    Machines that never exchange a word give a class the same codeword.
-    """
-    rng = generator(seed, "codeword", crc32(repr(label).encode()))
-    return rng.choice(np.array([-1, 1], np.int8), size=n_bits)
-
-
 def hadamard_codebook(n_classes: int, n_bits: int, seed: int) -> np.ndarray:
-    """Rows of a Hadamard matrix: any two differ in half of the bits.
+    """Make codewords from rows of a Hadamard matrix: any two differ in half of the bits.
 
-    With few classes the columns of the matrix are soon used up. Its rows are then dealt out anew,
-    and columns are taken on that split the classes as no bit before did, while there are any.
+    With few classes the columns of the matrix are soon used up. The rows are then dealt out again,
+    and further columns are taken as long as they split the classes in a new way.
 
     Parameters
     ----------
@@ -48,7 +38,7 @@ def hadamard_codebook(n_classes: int, n_bits: int, seed: int) -> np.ndarray:
     """
     order = 1 << int(np.ceil(np.log2(n_classes + 1)))
     powers = 1 << np.arange(order.bit_length() - 1)
-    # Powers of two first: a code of log2(order) bits then tells all classes apart.
+    # Columns of powers of two come first, so that log2(order) bits tell all classes apart.
     rng, rows = generator(seed, "hadamard"), np.arange(1, n_classes + 1)
     others = rng.permutation(np.setdiff1d(np.arange(1, order), powers))
     columns = np.concatenate([powers, others])
@@ -89,11 +79,11 @@ def extend_codebook(
     known, labels : sequence
         Labels of the codebook's rows, and the labels to add.
     kind : {"learned", "hadamard", "random"}
-        ``"random"`` codewords hang on their labels alone. The others, where nothing is known yet,
-        are a Hadamard codebook; later ones are, of some random codewords, those that lie farthest
-        from all before.
+        ``"random"`` codewords depend on their labels alone. The first codewords of the other kinds
+        are a Hadamard codebook. A later codeword is the one of several random candidates that lies
+        farthest from all codewords before it.
     seed : int
-        Of random codewords.
+        Seed of the random codewords.
 
     Returns
     -------
@@ -105,7 +95,7 @@ def extend_codebook(
     if not n_bits:  # all bits are structure bits
         return np.zeros((len(codebook) + len(labels), 0), np.int8)
     if kind == "random":
-        rows = np.stack([random_codeword(label, n_bits, seed) for label in labels])
+        rows = np.stack([random_signs(label, n_bits, seed) for label in labels])
         return np.concatenate([codebook, rows])
     if not len(codebook):
         return hadamard_codebook(len(labels), n_bits, seed)
@@ -117,11 +107,11 @@ def extend_codebook(
 
 @dataclass(frozen=True)
 class ClassProjections:
-    """Codewords with a geometry: a locality sensitive hash of the classes' means.
+    """Codewords by a locality sensitive hash of the class means.
 
-    A bit of a class's codeword is the side on which the class's mean lies of a hyperplane in the
-    frozen feature space. Near classes get near codewords, and a class that comes later, or on
-    another machine, gets its codeword from its own mean with nothing exchanged.
+    Each bit of a codeword says on which side of a hyperplane the class mean lies in the frozen
+    feature space. Near classes get near codewords. A class that comes later, or on another machine,
+    gets its codeword from its own mean alone.
 
     Attributes
     ----------
@@ -137,15 +127,15 @@ class ClassProjections:
         return np.where(self._margins(means) > 0, 1, -1).astype(np.int8)
 
     def later_codewords(self, means: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """Codewords of classes that come later, none the same as another.
+        """Distinct codewords of classes that come later.
 
-        Where a codeword is taken, the bit changes that its mean is least sure of.
+        If a codeword is taken, its bit of least margin is flipped.
 
         Parameters
         ----------
         means : ndarray of shape (n_classes, n_features)
         known : ndarray of shape (n_known, n_bits)
-            Codewords that are taken.
+            Codewords of other classes.
 
         Returns
         -------
@@ -167,8 +157,35 @@ class ClassProjections:
         return means @ self.directions.T.astype(np.float64) - self.thresholds
 
 
+@dataclass(frozen=True)
+class Codebook:
+    """Target codes of classes, and the projections that give codes to later classes.
+
+    Attributes
+    ----------
+    words : dict of ndarray of shape (n_codebook_bits,), dtype int8
+        Codeword of each class, -1 and +1.
+    projections : ClassProjections or None
+        None if codewords do not follow the class means.
+    """
+
+    words: dict[Hashable, np.ndarray]
+    projections: ClassProjections | None = None
+
+    def joined(self, words: Mapping[Hashable, np.ndarray], task: Hashable) -> Codebook:
+        """Add the codewords of a task; raises ValueError if a class has another one here."""
+        for label, word in words.items():
+            if label in self.words and not np.array_equal(self.words[label], word):
+                raise ValueError(
+                    f"class {label!r} of task {task!r} has another codeword here: both sides "
+                    "have learned the class on their own. Learn it before copies part, or use "
+                    "share_codebook=False"
+                )
+        return Codebook(self.words | dict(words), self.projections)
+
+
 def _balanced_splits(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split the classes in halves by each row of scores; the splits, and the thresholds."""
+    """Split the classes in halves by each row of scores; returns splits and thresholds."""
     n_classes = scores.shape[1]
     middle = (n_classes - 1) // 2
     ordered = np.sort(scores, axis=1)
@@ -179,11 +196,10 @@ def _balanced_splits(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def learn_projections(
     means: np.ndarray, explained: np.ndarray, counts: np.ndarray, n_bits: int, seed: int
 ) -> ClassProjections:
-    """Choose, of many random projections of the class means, those that make good bits.
+    """Choose good bits among many random projections of the class means.
 
-    Each projection splits the classes in halves: near classes fall on one side, so that the bit is
-    easy to learn and says something of classes that are not there yet. Which are taken decides
-    :func:`choose_splits`.
+    Each projection splits the classes in halves. Near classes fall on one side, so the bit is easy
+    to learn and generalises to new classes. :func:`choose_splits` decides which ones are taken.
 
     Parameters
     ----------
@@ -195,7 +211,7 @@ def learn_projections(
         Rows (or sum of weights) of each class.
     n_bits : int
     seed : int
-        Of the projections.
+        Seed of the projections.
 
     Returns
     -------
@@ -217,12 +233,13 @@ def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def choose_splits(
     splits: np.ndarray, explained: np.ndarray, counts: np.ndarray, n_bits: int
 ) -> np.ndarray:
-    """Choose, bit after bit, a dichotomy of the classes that is easy and keeps close classes apart.
+    """Choose, bit after bit, a dichotomy that is easy and separates classes with close codewords.
 
-    A bit is worth the pairs of classes that it separates, each weighted by how close their
-    codewords are so far, less the share of variance that the bit's units leave unexplained. A good
-    code's least distance grows with a quarter of its length; where it lags behind, separation
-    counts for more. The closed form gives that share for every dichotomy from class sums alone.
+    The value of a bit is the share of class pairs that it separates, each pair weighted by how
+    close its codewords are so far, minus the share of variance that the bit's units leave
+    unexplained. The least distance of a good code grows with a quarter of its length; if it lags
+    behind, separation counts for more. The closed form gives the unexplained share of every
+    dichotomy from class sums.
 
     Parameters
     ----------
@@ -251,7 +268,7 @@ def choose_splits(
         least = distance[pairs].min(initial=np.inf)
         closeness = pairs * np.exp(-0.5 * (distance - least))
         separated = 0.5 * (1 - _quadratic(splits, closeness / max(closeness.sum(), 1e-300)))
-        # Classes that stay close while the code grows outweigh ease: they must be told apart.
+        # Separation outweighs ease if classes stay close while the code grows.
         urgency = 1 + max(0.0, bit / 4 - least)
         chosen[bit] = np.argmax(urgency * separated - unexplained)
         best = splits[chosen[bit]]

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from sktgsh.task_geometric.recognition import TaskDensity, TaskRecognition
+from sktgsh.task_geometric.encoding.density import TaskDensity
+from sktgsh.task_geometric.encoding.inference import TaskInference
 
 
 def draw(n_samples, seed):
@@ -47,18 +48,18 @@ def test_threshold_and_groups(samples):
     probes, axes, labels = samples
     near = TaskDensity.fit(probes, axes, labels)
     far = TaskDensity.fit(probes + 20, axes + 20, labels)
-    recognition = TaskRecognition([near, far])
+    recognition = TaskInference([near, far])
     own = np.stack([near.log_density(probes, axes), far.log_density(probes, axes)], axis=1)
-    best, scores, unlikely = recognition.recognise(own)
+    best, scores, unlikely = recognition.infer(own)
     assert (best == 0).all() and scores.min() > 0.99
     assert unlikely.mean() <= 0.01
     new = draw(8000, 1)[:2]
     share = (near.log_density(*new) < near.threshold).mean()
     assert share == pytest.approx(0.01, abs=0.006)
-    grouped = recognition.recognise(own, np.arange(800) // 10)
+    grouped = recognition.infer(own, np.arange(800) // 10)
     assert (grouped[0] == 0).all() and grouped[2].mean() < 0.1
     strange = np.stack([d.log_density(probes + 10, axes - 10) for d in (near, far)], axis=1)
-    assert recognition.recognise(strange)[2].all()
+    assert recognition.infer(strange)[2].all()
 
 
 def test_samples_follow_the_density(samples):

@@ -1,4 +1,4 @@
-"""Which task does a sample come from? A density of each task, learned beside its modulation."""
+"""The density of a task's samples, which task inference compares across tasks."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.covariance import ledoit_wolf
 
-from ..threads import one_thread
+from ...threads import one_thread
 
-# Beyond this many classes a covariance for each would outweigh the modulation itself.
+# With more classes than this, one covariance a class would be larger than the modulation itself.
 _MOST_CLASS_COVARIANCES = 32
 _RIDGE = 1e-3
-# Parts of a task's rows: how likely its rows are says the density of the other parts.
+# Folds of a task's rows for their held-out log density.
 N_FOLDS = 5
 TEMPERATURES = 2.0 ** np.arange(-2, 8, 0.25)
-
-
-# Numbers of a table of rows times classes that are held at once.
+# Most numbers of a table of rows times classes.
 _BLOCK = 2**22
 
 
@@ -83,7 +80,7 @@ def _merged_moments(
 
 @dataclass(frozen=True)
 class TaskDensity:
-    """Density of a task's samples, as the frozen network sees them before they are modulated.
+    """Density of a task's samples in the frozen feature space, before any modulation.
 
     A sample of class c has coordinates along the encoder's probes from a normal distribution around
     the class's mean, with a covariance shared by the classes, and along its principal axes from
@@ -99,11 +96,11 @@ class TaskDensity:
         Cholesky factors.
     log_priors : ndarray of shape (n_classes,)
     mean, deviation : float
-        Of the log density of rows of the task that it was not estimated from.
+        Mean and standard deviation of the log density of held-out rows of the task.
     threshold : float
-        The log density that 1 % of such rows fall below.
+        Log density that 1 % of the held-out rows fall below.
     likelihood : ndarray of shape (n_temperatures,)
-        Mean log probability with which the task's rows are recognised among others, by temperature.
+        Mean log probability of the task for its own rows among other tasks, by temperature.
     """
 
     probe_means: np.ndarray
@@ -150,11 +147,11 @@ class TaskDensity:
     def _held_out(
         cls, probes: np.ndarray, axes: np.ndarray, labels: np.ndarray
     ) -> np.ndarray | None:
-        """Log density of each part of the rows under that of the others; None for too few rows."""
+        """Log density of each fold under the other folds' density; None for too few rows."""
         n_rows = len(labels)
         if n_rows < 2 * N_FOLDS:
             return None
-        # Rows are dealt out class by class: all parts have rows of each.
+        # Rows are dealt to the folds class by class, so that each fold has rows of each class.
         fold, found = np.empty(n_rows, int), np.empty(n_rows)
         fold[np.argsort(labels, kind="stable")] = np.arange(n_rows) % N_FOLDS
         for part in range(N_FOLDS):
@@ -176,7 +173,8 @@ class TaskDensity:
         n_axes = axes.shape[1]
         factors = [_factor(pooled)]
         if len(classes) <= _MOST_CLASS_COVARIANCES:
-            # Few rows say little about n_axes ** 2 numbers: lean on the pooled covariance.
+            # A class of few rows cannot estimate n_axes ** 2 numbers, so the pooled covariance
+            # is added as a prior.
             own = [offset[index == position] for position in range(len(classes))]
             factors = [
                 _factor((rows.T @ rows + 2 * n_axes * pooled) / (len(rows) + 2 * n_axes))
@@ -198,7 +196,7 @@ class TaskDensity:
         members: Sequence[Sequence[int]],
         weights: Sequence[Sequence[float]],
     ) -> TaskDensity:
-        """The density of several parties' rows of one task, from the moments of theirs.
+        """Merge densities that several parties estimated from their rows of one task.
 
         Parameters
         ----------
@@ -210,7 +208,7 @@ class TaskDensity:
         """
         totals = np.array([np.sum(weight) for weight in weights])
         if any(len(d.log_priors) != len(m) for d, m in zip(densities, members)):
-            # Its rows' classes cannot be told from the density alone.
+            # The classes of a density are unknown, so moments cannot be added class by class.
             return densities[int(np.argmax(totals))]
         n_classes = 1 + max(max(member) for member in members)
         counts = np.zeros(n_classes)
@@ -241,12 +239,12 @@ class TaskDensity:
         )
 
     def calibrated(self, log_densities: np.ndarray) -> TaskDensity:
-        """Record how surely the task's rows are recognised.
+        """Record how likely the task's rows are assigned to it at each temperature.
 
         Parameters
         ----------
         log_densities : ndarray of shape (n_rows, n_tasks)
-            Of rows of this task, whose own density is the first column.
+            Log densities of rows of this task; the first column is the task's own density.
         """
         likelihood = [
             np.log(posterior(log_densities, temperature)[:, 0] + 1e-12).mean()
@@ -255,7 +253,7 @@ class TaskDensity:
         return replace(self, likelihood=np.array(likelihood))
 
     def log_density(self, probes: np.ndarray, axes: np.ndarray) -> np.ndarray:
-        """Log density of each row, up to a constant that is the same for all tasks."""
+        """Log density of each row, up to a constant that all tasks share."""
         step, read = max(1, _BLOCK // len(self.log_priors)), self.reader()
         parts = [
             read(probes[start : start + step], axes[start : start + step])
@@ -264,8 +262,8 @@ class TaskDensity:
         return np.concatenate(parts) if parts else np.empty(0)
 
     def reader(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """:meth:`log_density` for batch after batch of few rows."""
-        # Small matrices: on several threads they are inverted no faster, and to other last digits.
+        """Prepare :meth:`log_density` for many small batches."""
+        # One thread inverts these small matrices as fast as several, and always to the same digits.
         with one_thread():
             by_probe = _Normals(self.probe_means, self.probe_factor[None])
             by_axis = _Normals(self.axis_means, self.axis_factors)
@@ -291,7 +289,7 @@ class TaskDensity:
         return drawn
 
     def is_unknown(self, log_density: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
-        """Whether the mean log density of `n_rows` rows is too low for rows of this task."""
+        """Whether a mean log density of `n_rows` rows is too low for rows of this task."""
         of_groups = self.mean - 2.33 * self.deviation / np.sqrt(n_rows)
         return log_density < np.where(n_rows == 1, self.threshold, of_groups)
 
@@ -300,55 +298,3 @@ def posterior(log_densities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities of the tasks, (n_rows, n_tasks), all equally likely beforehand."""
     scaled = log_densities / temperature
     return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
-
-
-class TaskRecognition:
-    """Tells which of several tasks rows come from.
-
-    Samples are not normal, so that plain probabilities are too sure of themselves. They are
-    tempered (Guo et al., ICML 2017): by the temperature under which the tasks' own training rows
-    were most likely recognised.
-
-    Parameters
-    ----------
-    densities : sequence of TaskDensity
-        One a task.
-    """
-
-    def __init__(self, densities: Sequence[TaskDensity]):
-        self.densities = list(densities)
-        likelihood = np.sum([density.likelihood for density in densities], axis=0)
-        self.temperature = float(TEMPERATURES[int(np.argmax(likelihood))])
-
-    def recognise(
-        self, log_densities: np.ndarray, groups: ArrayLike | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Index of the task, its probability, and whether it is unlikely, of each row.
-
-        Parameters
-        ----------
-        log_densities : ndarray of shape (n_rows, n_tasks)
-        groups : array-like of shape (n_rows,), optional
-            Rows of one group share their task.
-        """
-        n_rows = np.ones(len(log_densities))
-        if groups is not None:
-            groups = np.asarray(groups)
-            if groups.shape != n_rows.shape:
-                raise ValueError(
-                    f"groups has shape {groups.shape} for {len(n_rows)} rows of X; "
-                    "give one label per row"
-                )
-            _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-            sums = np.zeros((len(sizes), log_densities.shape[1]))
-            np.add.at(sums, member, log_densities)
-            log_densities, n_rows = sums[member], sizes[member]
-        best = log_densities.argmax(axis=1)
-        rows = np.arange(len(best))
-        scores = posterior(log_densities, self.temperature)[rows, best]
-        unlikely = np.zeros(len(best), bool)
-        for task in np.unique(best):
-            own = best == task
-            mean = log_densities[own, task] / n_rows[own]
-            unlikely[own] = self.densities[task].is_unknown(mean, n_rows[own])
-        return best, scores, unlikely

@@ -1,4 +1,4 @@
-"""How tasks that were learned compare, and what they look like."""
+"""Comparison of tasks and of rows under their tasks; reconstruction of classes."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..tasks import iter_tasks, name_some
-from .reading import LearnedTasksMixin
-from .reconstruction import reconstruct_class
+from ...tasks import format_labels, iter_tasks
+from ..encoding.reconstruction import reconstruct_class
+from .fitted import FittedTasks
 
 
-# scikit-learn has no types; its classes take this argument.
-class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type: ignore[call-arg]
-    """Compares tasks, and rows under their tasks; draws what a class looks like."""
+class ComparingMixin(FittedTasks):
+    """Chapter on comparison: representations, similarity of tasks, samples of a class."""
 
     def representation(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """The modulated hidden activity ``s * c * h(x)`` that bits are read from.
+        """Modulated hidden activity ``s * c * h(x)``, which the bits are read from.
 
-        Where every bit has a context of its own, a unit's activity is scaled by the norm of its
-        contexts, ``s * h_j * sqrt(sum_b c_bj^2)``: inner products of rows of one task are then
-        those of the whole modulated activity. To compare rows of different tasks, use
-        :meth:`representation_similarity`.
+        If every bit has a context of its own, the activity of a unit is scaled by the norm of its
+        contexts, ``s * h_j * sqrt(sum_b c_bj^2)``. Inner products of rows of one task are then
+        those of the whole modulated activity. Use :meth:`representation_similarity` to compare
+        rows of different tasks.
 
         Parameters
         ----------
@@ -36,7 +35,7 @@ class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type:
         representation : ndarray of shape (n_samples, n_hidden), dtype float32
         """
         X, labels = self._check_new_rows(X, task)
-        values = self.learner_.hidden_rows(X)
+        values = self.model_.network.hidden_rows(X)
         for label, positions in iter_tasks(labels):
             modulation = self.modulations_[label]
             vector = modulation.vector
@@ -58,7 +57,7 @@ class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type:
         similarity : ndarray of shape (n_samples, n_samples), dtype float32
         """
         X, labels = self._check_new_rows(X, task)
-        hidden = self.learner_.hidden_rows(X)
+        hidden = self.model_.network.hidden_rows(X)
         similarity = np.zeros((len(hidden), len(hidden)), np.float32)
         tasks = [(self.modulations_[label], rows) for label, rows in iter_tasks(labels)]
         for modulation, rows in tasks:
@@ -77,13 +76,13 @@ class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type:
         noise: float = 0.0,
         random_state: int | np.random.RandomState | None = None,
     ) -> np.ndarray:
-        """What a class looks like in a task: an approximate data-generating process.
+        """Draw samples of a class in a task by an approximate data-generating process.
 
         The published process draws hidden activity around ``W_class * c_t`` and maps it through
         the pseudo-inverse of the expansion. That direction tells classes apart, but samples do not
-        vary along it, and the picture is noise. Here candidates are drawn from the density of the
-        task's samples, and count by the probability of the class that the network, modulated for
-        the task, gives them.
+        vary along it, and the picture is noise. This method draws candidates from the density of
+        the task's samples, and weights each by the probability of the class that the network gives
+        it under the task's modulation.
 
         Parameters
         ----------
@@ -96,7 +95,7 @@ class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type:
         noise : float, default=0.0
             1 draws samples that vary as much as the class does in the task; 0 gives its centre.
         random_state : int, RandomState instance or None, default=None
-            Of the draw.
+            Seed of the draw.
 
         Returns
         -------
@@ -112,20 +111,24 @@ class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type:
         if label not in modulation.classes:
             raise ValueError(
                 f"label={label!r} is not a class of the task; its classes are "
-                f"{name_some(modulation.classes)}"
+                f"{format_labels(modulation.classes)}"
             )
         return reconstruct_class(
-            self.learner_, modulation, label, n_samples, noise, check_random_state(random_state)
+            self.model_.network,
+            modulation,
+            label,
+            n_samples,
+            noise,
+            check_random_state(random_state),
         )
 
     def task_similarity(self) -> np.ndarray:
         """Cosine similarity of the tasks' modulations.
 
-        Where each unit has one context, that of the vectors ``s c``. Where each bit has contexts
-        of its own, there are so many that those of two tasks are hardly ever along each other, even
-        if they do the same; modulations are then compared by what they do: by the values of the
-        bits that tasks give the same samples, drawn from the densities of all of them. To be
-        comparable, tasks share their codebook.
+        With one context a unit, it is the similarity of the vectors ``s c``. With one context for
+        each bit, there are so many contexts that two tasks hardly ever align, even if they do the
+        same. Modulations are then compared by the scores that they give the same samples, drawn
+        from the densities of all tasks. The scores are comparable if tasks share their codebook.
 
         Returns
         -------
@@ -133,10 +136,4 @@ class ExplainedTasksMixin(LearnedTasksMixin, auto_wrap_output_keys=()):  # type:
             In the order of `tasks_`.
         """
         check_is_fitted(self)
-        modulations = list(self.modulations_.values())
-        if self.learner_.head == "shared":
-            vectors = self.learner_.reference_values(modulations)
-        else:
-            vectors = np.stack([modulation.vector for modulation in modulations])
-        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-        return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
+        return self.model_.similarity()

@@ -4,170 +4,41 @@ For a bit with units h, target k and penalty a:
 
     minimise  sum_i w_i (c' h_i + c0 - k_i)^2  +  a * mean(diag(G)) * |c|^2
 
-where G is the centred Gram matrix. Everything that the solution needs is a sum over rows, so
-statistics of chunks add up to the statistics of all rows, in any order. Units come in blocks: one
-that all bits share, or one for each bit. One eigendecomposition of a block's G serves all its bits,
-all penalties and the choice of codewords.
+where G is the centred Gram matrix. Units come in blocks: one that all bits share, or one for each
+bit. One eigendecomposition of a block's G serves all its bits, all penalties and the choice of
+codewords.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
-from scipy.linalg.blas import dsyrk, ssyrk
 from scipy.linalg.lapack import dpstrf
 
+from .statistics import RidgeStatistics
+
 _EPSILON = np.finfo(np.float64).eps
-# Directions of less than this share of the largest variance are noise of the sums themselves.
+# Directions with less than this share of the largest variance are rounding noise of the sums.
 _LEAST_VARIANCE = 1e-10
 _LEAST_PIVOT = 1e-9
-_CHEAP_PRODUCT = 2e8
-# Penalties that leave fewer degrees of freedom than this share of the rows are not judged: where
-# units outnumber rows, a few repeated rows would make no penalty at all look best.
+# Cross-validation skips penalties that leave fewer degrees of freedom than this share of the rows:
+# where units outnumber rows, a few repeated rows would make no penalty at all look best.
 _LEAST_FREEDOM = 0.3
-# With fewer rows than this share of the units, the Gram matrix is decomposed by its rank.
+# A Gram matrix of fewer rows than this share of the units is decomposed up to its rank.
 _FEW_ROWS = 0.6
-# Wider Gram matrices are decomposed in float32, in less than half the time: enough to judge
-# penalties by. What is solved is solved in float64.
+# Wider Gram matrices are decomposed in float32 to judge penalties, in less than half the time. The
+# final solve always runs in float64.
 _WIDE = 1024
 _LEAST_SINGLE = 1e-6
 _STRIP = 64
 
 
-class RidgeStatistics:
-    """Additive sufficient statistics of one task.
-
-    Parameters
-    ----------
-    n_blocks, units_per_block : int
-        Sizes. Memory is about ``8 * n_blocks * units_per_block ** 2`` bytes, whatever the number
-        of rows.
-    n_targets : int, default=0
-        Real-valued targets, beside those that classes give: structure bits, or given codes.
-
-    Attributes
-    ----------
-    gram : ndarray of shape (n_blocks, units_per_block + 1, units_per_block + 1)
-        Weighted sums of products of a block's units, and of the constant 1 that comes last. Lower
-        triangles: the others are 0.
-    class_sums : dict of ndarray of shape (n_blocks, units_per_block + 1)
-        Weighted sums of a block's units over the rows of each class. A row of several classes
-        counts for each of them by its share.
-    overlap : ndarray of shape (n_classes, n_classes), or None
-        Weighted sums of products of shares, where rows have several classes.
-    target_sums : ndarray of shape (n_targets, n_blocks, units_per_block + 1)
-        Weighted sums of products of the real-valued targets with the units.
-    target_squares : ndarray of shape (n_targets,)
-        Weighted sums of squares of the real-valued targets.
-    """
-
-    def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
-        width = units_per_block + 1
-        self.units_per_block = units_per_block
-        self.gram = np.zeros((n_blocks, width, width))
-        self.class_sums: dict[Hashable, np.ndarray] = {}
-        self.overlap: np.ndarray | None = None
-        self.target_sums = np.zeros((n_targets, n_blocks, width))
-        self.target_squares = np.zeros(n_targets)
-
-    def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
-        """Sums of the rows of both."""
-        total = self.copy()
-        total.gram += other.gram
-        for label, sums in other.class_sums.items():
-            total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
-        if other.overlap is not None:
-            total.overlap = other.overlap + (0.0 if total.overlap is None else total.overlap)
-        total.target_sums += other.target_sums
-        total.target_squares += other.target_squares
-        return total
-
-    def copy(self) -> RidgeStatistics:
-        """A copy that can be added to without changing this one."""
-        return deepcopy(self)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the statistics, in bytes."""
-        sums = sum(sums.nbytes for sums in self.class_sums.values())
-        return self.gram.nbytes + self.target_sums.nbytes + sums
-
-    @property
-    def classes(self) -> list:
-        """Labels of the classes that have rows."""
-        return list(self.class_sums)
-
-    def weight_of(self, label: Hashable) -> float:
-        """Sum of the weights of a class's rows; 0 where it has none."""
-        return float(self.class_sums[label][0, -1]) if label in self.class_sums else 0.0
-
-    def add(
-        self,
-        units: np.ndarray,
-        shares: sparse.csr_array,
-        classes: Sequence[Hashable],
-        sample_weight: np.ndarray | None = None,
-        targets: np.ndarray | None = None,
-        several: bool = False,
-    ) -> None:
-        """Add a batch of rows.
-
-        Parameters
-        ----------
-        units : ndarray of shape (n_blocks, batch, units_per_block + 1), dtype float32
-            Hidden activity by block; the last unit of each block is the constant 1.
-        shares : csr_array of shape (batch, n_classes)
-            How much of a row belongs to each class; rows sum to 1.
-        classes : sequence
-            Class labels.
-        sample_weight : ndarray of shape (batch,), optional
-            By default 1 for every row.
-        targets : ndarray of shape (batch, n_targets), optional
-            Real-valued targets.
-        several : bool, default=False
-            Rows may have several classes; `classes` is then the same in every call.
-        """
-        n_blocks, batch, width = units.shape
-        # float32 products of a batch, float64 sums over batches; where that costs next to nothing,
-        # all in float64.
-        exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
-        values = units.astype(np.float64 if exact else np.float32, copy=False)
-        weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
-        root = values
-        if sample_weight is not None:
-            root = values * np.sqrt(weight).astype(values.dtype)[:, None]
-        weighted = sparse.csr_array(sparse.diags_array(weight) @ shares)
-        present = np.unique(weighted.indices) if not several else np.arange(len(classes))
-        members = sparse.csr_array(weighted[:, present].T.astype(values.dtype))
-        half_product = dsyrk if root.dtype == np.float64 else ssyrk
-        for gram, block in zip(self.gram, root):
-            # Fortran's upper triangle is the lower one here.
-            gram += half_product(1.0, block.T).T
-        sums = np.stack([members @ block for block in values], axis=1)
-        for index, rows in zip(present, sums):
-            known = self.class_sums.get(classes[index], 0.0)
-            self.class_sums[classes[index]] = known + rows.astype(np.float64)
-        if several:
-            overlap = (weighted.T @ shares).toarray()
-            self.overlap = overlap if self.overlap is None else self.overlap + overlap
-        if targets is not None and targets.shape[1]:
-            scaled = (weight[:, None] * targets).astype(values.dtype)
-            self.target_sums += np.stack([scaled.T @ block for block in values], axis=1)
-            self.target_squares += (weight[:, None] * targets.astype(float) ** 2).sum(axis=0)
-
-    def centred(self) -> CentredProblem:
-        """The ridge problem of every bit, with the intercept eliminated."""
-        return CentredProblem(self)
-
-
 def _mirror(matrix: np.ndarray) -> None:
-    """Copy the lower triangle to the upper one, strip by strip: strips stay in the cache."""
+    """Copy the lower triangle to the upper one in strips that fit the cache."""
     for start in range(0, len(matrix), _STRIP):
         stop = start + _STRIP
         corner = np.tril(matrix[start:stop, start:stop])
@@ -176,9 +47,9 @@ def _mirror(matrix: np.ndarray) -> None:
 
 
 class Spectrum(NamedTuple):
-    """Eigenvalues, not negative, and eigenvectors of a Gram matrix.
+    """Eigenvalues (at least 0) and eigenvectors of a Gram matrix.
 
-    Eigenvalues of less than the share `least` of the largest one are noise.
+    Eigenvalues below the share `least` of the largest one are noise.
     """
 
     values: np.ndarray
@@ -186,7 +57,7 @@ class Spectrum(NamedTuple):
     least: float = _LEAST_PIVOT
 
     def damped(self, penalties: np.ndarray) -> np.ndarray:
-        """Eigenvalues plus penalties, (units, n_penalties); infinite where there is nothing."""
+        """Eigenvalues plus penalties, (units, n_penalties); infinite where both vanish."""
         damped = self.values[:, None] + penalties
         empty = max(self.values[-1], _EPSILON) * len(self.values) * _LEAST_VARIANCE
         return np.where(damped > empty, damped, np.inf)
@@ -208,13 +79,13 @@ class Spectrum(NamedTuple):
 
 
 def _spectrum(gram: np.ndarray, total: float, roughly: bool = False) -> Spectrum:
-    """Spectrum of a Gram matrix; where rows are few, of its range only.
+    """Decompose a Gram matrix; if rows are few, only its range.
 
-    With `roughly`, that of a wide one is in float32.
+    With `roughly`, a wide matrix is decomposed in float32.
     """
     width = len(gram)
     if total < _FEW_ROWS * width:
-        # A pivoted Cholesky factor stops at the rank: few rows cost few operations.
+        # A pivoted Cholesky factorisation stops at the rank, so few rows cost few operations.
         factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=_LEAST_PIVOT * gram.diagonal().max())
         if 0 < rank < _FEW_ROWS * width:
             thin = np.empty((width, rank))
@@ -256,7 +127,7 @@ class CentredProblem:
 
     @cached_property
     def spectra(self) -> list[Spectrum]:
-        """Spectrum of each block's Gram matrix, good enough to judge penalties by."""
+        """Spectrum of each block's Gram matrix, precise enough to judge penalties."""
         return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
 
     def class_means(self, units: slice) -> np.ndarray:
@@ -273,9 +144,10 @@ class CentredProblem:
             yield bit, np.array([position])
 
     def explained(self, bits: np.ndarray, alpha: float, classes: np.ndarray) -> np.ndarray:
-        """What :func:`.learn_codebook` takes, (n_bits or 1, n_classes, n_classes).
+        """Explained sums of squares for :func:`.choose_splits`.
 
-        1 in place of n_bits where all bits share their units.
+        The shape is (1, n_classes, n_classes) if all bits share their units, otherwise
+        (n_bits, n_classes, n_classes).
         """
         found = []
         for block in [0] if self.n_blocks == 1 else bits:
@@ -309,9 +181,9 @@ class CentredProblem:
     def solve(
         self, right: np.ndarray, sums: np.ndarray, alphas: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (n_bits, units) and intercepts (n_bits,), from a penalty a bit.
+        """Weights (n_bits, units) and intercepts (n_bits,) for one penalty a bit.
 
-        Of least norm where the Gram matrix is singular and the penalty is 0.
+        If the Gram matrix is singular and the penalty is 0, the weights have least norm.
         """
         weights, intercepts = np.empty_like(right), sums / self.total
         for block, bits in self._iter_blocks(np.arange(len(right))):
@@ -331,7 +203,7 @@ class CentredProblem:
             damped = self.gram[block].copy()
             damped[np.diag_indices(len(damped))] += penalty
             try:
-                # Fortran's order, as LAPACK wants it, of what is symmetric.
+                # The transpose of a symmetric matrix is the same matrix in Fortran's order.
                 factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
                 weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
             except LinAlgError:
@@ -353,14 +225,14 @@ class CentredProblem:
             kept, values = spectrum.is_kept, spectrum.values[spectrum.is_kept]
             damped = spectrum.damped(np.asarray(alphas, dtype=float) * self.penalty_unit[block])
             reachable = (spectrum.vectors[:, kept].T @ right[bits].T) ** 2 / values[:, None]
-            # What no penalty explains, and what each penalty leaves of the rest: the difference of
-            # two large sums would be nothing but their noise where units outnumber rows.
+            # The residual is the sum of a part that no penalty explains and of a share of the rest.
+            # As a difference of two large sums it would be noise where units outnumber rows.
             beyond = np.maximum(squares[bits] - reachable.sum(axis=0), 0)
             for position in range(len(alphas)):
                 share = values / damped[kept, position]
                 residual = beyond + ((1 - share) ** 2) @ reachable
                 freedom = self.total - 1 - share.sum()
-                # With as many parameters as rows the error is unbounded, not small.
+                # The error is unbounded, not small, if there are as many parameters as rows.
                 if freedom > _LEAST_FREEDOM * self.total:
                     errors[bits, position] = self.total * residual / freedom**2
         return errors

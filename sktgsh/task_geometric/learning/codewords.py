@@ -1,4 +1,4 @@
-"""Which codewords the classes of a task get: those that are known, and new ones beside them."""
+"""The choice of codewords: known classes keep theirs, new classes get new ones."""
 
 from __future__ import annotations
 
@@ -7,29 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..networks.random import generator
-from .codebook import MOST_JUDGED_CLASSES, ClassProjections, extend_codebook, learn_projections
+from ...networks.random import generator
+from .codebook import (
+    MOST_JUDGED_CLASSES,
+    ClassProjections,
+    Codebook,
+    extend_codebook,
+    learn_projections,
+)
 from .ridge import CentredProblem
 
-# Ridge penalty under which a split of the classes is judged easy or hard. A firm one: where units
-# outnumber rows anything can be fitted.
+# Ridge penalty that judges how easy a split of the classes is. It is large, because everything can
+# be fitted where units outnumber rows.
 _JUDGING_PENALTY = 0.1
-
-
-@dataclass(frozen=True)
-class Codebook:
-    """Target codes of classes, and what codes of classes to come hang on.
-
-    Attributes
-    ----------
-    words : dict of ndarray of shape (n_codebook_bits,), dtype int8
-        Codeword of each class, -1 and +1.
-    projections : ClassProjections or None
-        None where codewords do not follow the classes' means.
-    """
-
-    words: dict[Hashable, np.ndarray]
-    projections: ClassProjections | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,7 @@ class CodewordChooser:
     Attributes
     ----------
     bits : ndarray of int
-        Bits that say the class.
+        Bits that spell the codeword.
     geometry : slice
         Units whose class means the codewords follow.
     seed : int
@@ -57,18 +47,18 @@ class CodewordChooser:
         kind: str,
         own_to: Hashable = None,
     ) -> Codebook:
-        """Codewords of the known classes, as they are, and of the new ones.
+        """Keep the codewords of the known classes, and choose those of the new ones.
 
         Parameters
         ----------
         problem : CentredProblem or None
-            Of the task's rows; a codebook is learned from it where there is none yet.
+            Problem of the task's rows, which a new codebook is learned from.
         known : Codebook
         new : sequence of class labels
         kind : {"learned", "hadamard", "random"}
         own_to : task label, optional
-            Task that does not share its codewords: their bits are flipped at random, which keeps
-            all distances within the task and none to other tasks.
+            Task that does not share its codewords. Their bits are flipped at random, which keeps
+            the distances within the task and breaks those to other tasks.
         """
         n_bits = len(self.bits)
         flips = np.ones(n_bits, np.int8)

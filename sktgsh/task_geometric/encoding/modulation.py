@@ -1,4 +1,4 @@
-"""What is learned for one task, and nothing else."""
+"""The learned part of one task."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .recognition import TaskDensity
+from .density import TaskDensity
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Modulation:
     alpha : ndarray of shape (n_bits,), or None
         Ridge penalty of each bit; None where there was no closed form.
     density : TaskDensity or None
-        What task inference knows of the task.
+        Density of the task's samples, for task inference.
     """
 
     context: np.ndarray
@@ -42,14 +42,14 @@ class Modulation:
 
     @property
     def vector(self) -> np.ndarray:
-        """Strength times context: what tasks are compared by."""
+        """Strength times context."""
         return np.float32(self.strength) * self.context
 
     def gain(self, other: Modulation) -> np.ndarray:
-        """How much each hidden unit counts where two tasks' representations are compared.
+        """Weight of each hidden unit in the inner product of two tasks' representations.
 
         The inner product of modulated activities, ``sum_b (c_b h) . (c'_b h')`` over the bits, is
-        ``sum_j gain_j h_j h'_j``: it needs no array of bits times units for a row.
+        ``sum_j gain_j h_j h'_j``, which needs no array of bits times units for a row.
 
         Returns
         -------
@@ -59,13 +59,13 @@ class Modulation:
         return product.sum(axis=0) if product.ndim == 2 else product
 
     def known_density(self) -> TaskDensity:
-        """The density, which each task has once it is learned."""
+        """The density; raises ValueError if the task is not learned yet."""
         if self.density is None:
             raise ValueError("the modulation has no density: it is not learned yet")
         return self.density
 
     def is_equal(self, other: Modulation) -> bool:
-        """Whether codes are the same, to the bit."""
+        """Whether both modulations give bit-identical codes."""
         same = self.strength == other.strength and self.classes == other.classes
         return same and all(
             np.array_equal(getattr(self, name), getattr(other, name))
@@ -74,7 +74,7 @@ class Modulation:
 
     @property
     def nbytes(self) -> int:
-        """Memory of what codes depend on, in bytes."""
+        """Memory of everything that codes depend on, in bytes."""
         return self.context.nbytes + self.bias.nbytes + self.codewords.nbytes + 4
 
 

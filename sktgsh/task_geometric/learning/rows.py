@@ -1,4 +1,4 @@
-"""Training rows with their targets, and the layout of a code's bits."""
+"""Training rows with their targets."""
 
 from __future__ import annotations
 
@@ -9,52 +9,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..networks.random import generator
-from ..tasks import name_some
+from ...networks.random import generator
+from ...tasks import format_labels
 
 
-def in_order(classes: Iterable[Hashable]) -> list:
-    """Different class labels, sorted, whatever their types."""
+def sorted_classes(classes: Iterable[Hashable]) -> list:
+    """Distinct class labels, sorted by type and value."""
     return sorted(set(classes), key=lambda label: (str(type(label)), label))
-
-
-@dataclass(frozen=True)
-class BitLayout:
-    """Which hidden units a bit sees, and which bits spell the class's codeword.
-
-    Units come in blocks: one for all bits, or one for each. The other bits follow the data's
-    structure; they are spread evenly, so that every prefix of a code has its share of them.
-    """
-
-    n_bits: int
-    n_blocks: int
-    units_per_block: int
-    structure_share: float
-
-    @property
-    def is_structure(self) -> np.ndarray:
-        """Mask of shape (n_bits,)."""
-        reached = np.floor(np.arange(self.n_bits + 1) * self.structure_share + 1e-9)
-        return np.diff(reached) > 0
-
-    @property
-    def codebook_bits(self) -> np.ndarray:
-        """Positions of the codebook bits."""
-        return np.flatnonzero(~self.is_structure)
-
-    @property
-    def structure_bits(self) -> np.ndarray:
-        """Positions of the structure bits."""
-        return np.flatnonzero(self.is_structure)
-
-    def target_bits(self, given: bool) -> np.ndarray:
-        """Bits with real-valued targets: those of the structure, or all where codes are given."""
-        return np.arange(self.n_bits) if given else self.structure_bits
-
-    @property
-    def n_hidden(self) -> int:
-        """Number of hidden units."""
-        return self.n_blocks * self.units_per_block
 
 
 @dataclass(frozen=True)
@@ -70,11 +31,11 @@ class Rows:
         Class labels, or label indicators.
     sample_weight : ndarray of shape (n_rows,), or None
     codes : ndarray of shape (n_rows, n_bits), values 0 and 1, or None
-        Given codes, in place of classes.
+        Given codes; `y` is then ignored.
     extracted : bool
-        X holds the encoder's features in place of samples.
-    to_come : tuple
-        Classes that may have no row yet.
+        Whether X holds the encoder's features rather than samples.
+    expected_classes : tuple
+        Classes of the task that may have no row yet.
     """
 
     X: Any
@@ -83,22 +44,22 @@ class Rows:
     sample_weight: np.ndarray | None = None
     codes: np.ndarray | None = None
     extracted: bool = False
-    to_come: tuple = ()
+    expected_classes: tuple = ()
 
     def with_classes(self, classes: Sequence[Hashable]) -> Rows:
-        """The same rows, of a task that has these classes; ValueError where they have others."""
+        """Declare the classes of the task; raises ValueError if a row has another class."""
         if not len(classes):
             return self
-        if self.several:
+        if self.multilabel:
             raise ValueError(
                 "classes was given, but y is an indicator: its columns are the classes"
             )
         lacking = [label for label in self.classes if label not in classes]
         if lacking:
             raise ValueError(
-                f"y has labels that classes lacks, {name_some(lacking)}; name all of them"
+                f"y has labels that classes lacks, {format_labels(lacking)}; name all of them"
             )
-        return replace(self, to_come=tuple(classes))
+        return replace(self, expected_classes=tuple(classes))
 
     def take(self, chosen: np.ndarray) -> Rows:
         """Some of the rows."""
@@ -110,14 +71,14 @@ class Rows:
         return replace(self, **picked)
 
     def sample(self, n_rows: int, seed: int) -> Rows:
-        """At most `n_rows` of the rows, drawn without replacement, in their order."""
+        """Draw at most `n_rows` rows without replacement and keep their order."""
         if len(self.positions) <= n_rows:
             return self
         drawn = generator(seed, "sample").choice(len(self.positions), n_rows, replace=False)
         return self.take(np.sort(drawn))
 
     @property
-    def several(self) -> bool:
+    def multilabel(self) -> bool:
         """Whether rows may have several classes."""
         return self.y.ndim == 2
 
@@ -126,14 +87,14 @@ class Rows:
         """Labels of the classes that the rows may have."""
         if self.codes is not None:
             return []
-        if self.several:
+        if self.multilabel:
             return list(range(self.y.shape[1]))
-        return in_order([*np.unique(self.y).tolist(), *self.to_come])
+        return sorted_classes([*np.unique(self.y).tolist(), *self.expected_classes])
 
     def shares(self, classes: Sequence[Hashable]) -> sparse.csr_array:
-        """How much of each row belongs to each class, (n_rows, n_classes); rows sum to 1."""
+        """Share of each row that belongs to each class, (n_rows, n_classes); rows sum to 1."""
         n_rows = len(self.positions)
-        if self.several:
+        if self.multilabel:
             counts = self.y.sum(axis=1, dtype=np.float64)
             return sparse.csr_array(self.y / np.maximum(counts, 1)[:, None])
         if self.codes is not None:
@@ -145,8 +106,8 @@ class Rows:
         )
 
     @property
-    def groups(self) -> np.ndarray:
-        """One group for each row, to model its outputs by: its class, or the first of them."""
+    def density_groups(self) -> np.ndarray:
+        """Group of each row in the task's density: its class, or the first of its classes."""
         if self.codes is not None:
             return np.zeros(len(self.positions), dtype=int)
-        return self.y.argmax(axis=1) if self.several else self.y
+        return self.y.argmax(axis=1) if self.multilabel else self.y

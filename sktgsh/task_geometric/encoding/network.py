@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
@@ -10,25 +12,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches import BATCH_ROWS, InputScaling, dense_rows
-from ..networks import (
+from ...batches import BATCH_ROWS, InputScaling, dense_rows
+from ...networks import (
     FrozenEncoder,
     ModulatedHead,
     apply_weights,
     class_readout,
     head_projection,
 )
-from ..persistence import SteadyPickleMixin
-from ..threads import ThreadTensor, map_batches
+from ...persistence import SteadyPickleMixin
+from ...persistence.tree import Writer
+from ...threads import ThreadTensor, map_batches
+from .layout import BitLayout
 from .modulation import Modulation
-from .rows import BitLayout
 
-# Samples that tasks are compared on.
+# Number of samples that tasks are compared on.
 N_REFERENCES = 1024
 
 
 class TaskNetwork(SteadyPickleMixin):
-    """Everything that reading a task needs and that no task changes.
+    """The frozen part that all tasks share: it is read through a modulation and never changes.
 
     Parameters
     ----------
@@ -64,11 +67,20 @@ class TaskNetwork(SteadyPickleMixin):
         return self
 
     def __getstate__(self) -> dict:
-        # What was learned on a GPU must open where there is none.
+        # The encoder is pickled on the CPU, so that machines without a GPU can load it.
         encoder = self.encoder
         if self.device.type != "cpu":
             encoder = deepcopy(encoder).cpu()
         return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
+
+    def fingerprint(self) -> str:
+        """Digest of everything that reading a task depends on, 64 hexadecimal digits."""
+        writer = Writer()
+        digest = hashlib.sha256(json.dumps(writer.encode(self)).encode())
+        for array in writer.arrays.values():
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def map_features(
         self,
@@ -78,7 +90,7 @@ class TaskNetwork(SteadyPickleMixin):
         extracted: bool = False,
         progress: str = "",
     ) -> list:
-        """``function(rows, features)`` of full batches; see :func:`~sktgsh.threads.map_batches`."""
+        """Call ``function(rows, features)`` on full batches, as :func:`.map_batches` does."""
 
         def work(rows: np.ndarray, samples: Tensor) -> Any:
             return function(rows, samples if extracted else self.encoder.features(samples))
@@ -95,9 +107,10 @@ class TaskNetwork(SteadyPickleMixin):
         progress: str = "",
         n_hidden: int | None = None,
     ) -> list:
-        """``function(rows, features, hidden)`` of full batches; the first units, if asked.
+        """Call ``function(rows, features, hidden)`` on full batches.
 
-        Hidden activity (n_hidden, batch) is to be used at once: the next batch is written over it.
+        `hidden` is the activity of the first `n_hidden` units, (n_hidden, batch). The next batch
+        overwrites it, so the function must not keep it.
         """
         n_units = self.encoder.n_hidden if n_hidden is None else n_hidden
         hidden = ThreadTensor((n_units, BATCH_ROWS), self.device)
@@ -107,7 +120,7 @@ class TaskNetwork(SteadyPickleMixin):
 
         return self.map_features(work, X, positions, extracted, progress)
 
-    def map_values(
+    def map_scores(
         self,
         function: Callable[[np.ndarray, np.ndarray], Any],
         X: Any,
@@ -117,25 +130,25 @@ class TaskNetwork(SteadyPickleMixin):
         extracted: bool = False,
         progress: str = "",
     ) -> list:
-        """``function(rows, values of the first bits before the threshold)``, batch by batch."""
-        weights, bias = self._weights(modulation)
+        """Call ``function(rows, scores of the first n_bits bits)`` batch by batch."""
+        weights, bias = self.folded_weights(modulation)
         n_hidden = None
         if self.head == "block" and n_bits is not None:
-            # A prefix of the code is read from a prefix of the hidden units.
+            # A prefix of the code depends on a prefix of the hidden units only.
             weights, bias = weights[:n_bits], bias[:n_bits]
             n_hidden = n_bits * self.layout.units_per_block
 
         def read(rows: np.ndarray, _: Tensor, hidden: Tensor) -> Any:
-            # Bits that share their units are cut off after the product: one of another shape
-            # might differ in the last digit.
-            return function(rows, self._values(weights, bias, hidden)[: len(rows), :n_bits])
+            # Bits that share their units are cut off after the product, because a product of
+            # another shape might differ in the last digit.
+            return function(rows, self._scores(weights, bias, hidden)[: len(rows), :n_bits])
 
         return self.map_hidden(read, X, positions, extracted, progress, n_hidden)
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
     ) -> np.ndarray:
-        """How well each class fits, (n_rows, n_classes)."""
+        """Score of each class, (n_rows, n_classes)."""
         head = self.modulated_head(modulation)
         scores = np.empty((len(positions), len(modulation.classes)), np.float32)
 
@@ -154,7 +167,7 @@ class TaskNetwork(SteadyPickleMixin):
     ) -> np.ndarray:
         """Log density of each row under each task, (n_rows, n_tasks).
 
-        Rows become features once, whatever the number of tasks.
+        The features of a row are computed once for all tasks.
         """
         readers = [modulation.known_density().reader() for modulation in modulations]
         found = np.empty((X.shape[0], len(modulations)))
@@ -168,7 +181,7 @@ class TaskNetwork(SteadyPickleMixin):
         return found
 
     def coordinates(self, features: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """What task inference looks at: along the probes (batch, n_probes) and the axes."""
+        """Coordinates for task inference: along the probes (batch, n_probes) and the axes."""
         axes = self.encoder.structure(features)
         return (features @ self.encoder.probes.T).cpu().numpy(), axes.cpu().numpy()
 
@@ -182,10 +195,10 @@ class TaskNetwork(SteadyPickleMixin):
         self.map_hidden(store, X)
         return found
 
-    def reference_values(self, modulations: Sequence[Modulation]) -> np.ndarray:
-        """Values that tasks give the same samples, (n_tasks, n_samples * n_bits), bits centred.
+    def reference_scores(self, modulations: Sequence[Modulation]) -> np.ndarray:
+        """Centred scores that tasks give the same samples, (n_tasks, n_samples * n_bits).
 
-        The samples are drawn from the densities of all the tasks, by equal shares.
+        The samples are drawn in equal shares from the densities of all the tasks.
         """
         rng, share = np.random.RandomState(self.seed), -(-N_REFERENCES // len(modulations))
         drawn = np.concatenate(
@@ -194,22 +207,22 @@ class TaskNetwork(SteadyPickleMixin):
         features = self.features_at(drawn)
         found = []
         for modulation in modulations:
-            values = np.concatenate(
-                self.map_values(lambda _, read: read, features, None, modulation, extracted=True)
+            scores = np.concatenate(
+                self.map_scores(lambda _, read: read, features, None, modulation, extracted=True)
             )
-            found.append((values - values.mean(axis=0)).ravel())
+            found.append((scores - scores.mean(axis=0)).ravel())
         return np.stack(found)
 
     def features_at(self, coordinates: np.ndarray) -> np.ndarray:
-        """Features with given coordinates along the first principal axes, float32."""
+        """Features at given coordinates along the first principal axes, float32."""
         n_axes = coordinates.shape[1]
-        # Axes are orthogonal, each divided by its standard deviation.
+        # The axes are orthogonal; each is divided by its standard deviation.
         axes = self.encoder.axes[:n_axes].cpu().numpy().astype(np.float64)
         to_features = axes / np.maximum((axes**2).sum(axis=1, keepdims=True), 1e-30)
         means = self.encoder.axes_mean[:n_axes].cpu().numpy()
         return ((coordinates + means) @ to_features).astype(np.float32)
 
-    def _weights(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
+    def folded_weights(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
         """Readout with the modulation folded in, and the bias, as tensors on the device."""
         projection, mixing = self._readout(modulation.classes, modulation.codewords)
         weights = projection * modulation.vector.reshape(-1, projection.shape[1])
@@ -221,8 +234,8 @@ class TaskNetwork(SteadyPickleMixin):
         )
 
     @staticmethod
-    def _values(weights: Tensor, bias: Tensor, hidden: Tensor) -> np.ndarray:
-        """Values of the bits before the threshold, (batch, n_bits)."""
+    def _scores(weights: Tensor, bias: Tensor, hidden: Tensor) -> np.ndarray:
+        """Scores of the bits, (batch, n_bits)."""
         return (apply_weights(weights, hidden) + bias[:, None]).T.cpu().numpy()
 
     def _readout(
@@ -245,7 +258,7 @@ class TaskNetwork(SteadyPickleMixin):
         return rows, mixing
 
     def modulated_head(self, modulation: Modulation) -> ModulatedHead:
-        """The torch module that reads a task, its context and strength free to be trained."""
+        """The torch module that reads a task, with a trainable context and strength."""
         projection, mixing = self._readout(modulation.classes, modulation.codewords)
         head = ModulatedHead(
             torch.from_numpy(projection),
