@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from ..base import check_samples
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer
+from ..persistence import saved
 from .base import AutoencoderMixin
 
 
+@saved("ConvWinnerTakeAllAutoencoder")
 class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     """Convolutional winner-take-all autoencoder.
 

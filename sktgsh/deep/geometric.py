@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from ..networks import PairwiseLoss
 from ..networks.random import generator
+from ..persistence import saved
 from .base import DeepHasherMixin
 from .thresholds import project_rows
 
 
+@saved("GeometricHasher")
 class GeometricHasher(DeepHasherMixin, BaseEstimator):
     """Geometric sensitive hashing: a representation that depends on a sample's manifold alone.
 
@@ -149,6 +151,7 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
         return project_rows(outputs, self.projection_)
 
 
+@saved("UnitNorm")
 class UnitNorm(nn.Module):
     """Scale each row to norm 1."""
 

@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from ..networks.random import generator
+from ..persistence import saved
 
 CODEWORDS = ("learned", "hadamard", "random")
 # Dichotomies of the classes that a bit of a learned codebook is chosen from.
@@ -115,6 +116,7 @@ def extend_codebook(
     return codebook
 
 
+@saved("ClassProjections")
 @dataclass(frozen=True)
 class ClassProjections:
     """Codewords with a geometry: a locality sensitive hash of the classes' means.

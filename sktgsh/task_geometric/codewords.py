@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..networks.random import generator
+from ..persistence import saved
 from .codebook import MOST_JUDGED_CLASSES, ClassProjections, extend_codebook, learn_projections
 from .ridge import CentredProblem
 
@@ -16,6 +17,7 @@ from .ridge import CentredProblem
 _JUDGING_PENALTY = 0.1
 
 
+@saved("Codebook")
 @dataclass(frozen=True)
 class Codebook:
     """Target codes of classes, and what codes of classes to come hang on.

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..base import draft_of
 from ..networks.device import device_or_cpu
 from ..networks.losses import LOSSES
+from ..persistence import saved
 from ..training import OPTIMIZERS
 from .codebook import CODEWORDS
 from .exchange import ExchangeMixin
@@ -26,6 +27,7 @@ from .sums import SumsMixin
 ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
 
 
+@saved("TaskGeometricHasher")
 class TaskGeometricHasher(
     LearningMixin, SumsMixin, ExchangeMixin, ExplainedTasksMixin, BaseEstimator
 ):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..networks import CodewordLoss, FrozenEncoder
 from ..networks.random import generator
+from ..persistence import saved
 from ..threads import one_thread, threads_for
 from ..training import to_numpy, train
 from .codewords import CodewordChooser
@@ -32,6 +33,7 @@ CALIBRATION_ROWS = 128
 FEATURE_BYTES = 2 * 2**30
 
 
+@saved("TaskLearner")
 class TaskLearner(TaskNetwork):
     """Learns modulations of the frozen network."""
 

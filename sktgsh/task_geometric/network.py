@@ -18,11 +18,14 @@ from ..networks import (
     class_readout,
     head_projection,
 )
+from ..networks.fingerprint import fingerprint
 from ..persistence import SteadyPickleMixin
 from ..threads import ThreadTensor, map_batches
 from .modulation import Modulation
 from .rows import BitLayout
 
+# Number of the convention by which the network's arrays are named in its fingerprint.
+LAYOUT = 1
 # Samples that tasks are compared on.
 N_REFERENCES = 1024
 
@@ -38,7 +41,14 @@ class TaskNetwork(SteadyPickleMixin):
     head : {"shared", "block", "dense", "readout"}
     seed : int
     device : torch.device
+
+    Attributes
+    ----------
+    former_fingerprint : str or None
+        What files of format 1 call the network that this one was loaded from.
     """
+
+    former_fingerprint: str | None = None
 
     def __init__(
         self,
@@ -69,6 +79,30 @@ class TaskNetwork(SteadyPickleMixin):
         if self.device.type != "cpu":
             encoder = deepcopy(encoder).cpu()
         return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
+
+    def fingerprint(self) -> str:
+        """A digest of everything that decides what the network makes of a sample."""
+        layout, inputs = self.layout, self.inputs
+        sizes = [layout.n_bits, layout.n_blocks, layout.units_per_block, self.seed]
+        arrays: dict[str, Any] = {
+            "sizes": np.array(sizes, np.int64),
+            "structure": float(layout.structure_share),
+            "head": self.head,
+            "shift": np.asarray(inputs.shift, np.float64),
+            "scale": np.asarray(inputs.scale, np.float64),
+            "limit": float(inputs.limit),
+            "unit_scale": float(self.encoder.unit_scale),
+            "passthrough": self.encoder.skip,
+            "projection": [] if self.projection is None else self.projection,
+        }
+        if inputs.sketch is not None:
+            sketch = inputs.sketch
+            arrays |= {"signs": sketch.data, "columns": sketch.indices, "rows": sketch.indptr}
+        # Names in a state_dict are torch's own format for weights; they stay.
+        for name, part in self.encoder.state_dict().items():
+            wide = part.float() if part.dtype == torch.bfloat16 else part
+            arrays[f"encoder.{name}"] = wide.cpu().numpy()
+        return fingerprint(arrays, LAYOUT)
 
     def map_features(
         self,

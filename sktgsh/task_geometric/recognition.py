@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.covariance import ledoit_wolf
 
+from ..persistence import saved
 from ..threads import one_thread
 
 # Beyond this many classes a covariance for each would outweigh the modulation itself.
@@ -81,6 +82,7 @@ def _merged_moments(
     return means, spread
 
 
+@saved("TaskDensity")
 @dataclass(frozen=True)
 class TaskDensity:
     """Density of a task's samples, as the frozen network sees them before they are modulated.

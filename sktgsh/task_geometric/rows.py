@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from ..networks.random import generator
+from ..persistence import saved
 from ..tasks import name_some
 
 
@@ -18,6 +19,7 @@ def in_order(classes: Iterable[Hashable]) -> list:
     return sorted(set(classes), key=lambda label: (str(type(label)), label))
 
 
+@saved("BitLayout")
 @dataclass(frozen=True)
 class BitLayout:
     """Which hidden units a bit sees, and which bits spell the class's codeword.
