@@ -31,13 +31,13 @@ def fingerprint(arrays: Mapping[str, ArrayLike], layout: int) -> str:
     --------
     >>> from sktgsh.networks.fingerprint import fingerprint
     >>> fingerprint({"weight": [1.0, 2.0]}, layout=1)[:12]
-    '?'
+    'f94cb77f4bab'
     """
     digest = hashlib.sha256(f"layout {layout}".encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
         if array.dtype.kind == "U":
-            array = np.frombuffer("\0".join(array.ravel().tolist()).encode(), np.uint8)
+            array = np.frombuffer("\0".join(map(str, array.ravel())).encode(), np.uint8)
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         digest.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())

@@ -58,7 +58,7 @@ class Writer:
         self.arrays: dict[str, np.ndarray] = {}
         self._names: dict[tuple, str] = {}
         self._params = {} if root is None else root.get_params(deep=True)
-        self._can_be_given = {_type_name(value) for value in _flat(self._params.values())}
+        self._can_be_given = {_kind_of(value) for value in _flat(self._params.values())}
 
     def encode(self, value: Any, place: str = "") -> Any:
         """The tree of any value.
@@ -125,10 +125,10 @@ class Writer:
             attribute = place.rpartition(".")[2]
             keys = [key for key in keys if key.rpartition("__")[2] == attribute]
         # Another estimator of the same class would not be fitted as this one is.
-        if not keys and (type_name not in self._can_be_given or hasattr(value, "get_params")):
+        if not keys and (_kind_of(value) not in self._can_be_given or hasattr(value, "fit")):
             raise TypeError(
-                f"{place} is a {type_name}, which files cannot hold and load cannot be given again; "
-                "use joblib.dump, or classes of sktgsh and scikit-learn that files hold"
+                f"{place} is a {type_name}, which files cannot hold and load cannot be given "
+                "again; use joblib.dump, or classes of sktgsh and scikit-learn that files hold"
             )
         return {"foreign": [type_name, weights, keys[0] if keys else None]}
 
@@ -189,7 +189,6 @@ class Writer:
         }
         return {"module": [name, content]}
 
-
     def _can_be_made(self, module: nn.Module) -> bool:
         """Whether a module is of known classes throughout, but for modules that are given again.
 
@@ -200,7 +199,7 @@ class Writer:
         if not type(module).__module__.startswith("torch."):
             return True
         return all(
-            self._can_be_made(part) or name_of(type(part)) in self._can_be_given
+            self._can_be_made(part) or _kind_of(part) in self._can_be_given
             for part in module.children()
         )
 
@@ -347,7 +346,8 @@ class Reader:
         if key in self.given:
             self.used.add(key)
             return self.given[key]
-        alike = [part for part in _flat(self.given.values()) if _type_name(part) == type_name]
+        kind = (type_name, *sorted(weights or ()))
+        alike = [part for part in _flat(self.given.values()) if _kind_of(part) == kind]
         if not alike:
             raise ValueError(
                 f"{key} was a {type_name}, which is not the package's and not stored; give it "
@@ -362,6 +362,12 @@ class Reader:
 
 def _type_name(value: Any) -> str:
     return name_of(value if isinstance(value, type) else type(value))
+
+
+def _kind_of(value: Any) -> tuple[str, ...]:
+    """The name of a class, and those of the weights of a module: containers have one class."""
+    weights = value.state_dict() if _is_torch(value, "Module") else ()
+    return (_type_name(value), *sorted(weights))
 
 
 def _flat(values: Iterable) -> Iterable:

@@ -120,7 +120,11 @@ def fitted():
         for estimator in LEARNS_IMAGES.values():
             estimator.fit(IMAGES, Y)
         for name, estimator in LEARNS.items():
-            labels = np.column_stack([DIGITS % 2, DIGITS > 4, DIGITS < 7]) if name == "several_labels" else Y
+            labels = (
+                np.column_stack([DIGITS % 2, DIGITS > 4, DIGITS < 7])
+                if name == "several_labels"
+                else Y
+            )
             estimator.fit(X, labels)
     return CODES | LEARNS_TASKS | LEARNS_IMAGES | LEARNS | UNFITTED
 
@@ -172,7 +176,9 @@ def compare(folder, name):
         for key, values in expected.items():
             where = f"{key} of {folder}"
             if values.dtype.kind == "f":  # the last digit is the machine's
-                np.testing.assert_allclose(found[key.split(".")[1]], values, 1e-4, 1e-5, err_msg=where)
+                np.testing.assert_allclose(
+                    found[key.split(".")[1]], values, 1e-4, 1e-5, err_msg=where
+                )
             else:
                 np.testing.assert_array_equal(found[key.split(".")[1]], values, where)
     return loaded
