@@ -20,6 +20,8 @@ from .networks import (
 )
 from .task_geometric import TaskGeometricHasher
 
+__all__ = ["as_module", "to_onnx"]
+
 
 class _Gathered(nn.Module):
     """A sparse expansion in plain operations, which exporters know."""

@@ -12,7 +12,9 @@ _CLASSES: dict[str, type] = {}
 _NAMES: dict[type, str] = {}
 # Packages that define the classes, those that import least first. A class that is not registered
 # yet is looked for by importing one after the other.
-_HOMES = ("lsh", "neighbors", "features_only", "networks", "autoencoders", "deep", "task_geometric")
+_HOMES = (
+    "lsh neighbors features_only networks autoencoders deep task_geometric evaluation"
+).split()
 
 # Classes of libraries: layers, and transformers whose state is made of numbers, names and arrays.
 _LIBRARIES = {
@@ -29,9 +31,12 @@ _LIBRARIES = {
     "sklearn.feature_extraction.text": "TfidfTransformer",
     "sklearn.feature_selection": "VarianceThreshold",
     "sklearn.impute": "SimpleImputer",
+    "sklearn.linear_model": "LogisticRegression",
+    "sklearn.multiclass": "OneVsRestClassifier",
     "sklearn.preprocessing": (
-        "Binarizer FunctionTransformer MaxAbsScaler MinMaxScaler Normalizer OneHotEncoder "
-        "OrdinalEncoder PowerTransformer QuantileTransformer RobustScaler StandardScaler"
+        "Binarizer FunctionTransformer LabelBinarizer MaxAbsScaler MinMaxScaler Normalizer "
+        "OneHotEncoder OrdinalEncoder PowerTransformer QuantileTransformer RobustScaler "
+        "StandardScaler"
     ),
 }
 _LIBRARY_OF = {name: module for module, names in _LIBRARIES.items() for name in names.split()}

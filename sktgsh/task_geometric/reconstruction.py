@@ -31,7 +31,6 @@ def reconstruct_class(
     samples : ndarray of shape (n_samples, n_features), dtype float32
     """
     encoder = network.encoder
-    rng = np.random.RandomState(network.seed)
     candidates = modulation.known_density().sample(N_CANDIDATES, rng)
     features = network.features_at(candidates)
     scores = network.class_scores(features, np.arange(len(features)), modulation, extracted=True)
