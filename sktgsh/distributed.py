@@ -24,6 +24,8 @@ try:
 except ImportError as error:
     raise ImportError("sktgsh.distributed needs dask: pip install sktgsh[dask]") from error
 
+__all__ = ["ShardedNeighbors", "fit", "partial_fit", "transform"]
+
 
 def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> TaskGeometricHasher:
     """Learn from a dask array or DataFrame; ``hasher.fit_batches`` of its partitions.

@@ -21,6 +21,8 @@ from .networks import (
 from .task_geometric import TaskGeometricHasher
 from .tasks import check_known, check_task
 
+__all__ = ["as_module", "to_onnx"]
+
 
 class _Gathered(nn.Module):
     """A sparse expansion in plain operations, which exporters know."""

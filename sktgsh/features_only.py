@@ -12,11 +12,12 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from .persistence import VersionedMixin
+from .persistence import SaveMixin, VersionedMixin, saved
 from .tasks import split_task_column
 
 
-class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
+@saved("FeaturesOnly")
+class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
     """A transformer that sees the features alone: the task column passes as it is.
 
     For a pipeline whose last step takes the task from a column of X. A scaler, an imputer or a

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .networks.losses import LOSSES
+from .persistence import saved
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -20,6 +21,7 @@ OPTIMIZERS = {
 }
 
 
+@saved("GradientSolver")
 class GradientSolver(BaseEstimator):
     """Settings of the gradient steps of an estimator.
 

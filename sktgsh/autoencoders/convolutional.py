@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from ..base import check_samples
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer
+from ..persistence import saved
 from ..solver import GradientSolver
 from .base import AutoencoderMixin
 
 
+@saved("ConvWinnerTakeAllAutoencoder")
 class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     """Convolutional winner-take-all autoencoder.
 

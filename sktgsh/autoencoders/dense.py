@@ -17,10 +17,12 @@ from torch import nn
 from ..batches import STATISTICS_ROWS
 from ..networks.device import resolve_device
 from ..networks.winner_take_all import WinnerTakeAllLayer
+from ..persistence import saved
 from ..solver import GradientSolver
 from .base import AutoencoderMixin
 
 
+@saved("WinnerTakeAllAutoencoder")
 class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     """Fully connected winner-take-all autoencoder.
 

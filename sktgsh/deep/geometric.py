@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from ..networks import PairwiseLoss
 from ..networks.random import generator
+from ..persistence import saved
 from ..solver import GradientSolver
 from .base import DeepHasherMixin
 from .thresholds import project_rows
 
 
+@saved("GeometricHasher")
 class GeometricHasher(DeepHasherMixin, BaseEstimator):
     """Geometric sensitive hashing: a representation that depends on a sample's manifold alone.
 
@@ -145,6 +147,7 @@ class GeometricHasher(DeepHasherMixin, BaseEstimator):
         return project_rows(outputs, self.projection_)
 
 
+@saved("UnitNorm")
 class UnitNorm(nn.Module):
     """Scale each row to norm 1."""
 

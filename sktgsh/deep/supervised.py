@@ -12,11 +12,13 @@ from torch import nn
 
 from ..codes import codes_to_hex, hamming_distances, modal_codes
 from ..networks import PairwiseLoss
+from ..persistence import saved
 from ..solver import GradientSolver
 from .base import DeepHasherMixin
 from .thresholds import project_rows, separating_rotation, split_thresholds
 
 
+@saved("DeepSupervisedHasher")
 class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     """Deep supervised hashing: a network trained so that similar rows have near outputs.
 

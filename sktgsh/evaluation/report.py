@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
@@ -91,8 +92,8 @@ def retrieval_report(
     ----------
     hashers : mapping from name to estimator
         Unfitted; each is cloned.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples; sparse ones where all hashers take them.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Class labels, or an indicator of labels.
     unseen_classes : array-like
@@ -128,8 +129,8 @@ def retrieval_report(
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
     """
-    X = np.asarray(X)
-    y = check_targets(y, len(X))
+    X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+    y = check_targets(y, X.shape[0])
     unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(
         np.arange(len(y)),

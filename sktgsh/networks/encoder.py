@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..persistence import saved
 
+
+@saved("FrozenEncoder")
 class FrozenEncoder(nn.Module):
     """Extract features, standardise them, expand. Nothing in here is trained.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..persistence import saved
 from .random import generator
 
 
@@ -60,6 +61,7 @@ def _check_filter_size(filter_size: int, image_shape: tuple[int, ...]) -> None:
         )
 
 
+@saved("RandomConvolution")
 class RandomConvolution(nn.Module):
     """Random filters, absolute value, divisive normalisation, average pooling, square root.
 
@@ -170,6 +172,7 @@ class RandomConvolution(nn.Module):
         return torch.matmul(self.pool_columns, pooled).sqrt_().view(samples.shape[0], -1)
 
 
+@saved("WhitenedPatchConvolution")
 class WhitenedPatchConvolution(nn.Module):
     """Whitened patches as filters, two-sided rectification, average pooling: for photographs.
 

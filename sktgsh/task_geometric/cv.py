@@ -15,11 +15,13 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 
 from ..base import HasherMixin, score_codes
+from ..persistence import saved
 from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
 from .hasher import TaskGeometricHasher
 
 
+@saved("TaskGeometricHasherCV")
 class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
     """A :class:`TaskGeometricHasher` that chooses its code length by cross-validation.
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from ..base import draft_of
 from ..networks.device import device_or_cpu
+from ..persistence import saved
 from ..solver import GradientSolver
 from .api.comparing import ComparingMixin
 from .api.streaming import StreamingMixin
 from .api.transforming import TransformingMixin
 
 
+@saved("TaskGeometricHasher")
 class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
     """Task-specific geometric sensitive hashing.
 

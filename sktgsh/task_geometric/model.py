@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..persistence import saved
 from ..tasks import check_same_kind, iter_tasks
 from .encoding.density import TaskDensity
 from .encoding.inference import TaskInference
@@ -26,6 +27,7 @@ from .learning.sums import TaskSums
 N_CALIBRATION_TASKS = 8
 
 
+@saved("TaskModel")
 @dataclass(frozen=True)
 class TaskModel:
     """The frozen network, and what each task has learned.

@@ -95,7 +95,7 @@ class ExchangeMixin(FittedTasks):
             Name of the other side in an error.
         """
         own = self.fingerprint()
-        if fingerprint != own:
+        if fingerprint not in (own, self.model_.network.former_fingerprint):
             raise ValueError(
                 f"the frozen network is {own[:12]}..., but {whose} is {fingerprint[:12]}...; tasks "
                 "pass between copies of one network only: save a fitted hasher, and load it in "

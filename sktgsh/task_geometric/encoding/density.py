@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.covariance import ledoit_wolf
 
+from ...persistence import saved
 from ...threads import one_thread
 
 # With more classes than this, one covariance a class would be larger than the modulation itself.
@@ -78,6 +79,7 @@ def _merged_moments(
     return means, spread
 
 
+@saved("TaskDensity")
 @dataclass(frozen=True)
 class TaskDensity:
     """Density of a task's samples in the frozen feature space, before any modulation.

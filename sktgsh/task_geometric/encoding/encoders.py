@@ -24,6 +24,7 @@ from ...networks import (
     difference_weights,
     gaussian_weights,
 )
+from ...persistence import saved
 from .scaling import scale_as_one, scale_by_column
 
 N_FILTERS, N_PHOTOGRAPH_FILTERS = 64, 192
@@ -117,6 +118,7 @@ class Encoder(BaseEstimator):
         return DenseExpansion(weights)
 
 
+@saved("DifferenceEncoder")
 class DifferenceEncoder(Encoder):
     """Each unit projects onto the difference of two random samples of the first task.
 
@@ -131,6 +133,7 @@ class DifferenceEncoder(Encoder):
     """
 
 
+@saved("GaussianEncoder")
 class GaussianEncoder(Encoder):
     """Each unit is a Gaussian random projection of all features, named ``"gaussian"``.
 
@@ -151,6 +154,7 @@ class GaussianEncoder(Encoder):
         return DenseExpansion(weights)
 
 
+@saved("SparseEncoder")
 class SparseEncoder(Encoder):
     """Each unit sums a few random features with random signs.
 
@@ -178,6 +182,7 @@ class SparseEncoder(Encoder):
         return draw.sparse(features, self.n_inputs)
 
 
+@saved("FlyEncoder")
 class FlyEncoder(SparseEncoder):
     """Each unit sums a few random features under lateral inhibition, named ``"fly"``.
 
@@ -208,6 +213,7 @@ class FlyEncoder(SparseEncoder):
         return draw.sparse(features, self.n_inputs, signed=False)
 
 
+@saved("ConvEncoder")
 class ConvEncoder(Encoder):
     """Random convolutions of images, named ``"conv"``.
 
@@ -284,6 +290,7 @@ class ConvEncoder(Encoder):
         return draw.sparse(features, n_inputs)
 
 
+@saved("ModuleEncoder")
 class ModuleEncoder(Encoder):
     """Features of a torch module, a pretrained backbone say; the module is frozen.
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...persistence import saved
 
+
+@saved("BitLayout")
 @dataclass(frozen=True)
 class BitLayout:
     """Which hidden units a bit sees, and which bits spell the class's codeword.

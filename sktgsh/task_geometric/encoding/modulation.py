@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...persistence import saved
 from .density import TaskDensity
 
 
+@saved("Modulation")
 @dataclass(frozen=True)
 class Modulation:
     """The learned part of one task.

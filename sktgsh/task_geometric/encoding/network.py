@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
@@ -20,16 +18,19 @@ from ...networks import (
     class_readout,
     head_projection,
 )
-from ...persistence import SteadyPickleMixin
-from ...persistence.tree import Writer
+from ...networks.fingerprint import fingerprint
+from ...persistence import SteadyPickleMixin, saved
 from ...threads import ThreadTensor, map_batches
 from .layout import BitLayout
 from .modulation import Modulation
 
+# Number of the convention by which the network's arrays are named in its fingerprint.
+LAYOUT = 1
 # Number of samples that tasks are compared on.
 N_REFERENCES = 1024
 
 
+@saved("TaskNetwork")
 class TaskNetwork(SteadyPickleMixin):
     """The frozen part that all tasks share: it is read through a modulation and never changes.
 
@@ -41,7 +42,14 @@ class TaskNetwork(SteadyPickleMixin):
     head : {"shared", "block", "dense", "readout"}
     seed : int
     device : torch.device
+
+    Attributes
+    ----------
+    former_fingerprint : str or None
+        Fingerprint under which files of format 1 know the network, if it was loaded from one.
     """
+
+    former_fingerprint: str | None = None
 
     def __init__(
         self,
@@ -74,13 +82,28 @@ class TaskNetwork(SteadyPickleMixin):
         return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
 
     def fingerprint(self) -> str:
-        """Digest of everything that reading a task depends on, 64 hexadecimal digits."""
-        writer = Writer()
-        digest = hashlib.sha256(json.dumps(writer.encode(self)).encode())
-        for array in writer.arrays.values():
-            digest.update(f"{array.dtype.str} {array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        """Digest of everything that decides the output of the network, 64 hexadecimal digits."""
+        layout, inputs = self.layout, self.inputs
+        sizes = [layout.n_bits, layout.n_blocks, layout.units_per_block, self.seed]
+        arrays: dict[str, Any] = {
+            "sizes": np.array(sizes, np.int64),
+            "structure": float(layout.structure_share),
+            "head": self.head,
+            "shift": np.asarray(inputs.shift, np.float64),
+            "scale": np.asarray(inputs.scale, np.float64),
+            "limit": float(inputs.limit),
+            "unit_scale": float(self.encoder.unit_scale),
+            "passthrough": self.encoder.passthrough,
+            "projection": [] if self.projection is None else self.projection,
+        }
+        if inputs.sketch is not None:
+            sketch = inputs.sketch
+            arrays |= {"signs": sketch.data, "columns": sketch.indices, "rows": sketch.indptr}
+        # Names in a state_dict are torch's own format for weights; they stay.
+        for name, part in self.encoder.state_dict().items():
+            wide = part.float() if part.dtype == torch.bfloat16 else part
+            arrays[f"encoder.{name}"] = wide.cpu().numpy()
+        return fingerprint(arrays, LAYOUT)
 
     def map_features(
         self,

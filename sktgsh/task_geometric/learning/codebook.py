@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...networks.random import generator, random_signs
+from ...persistence import saved
 
 CODEBOOKS = ("learned", "hadamard", "random")
 # Dichotomies of the classes that a bit of a learned codebook is chosen from.
@@ -105,6 +106,7 @@ def extend_codebook(
     return codebook
 
 
+@saved("ClassProjections")
 @dataclass(frozen=True)
 class ClassProjections:
     """Codewords by a locality sensitive hash of the class means.
@@ -157,6 +159,7 @@ class ClassProjections:
         return means @ self.directions.T.astype(np.float64) - self.thresholds
 
 
+@saved("Codebook")
 @dataclass(frozen=True)
 class Codebook:
     """Target codes of classes, and the projections that give codes to later classes.
