@@ -15,6 +15,7 @@ from .lsh import (
     SparseProjectionHasher,
 )
 from .persistence import load
+from .solver import GradientSolver
 from .task_geometric import TaskGeometricHasher, TaskGeometricHasherCV
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "FeaturesOnly",
     "FlyHasher",
     "GeometricHasher",
+    "GradientSolver",
     "L2ALSH",
     "PStableHasher",
     "SignALSH",

@@ -31,8 +31,10 @@ CHECKED = [
 ]
 HASHERS = [
     *CHECKED[:9],
-    sktgsh.DeepSupervisedHasher(n_bits=8, max_epochs=2, random_state=0),
-    sktgsh.GeometricHasher(n_bits=8, max_epochs=2, random_state=0),
+    sktgsh.DeepSupervisedHasher(
+        n_bits=8, solver=sktgsh.GradientSolver(max_epochs=2), random_state=0
+    ),
+    sktgsh.GeometricHasher(n_bits=8, solver=sktgsh.GradientSolver(max_epochs=2), random_state=0),
 ]
 CHECKED += [
     *HASHERS[9:],

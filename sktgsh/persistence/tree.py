@@ -28,6 +28,7 @@ _PACKAGE = {
     "lsh.fly": ("FlyHasher", "DenseFlyHasher"),
     "lsh.asymmetric": ("SignALSH", "SimpleLSH"),
     "lsh.l2_alsh": ("L2ALSH",),
+    "solver": ("GradientSolver",),
     "deep.supervised": ("DeepSupervisedHasher",),
     "deep.geometric": ("GeometricHasher", "UnitNorm"),
     "autoencoders.dense": ("WinnerTakeAllAutoencoder",),

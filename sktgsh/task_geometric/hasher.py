@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..base import draft_of
 from ..networks.device import device_or_cpu
 from ..networks.losses import LOSSES
-from ..training import OPTIMIZERS
+from ..solver import OPTIMIZERS
 from .codebook import CODEWORDS
 from .exchange import ExchangeMixin
 from .explaining import ExplainedTasksMixin

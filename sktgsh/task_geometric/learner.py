@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ..networks import CodewordLoss, FrozenEncoder
 from ..networks.random import generator
+from ..solver import SolverSettings
 from ..threads import one_thread, threads_for
-from ..training import to_numpy, train
+from ..training import ShuffledBatches, to_numpy, train
 from .codewords import CodewordChooser
 from .modulation import Modulation, normalised
 from .network import TaskNetwork
@@ -189,7 +190,7 @@ class TaskLearner(TaskNetwork):
         return Modulation(drawn.astype(np.float32), 1.0, bias, tuple(classes), codewords)
 
     def polish(
-        self, rows: Rows, start: Modulation, loss: str, training: Mapping[str, Any]
+        self, rows: Rows, start: Modulation, settings: SolverSettings, verbose: int = 0
     ) -> tuple[Modulation, list[dict]]:
         """Gradient steps from `start`; also one entry of history an epoch.
 
@@ -197,10 +198,10 @@ class TaskLearner(TaskNetwork):
         ----------
         rows : Rows
         start : Modulation
-        loss : str
-            See :class:`~sktgsh.networks.CodewordLoss`.
-        training : mapping
-            Further arguments of :func:`~sktgsh.training.train`.
+        settings : SolverSettings
+            Of the gradient steps.
+        verbose : int, default=0
+            As in :func:`~sktgsh.training.train`.
         """
         rows = self.extract(rows, always=True)
         head = self.modulated_head(start)
@@ -209,7 +210,7 @@ class TaskLearner(TaskNetwork):
         target_bits = self.layout.target_bits(given)
         structure = np.arange(0) if given else target_bits
         criterion = CodewordLoss(
-            loss,
+            settings.loss,
             head.codewords,
             torch.from_numpy(target_bits) if given else head.codebook_bits,
             torch.from_numpy(structure),
@@ -220,9 +221,9 @@ class TaskLearner(TaskNetwork):
             criterion,
             torch.from_numpy(rows.X),
             self._training_targets(rows, start.classes),
-            device=str(self.device),
-            seed=self.seed,
-            **training,
+            settings,
+            partial(ShuffledBatches, seed=self.seed),
+            verbose,
         )
         context, scale = normalised(to_numpy(head.context))
         strength = scale * float(head.strength.detach())

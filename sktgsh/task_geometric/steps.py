@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 from ..networks.device import resolve_device
+from ..solver import GradientSolver, SolverSettings
 from .checks import TrainingChecksMixin
 from .codewords import Codebook
 from .encoder import build_encoder
@@ -89,7 +90,9 @@ class LearningStepsMixin(TrainingChecksMixin):
             start = learner.start(previous, classes, codewords, label)
         history: list[dict] = []
         if "sgd" in self.solver:
-            start, history = learner.polish(rows, start, self.loss, self._training())
+            start, history = learner.polish(
+                rows, start, self._solver_settings(), max(0, int(self.verbose) - 1)
+            )
         self.modulations_[label] = learner.with_density(rows, start, previous, self._rivals(label))
         earlier = self.history_.get(label, []) if previous else []
         self.history_[label] = earlier + history
@@ -146,13 +149,8 @@ class LearningStepsMixin(TrainingChecksMixin):
         others = [task for task in self.modulations_ if task != label]
         return [self.modulations_[task] for task in others[-8:]]
 
-    def _training(self) -> dict[str, Any]:
-        return dict(
-            max_epochs=self.max_epochs,
-            lr=self.lr,
-            lr_schedule=self.lr_schedule,
-            batch_size=self.batch_size,
-            optimizer=self.optimizer,
-            callbacks=self.callbacks,
-            verbose=max(0, int(self.verbose) - 1),
-        )
+    def _solver_settings(self) -> SolverSettings:
+        """The settings of the gradient steps."""
+        names = ("loss", "max_epochs", "lr", "lr_schedule", "batch_size", "optimizer", "callbacks")
+        flat = {name: getattr(self, name) for name in names}
+        return GradientSolver(**flat).resolved(start="random")

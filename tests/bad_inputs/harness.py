@@ -46,9 +46,18 @@ ESTIMATORS = [
     sktgsh.TaskGeometricHasherCV(
         [4, 8], estimator=sktgsh.TaskGeometricHasher(n_hidden=96), cv=2, random_state=0
     ),
-    sktgsh.DeepSupervisedHasher(16, max_epochs=2, batch_size=16, random_state=0),
-    sktgsh.GeometricHasher(16, n_components=8, max_epochs=2, batch_size=16, random_state=0),
-    sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=2, batch_size=16, random_state=0),
+    sktgsh.DeepSupervisedHasher(
+        16, solver=sktgsh.GradientSolver(max_epochs=2, batch_size=16), random_state=0
+    ),
+    sktgsh.GeometricHasher(
+        16,
+        n_components=8,
+        solver=sktgsh.GradientSolver(max_epochs=2, batch_size=16),
+        random_state=0,
+    ),
+    sktgsh.WinnerTakeAllAutoencoder(
+        8, solver=sktgsh.GradientSolver(max_epochs=2, batch_size=16), random_state=0
+    ),
     sktgsh.ConvWinnerTakeAllAutoencoder(
         (4, 4),
         n_filters=(4,),
@@ -56,8 +65,7 @@ ESTIMATORS = [
         decoder_size=3,
         sparsity=0.5,
         pool=2,
-        max_epochs=2,
-        batch_size=16,
+        solver=sktgsh.GradientSolver(max_epochs=2, batch_size=16),
         random_state=0,
     ),
 ]

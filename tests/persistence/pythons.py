@@ -17,8 +17,12 @@ ESTIMATORS = {
     "tasks": sktgsh.TaskGeometricHasher(8, n_hidden=16, random_state=0),
     "signs": sktgsh.SignedRandomProjectionHasher(8, random_state=0),
     "fly": sktgsh.FlyHasher(8, random_state=0),
-    "deep": sktgsh.DeepSupervisedHasher(8, max_epochs=1, random_state=0),
-    "autoencoder": sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0),
+    "deep": sktgsh.DeepSupervisedHasher(
+        8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    ),
+    "autoencoder": sktgsh.WinnerTakeAllAutoencoder(
+        8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    ),
     "codes": HammingNeighbors(3),
     "tables": LSHNeighbors(n_bits=2, n_tables=2, random_state=0),
 }

@@ -53,11 +53,19 @@ ESTIMATORS = [
     sktgsh.TaskGeometricHasher(8, encoder="conv", image_shape=(8, 8), random_state=0),
     sktgsh.TaskGeometricHasher(8, encoder="gaussian", structure_bits=0.5, random_state=0),
     sktgsh.TaskGeometricHasherCV([4, 8], cv=2, random_state=0),
-    sktgsh.DeepSupervisedHasher(n_bits=8, max_epochs=1, random_state=0),
-    sktgsh.GeometricHasher(8, image_shape=(8, 8), max_epochs=1, random_state=0),
-    sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0),
+    sktgsh.DeepSupervisedHasher(
+        n_bits=8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    ),
+    sktgsh.GeometricHasher(
+        8, image_shape=(8, 8), solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    ),
+    sktgsh.WinnerTakeAllAutoencoder(8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0),
     sktgsh.ConvWinnerTakeAllAutoencoder(
-        (8, 8), n_filters=(8,), decoder_size=5, max_epochs=1, random_state=0
+        (8, 8),
+        n_filters=(8,),
+        decoder_size=5,
+        solver=sktgsh.GradientSolver(max_epochs=1),
+        random_state=0,
     ),
 ]
 
