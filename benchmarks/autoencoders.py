@@ -15,6 +15,7 @@ from sktgsh import (
     ConvEncoder,
     ConvWinnerTakeAllAutoencoder,
     FlyEncoder,
+    GradientSolver,
     ModuleEncoder,
     TaskGeometricHasher,
     WinnerTakeAllAutoencoder,
@@ -59,7 +60,9 @@ def run(data: str | None) -> None:
     mnist = images.name == "MNIST"
     X, Q = images.X.astype(np.float32), images.Q.astype(np.float32)
     dense = WinnerTakeAllAutoencoder(
-        2000 if mnist else 256, max_epochs=15 if mnist else 60, random_state=0
+        2000 if mnist else 256,
+        solver=GradientSolver(max_epochs=15 if mnist else 60),
+        random_state=0,
     )
     conv = ConvWinnerTakeAllAutoencoder(
         images.shape,
@@ -68,7 +71,7 @@ def run(data: str | None) -> None:
         decoder_size=11 if mnist else 5,
         sparsity=0.1,
         pool=4 if mnist else 2,
-        max_epochs=6 if mnist else 20,
+        solver=GradientSolver(max_epochs=6 if mnist else 20),
         random_state=0,
     )
     rows, few = [], np.random.RandomState(0).permutation(len(X))[:N_FEW]

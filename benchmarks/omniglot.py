@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 
 from sktgsh import (
     ConvWinnerTakeAllAutoencoder,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
 )
@@ -156,7 +157,7 @@ def untrained(
     some = np.random.default_rng(0).permutation(len(images))[:5000]
     fit_seconds, autoencoder = seconds(
         lambda: ConvWinnerTakeAllAutoencoder(
-            background.image_shape, max_epochs=3, random_state=0
+            background.image_shape, solver=GradientSolver(max_epochs=3), random_state=0
         ).fit(images[some])
     )
     asked = evaluation.data.astype(np.float32) / 255

@@ -7,6 +7,7 @@ import numpy as np
 from sktgsh import (
     ConvEncoder,
     DeepSupervisedHasher,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
 )
@@ -39,12 +40,16 @@ def run(data: str) -> None:
         )
         time = add(f"TaskGeometricHasher, conv, seed {seed}", conv)
     add("TaskGeometricHasher, default", TaskGeometricHasher(N_BITS, random_state=0))
-    one = DeepSupervisedHasher(N_BITS, image_shape=SHAPE, max_epochs=1, random_state=0)
+    one = DeepSupervisedHasher(
+        N_BITS, image_shape=SHAPE, solver=GradientSolver(max_epochs=1), random_state=0
+    )
     epoch, _ = seconds(lambda: one.fit(X, y))
     epochs = max(1, round(time / epoch))
     add(
         f"DeepSupervisedHasher, {epochs} epochs (the same time)",
-        DeepSupervisedHasher(N_BITS, image_shape=SHAPE, max_epochs=epochs, random_state=0),
+        DeepSupervisedHasher(
+            N_BITS, image_shape=SHAPE, solver=GradientSolver(max_epochs=epochs), random_state=0
+        ),
     )
     add("signed projections", SignedRandomProjectionHasher(N_BITS, random_state=0))
     report("photographs", rows)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sktgsh import ConvEncoder, DeepSupervisedHasher, ModuleEncoder, TaskGeometricHasher
+from sktgsh import (
+    ConvEncoder,
+    DeepSupervisedHasher,
+    GradientSolver,
+    ModuleEncoder,
+    TaskGeometricHasher,
+)
 from sktgsh.task_geometric.encoding.encoders import default_convolution
 
 from ._common import Images, load_images, report, seconds
@@ -55,7 +61,10 @@ def run(data: str | None) -> None:
     ]
     for epochs in (1, 2):
         deep = DeepSupervisedHasher(
-            N_BITS, image_shape=images.shape, max_epochs=epochs, random_state=0
+            N_BITS,
+            image_shape=images.shape,
+            solver=GradientSolver(max_epochs=epochs),
+            random_state=0,
         )
         rows.append(ours(images, f"DeepSupervisedHasher, {epochs} epochs", deep))
     rows += reference(images)

@@ -113,11 +113,15 @@ def run(data: str | None) -> None:
         )
     add(
         "GeometricHasher, 5 epochs",
-        GeometricHasher(N_BITS, image_shape=images.shape, max_epochs=5, random_state=0),
+        GeometricHasher(
+            N_BITS, image_shape=images.shape, solver=GradientSolver(max_epochs=5), random_state=0
+        ),
     )
     add(
         "DeepSupervisedHasher, 5 epochs",
-        DeepSupervisedHasher(N_BITS, image_shape=images.shape, max_epochs=5, random_state=0),
+        DeepSupervisedHasher(
+            N_BITS, image_shape=images.shape, solver=GradientSolver(max_epochs=5), random_state=0
+        ),
     )
     add("trivial: a classifier's answer", ClassifierHasher())
     features = frozen_features(images, train)

@@ -53,12 +53,20 @@ def test_flagship(name):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("shape", [None, (8, 8)])
 def test_deep_hashers_and_autoencoders(shape):
-    hasher = sktgsh.DeepSupervisedHasher(8, image_shape=shape, max_epochs=1, random_state=0)
+    hasher = sktgsh.DeepSupervisedHasher(
+        8, image_shape=shape, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    )
     modules = [hasher.fit(X, y).module_]
-    autoencoder = sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0)
+    autoencoder = sktgsh.WinnerTakeAllAutoencoder(
+        8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    )
     if shape is not None:
         autoencoder = sktgsh.ConvWinnerTakeAllAutoencoder(
-            shape, n_filters=(4,), decoder_size=5, max_epochs=1, random_state=0
+            shape,
+            n_filters=(4,),
+            decoder_size=5,
+            solver=sktgsh.GradientSolver(max_epochs=1),
+            random_state=0,
         )
     modules.append(autoencoder.fit(X).as_module())
     for module in modules:

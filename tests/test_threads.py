@@ -13,6 +13,7 @@ from sktgsh import (
     ConvEncoder,
     DeepSupervisedHasher,
     FlyHasher,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
     WinnerTakeAllAutoencoder,
@@ -122,8 +123,10 @@ def estimators(rows):
     return [
         SignedRandomProjectionHasher(n_bits=16, random_state=0).fit(X),
         FlyHasher(n_bits=64, random_state=0).fit(X),
-        DeepSupervisedHasher(n_bits=8, max_epochs=1, random_state=0).fit(X, y),
-        WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0).fit(X),
+        DeepSupervisedHasher(n_bits=8, solver=GradientSolver(max_epochs=1), random_state=0).fit(
+            X, y
+        ),
+        WinnerTakeAllAutoencoder(8, solver=GradientSolver(max_epochs=1), random_state=0).fit(X),
         TaskGeometricHasher(16, n_hidden=64, random_state=0).fit(X, y, task=tasks),
     ]
 

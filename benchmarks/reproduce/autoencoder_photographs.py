@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sktgsh import ConvEncoder, ConvWinnerTakeAllAutoencoder, TaskGeometricHasher
+from sktgsh import (
+    ConvEncoder,
+    ConvWinnerTakeAllAutoencoder,
+    GradientSolver,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import fetch_cifar10
 
 from .._common import Images, report, seconds, skip_without
@@ -34,7 +39,7 @@ def run(data: str) -> None:
         pool=11,
         patch_size=16,
         n_patches=30_000,
-        max_epochs=5,
+        solver=GradientSolver(max_epochs=5),
         random_state=0,
     )
     spent, _ = seconds(lambda: autoencoder.fit(white.X))

@@ -3,7 +3,12 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.evaluation import (
     ClassHoldOut,
     ClassifierHasher,
@@ -149,7 +154,7 @@ def test_report_of_several_labels(digits):
     X, y = (part[:700] for part in digits)
     labels = np.stack([y == 0, y == 1, y % 2 == 0, y < 5, y > 6], axis=1)
     hashers = {
-        "trained": DeepSupervisedHasher(16, max_epochs=3, random_state=0),
+        "trained": DeepSupervisedHasher(16, solver=GradientSolver(max_epochs=3), random_state=0),
         "random": SignedRandomProjectionHasher(16, random_state=0),
     }
     report = retrieval_report(hashers, X, labels, unseen_classes=[0, 1])
