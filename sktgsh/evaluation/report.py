@@ -129,7 +129,7 @@ def retrieval_report(
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
     """
-    X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+    X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
     y = check_targets(y, X.shape[0])
     unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(
