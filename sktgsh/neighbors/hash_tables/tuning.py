@@ -13,8 +13,8 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils import Bunch, check_array, check_random_state
 from tqdm.auto import tqdm
 
-from ..lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
-from .points import check_directions, norms_of
+from ...lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
+from ..distances import check_directions, norms_of
 
 METRICS = ("cosine", "euclidean", "inner_product")
 # Nanoseconds on one core, of which only ratios matter: finding a bucket, meeting a row in one,

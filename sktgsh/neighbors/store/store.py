@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import check_codes
-from .store_rows import StoreRows
-from .store_search import StoreSearchMixin
+from ...codes import check_codes
+from .rows import StoreRows
+from .search import StoreSearchMixin
 
 _TABLE = "codes"
 # How long files that a compaction replaced stay for those who still read them.

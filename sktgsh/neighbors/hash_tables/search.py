@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import check_samples
-from ..codes import unpack_codes
-from ..tasks import check_known, check_task
-from ..threads import parallel_map
-from .checks import check_n_neighbors, check_radius
-from .points import (
+from ...base import check_samples
+from ...codes import unpack_codes
+from ...tasks import check_known, check_task
+from ...threads import parallel_map
+from ..checks import check_n_neighbors, check_radius
+from ..distances import (
     CodePoints,
     DensePoints,
     SparsePoints,

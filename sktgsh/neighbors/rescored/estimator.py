@@ -13,14 +13,14 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import draft_of
-from ..lsh import SignedRandomProjectionHasher
-from ..persistence import SaveMixin, VersionedMixin
-from ..tasks import check_task
-from .checks import check_n_neighbors, check_radius
-from .graphs import NeighborGraphsMixin
-from .hamming import HammingNeighbors
-from .indexes import ALGORITHMS
+from ...base import draft_of
+from ...lsh import SignedRandomProjectionHasher
+from ...persistence import SaveMixin, VersionedMixin
+from ...tasks import check_task
+from ..checks import check_n_neighbors, check_radius
+from ..graphs import NeighborGraphsMixin
+from ..hamming import HammingNeighbors
+from ..hamming.faiss_index import ALGORITHMS
 from .vectors import METRICS, PRECISIONS, Vectors, as_rows, row_blocks
 
 

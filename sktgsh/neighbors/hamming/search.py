@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ..codes import as_numbers, check_values, is_real_valued
-from ..tasks import check_known, check_task
-from ..threads import threads_for
-from .checks import check_n_neighbors, check_radius
-from .graphs import NeighborGraphsMixin
+from ...codes import as_numbers, check_values, is_real_valued
+from ...tasks import check_known, check_task
+from ...threads import threads_for
+from ..checks import check_n_neighbors, check_radius
+from ..graphs import NeighborGraphsMixin
+from .faiss_index import Queries
 from .ids import Ids, check_ids
-from .indexes import Queries
 from .shards import Shards
 
 

@@ -13,13 +13,13 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import draft_of
-from ..lsh import SignedRandomProjectionHasher
-from ..persistence import SaveMixin, VersionedMixin
-from ..tasks import check_same_kind, check_task, unique_in_order
-from .graphs import NeighborGraphsMixin
-from .hash_search import HashSearchMixin
-from .points import CodePoints, points_of, stacked
+from ...base import draft_of
+from ...lsh import SignedRandomProjectionHasher
+from ...persistence import SaveMixin, VersionedMixin
+from ...tasks import check_same_kind, check_task, unique_in_order
+from ..distances import CodePoints, points_of, stacked
+from ..graphs import NeighborGraphsMixin
+from .search import HashSearchMixin
 from .tables import Tables
 from .tuning import tuned_parameters
 

@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import is_real_valued
-from . import lookup
-from .checks import check_n_neighbors
-from .hamming import HammingNeighbors
-from .points import DensePoints, nearest_of_each
+from ...codes import is_real_valued
+from ..checks import check_n_neighbors
+from ..distances import DensePoints, nearest_of_each
+from ..hamming import HammingNeighbors, lookup
+from .rows import StoreRows, label_of
 from .scan import NearestSoFar, nearest_codes
-from .store_rows import StoreRows, label_of
 
 METRICS = ("cosine", "euclidean", "inner_product")
 # Rows that are read at once.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..codes import as_numbers
+from ...codes import as_numbers
 
 METRICS = ("cosine", "euclidean", "inner_product")
 PRECISIONS = ("same", "float32", "float16", "int8")

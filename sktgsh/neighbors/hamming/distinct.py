@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .indexes import CodeIndex, Queries
+from .faiss_index import CodeIndex, Queries
 from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
 
 # Up to so many rows, distinct codes are counted, not guessed.

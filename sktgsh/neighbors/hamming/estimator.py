@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..codes import as_numbers, check_codes
-from ..persistence import SaveMixin, VersionedMixin
-from ..tasks import check_same_kind, check_task
-from .hamming_search import HammingSearchMixin
+from ...codes import as_numbers, check_codes
+from ...persistence import SaveMixin, VersionedMixin
+from ...tasks import check_same_kind, check_task
+from .faiss_index import ALGORITHMS, check_parameters
 from .ids import Ids, check_ids, name_ids
-from .indexes import ALGORITHMS, check_parameters
+from .search import HammingSearchMixin
 from .shards import Shards
 
 

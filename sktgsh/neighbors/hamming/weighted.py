@@ -8,7 +8,7 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
-from ..codes import unpack_codes, weighted_distances
+from ...codes import unpack_codes, weighted_distances
 
 # Codes of a block: unpacked, they fill 1 MB at 64 bits.
 _BLOCK_ROWS = 4096

@@ -10,8 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sktgsh import SignedRandomProjectionHasher
 from sktgsh.codes import hamming_distances, pack_codes
 from sktgsh.neighbors import HammingNeighbors
-from sktgsh.neighbors.distinct import DistinctCodes
-from sktgsh.neighbors.indexes import ALGORITHMS
+from sktgsh.neighbors.hamming.distinct import DistinctCodes
+from sktgsh.neighbors.hamming.faiss_index import ALGORITHMS
 
 
 @pytest.mark.parametrize("seed", range(100))

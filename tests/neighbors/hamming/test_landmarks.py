@@ -5,7 +5,7 @@ import pytest
 
 from sktgsh.codes import hamming_distances, pack_codes
 from sktgsh.neighbors import HammingNeighbors
-from sktgsh.neighbors.landmarks import Landmarks
+from sktgsh.neighbors.hamming.landmarks import Landmarks
 
 
 def clustered(rng, n_rows, n_bits, n_classes=40, flipped=0.04):

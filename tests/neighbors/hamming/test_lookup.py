@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sktgsh.codes import hamming_distances
-from sktgsh.neighbors import HammingNeighbors, lookup, weighted
-from sktgsh.neighbors.distinct import DistinctCodes, index_codes
+from sktgsh.neighbors import HammingNeighbors
+from sktgsh.neighbors.hamming import lookup, weighted
+from sktgsh.neighbors.hamming.distinct import DistinctCodes, index_codes
 
 
 def plain_distances(values, codes):

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..tasks import iter_tasks
+from ...tasks import iter_tasks
 from .distinct import index_codes
-from .indexes import Queries
+from .faiss_index import Queries
 
 # Tombstones to slots, from which on they are swept away.
 _MOST_DEAD = 0.25
