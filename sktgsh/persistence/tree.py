@@ -48,7 +48,7 @@ _PACKAGE = {
     "task_geometric.recognition": ("TaskDensity",),
     "neighbors.hamming.estimator": ("HammingNeighbors",),
     "neighbors.hamming.shards": ("Shards", "Shard"),
-    "neighbors.hamming.faiss_index": ("CodeIndex",),
+    "neighbors.hamming.faiss_index": ("FaissIndex", "CodeIndex"),
     "neighbors.hamming.distinct": ("DistinctCodes",),
     "neighbors.hamming.ids": ("Ids",),
     "neighbors.hash_tables.estimator": ("LSHNeighbors",),

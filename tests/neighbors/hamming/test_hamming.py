@@ -317,7 +317,7 @@ def test_index_parameters_are_checked(codes, algorithm, params):
         (lambda i, c: i.add(c[:1], ids=[True]), "of type bool"),
         (lambda i, c: i.add(c[:1], ids=[1.5]), "of type float"),
         (lambda i, c: i.add(c[:2], ids=[777, "a"]), "int and str"),
-        (lambda i, c: i.upsert(c[:2], ids=[900, 900]), "ids repeat"),
+        (lambda i, c: i.upsert(c[:2], ids=[900, 900]), "ids has repeated"),
         (lambda i, c: i.upsert(c[:2], ids=[1, 2], task="a"), "no tasks"),
         (lambda i, c: i.kneighbors(c, among=[777]), "among are unknown: .777"),
         (lambda i, c: i.kneighbors(c, among=np.ones(49, bool)), "among has shape .49"),
