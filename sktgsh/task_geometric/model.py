@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,10 +18,12 @@ from .encoding.modulation import Modulation
 from .encoding.network import TaskNetwork
 from .learning.codebook import Codebook
 from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
+from .learning.neighbourhoods import Neighbourhoods
 from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
+from .learning.unlabelled import complete_rows, learn_neighbourhoods
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -47,6 +49,9 @@ class TaskModel:
         Sufficient statistics of the open tasks, by label.
     history : dict of list
         Epochs of the gradient steps of each task.
+    neighbourhoods : dict of Neighbourhoods
+        What gives unlabelled rows of a task their targets, for tasks that were started and not
+        learned. A task that was learned has it beside its sufficient statistics.
     """
 
     network: TaskNetwork
@@ -54,6 +59,7 @@ class TaskModel:
     codebook: Codebook = field(default_factory=lambda: Codebook({}))
     statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
     history: dict[Hashable, list[dict]] = field(default_factory=dict)
+    neighbourhoods: dict[Hashable, Neighbourhoods] = field(default_factory=dict)
 
     # -- learning --------------------------------------------------------------------------------
 
@@ -84,13 +90,14 @@ class TaskModel:
         model : TaskModel
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
-        rows = learner.extract(rows)
+        known = self.statistics.get(label) if previous else None
+        rows, found = self._completed(label, learner.extract(rows), known, settings)
         before = previous.classes if previous else ()
         classes = sorted_classes([*before, *rows.classes])
         statistics, history = None, list[dict]()
         if settings.closed_form:
-            known = self.statistics.get(label) if previous else None
             statistics = learner.add_statistics(rows, known)
+            statistics.neighbourhoods = found
             start, codebook = self._solve(label, statistics, classes, previous, settings)
         else:
             codewords, codebook = self._codewords(label, classes, None, previous, settings)
@@ -107,9 +114,29 @@ class TaskModel:
             statistics=self._open_statistics(label, statistics, settings.max_open_tasks),
         )
 
-    def sums_of(self, rows: Rows) -> TaskSums:
+    def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
+        """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
+        found = self._completed(label, self.learner.extract(rows), None, settings)[1]
+        return self if found is None else self._deciding({label: found})
+
+    def _deciding(self, found: dict[Hashable, Neighbourhoods]) -> TaskModel:
+        return replace(self, neighbourhoods=found | self.neighbourhoods)
+
+    def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
+        """Use the neighbourhoods of a first chunk of unlabelled rows for later chunks, too."""
+        found = {
+            label: part.statistics.neighbourhoods
+            for label, part in sums.items()
+            if part.statistics.neighbourhoods is not None
+        }
+        return self._deciding(found)
+
+    def sums_of(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskSums:
         """Sufficient statistics of rows of one task, with a sample of the rows."""
-        statistics = self.learner.add_statistics(self.learner.extract(rows), None)
+        rows, known = self.learner.extract(rows), self.statistics.get(label)
+        rows, found = self._completed(label, rows, known, settings)
+        statistics = self.learner.add_statistics(rows, None)
+        statistics.neighbourhoods = found
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
         drawn = replace(drawn, X=drawn.X[drawn.positions], positions=np.arange(len(drawn.y)))
         return TaskSums(statistics, drawn, len(rows.positions))
@@ -142,6 +169,7 @@ class TaskModel:
             codebook=codebook,
             history=self.history | {label: []},
             statistics=self._open_statistics(label, statistics, settings.max_open_tasks),
+            neighbourhoods={k: v for k, v in self.neighbourhoods.items() if k != label},
         )
 
     def merge_task(
@@ -230,6 +258,20 @@ class TaskModel:
         kept = {task: sums for task, sums in self.statistics.items() if task != label}
         return replace(self, statistics={} if label is None else kept)
 
+    def _completed(
+        self, label: Hashable, rows: Rows, known: RidgeStatistics | None, settings: LearningSettings
+    ) -> tuple[Rows, Neighbourhoods | None]:
+        """Give each unlabelled row a class or a code; also returns what decides on later rows."""
+        found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
+        if not rows.has_unlabelled:
+            return rows, found
+        if found is None:
+            shared = settings.share_codebook and self.network.encoder.passthrough
+            projections = self.codebook.projections if shared else None
+            found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
+        flips = self.learner.chooser.flips(None if settings.share_codebook else label)
+        return complete_rows(self.network, rows, found, flips), found
+
     def _solve(
         self,
         label: Hashable,
@@ -241,7 +283,8 @@ class TaskModel:
         """The closed form from sums alone. Given codes have no classes."""
         problem = CentredProblem(statistics)
         codewords, codebook = self._codewords(label, classes, problem, previous, settings)
-        bits = self.network.layout.target_bits(codes_given=not classes)
+        codes_given = not classes and statistics.code_sums is None
+        bits = self.network.layout.target_bits(codes_given)
         return self.learner.solve(problem, classes, codewords, settings.alpha, bits), codebook
 
     def _codewords(
@@ -260,6 +303,9 @@ class TaskModel:
         known = self.codebook if settled else Codebook({})
         if not settled and previous is not None and problem is None:
             known = Codebook(dict(zip(previous.classes, previous.codewords)))
+        found = None if problem is None else problem.neighbourhoods
+        if found is not None and self.network.encoder.passthrough and not known.words:
+            known = Codebook({}, found.projections)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)

@@ -47,6 +47,8 @@ class TaskParameters(BaseEstimator):
         "warm_start": ["boolean"],
         "task_column": [None, Integral, str],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "missing_label": "no_validation",
         "packed": ["boolean"],
         "device": [str],
         "random_state": ["random_state"],
@@ -71,6 +73,8 @@ class TaskParameters(BaseEstimator):
         warm_start: bool = False,
         task_column: int | str | None = None,
         max_open_tasks: int = 8,
+        n_neighbors: int = 20,
+        missing_label: Any = None,
         packed: bool = False,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -89,6 +93,8 @@ class TaskParameters(BaseEstimator):
         self.warm_start = warm_start
         self.task_column = task_column
         self.max_open_tasks = max_open_tasks
+        self.n_neighbors = n_neighbors
+        self.missing_label = missing_label
         self.packed = packed
         self.device = device
         self.random_state = random_state
@@ -113,6 +119,7 @@ class TaskParameters(BaseEstimator):
             codebook=self.codebook,
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
+            n_neighbors=int(self.n_neighbors),
             verbose=max(0, int(self.verbose) - 1),
         )
 

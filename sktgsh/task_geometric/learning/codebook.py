@@ -126,7 +126,7 @@ class ClassProjections:
 
     def codewords(self, means: np.ndarray) -> np.ndarray:
         """Codewords of classes, (n_classes, n_bits), from their means (n_classes, n_features)."""
-        return np.where(self._margins(means) > 0, 1, -1).astype(np.int8)
+        return np.where(self.margins(means) > 0, 1, -1).astype(np.int8)
 
     def later_codewords(self, means: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Distinct codewords of classes that come later.
@@ -145,7 +145,7 @@ class ClassProjections:
         """
         words = self.codewords(means)
         taken = {word.tobytes() for word in known}
-        for word, margin in zip(words, self._margins(means)):
+        for word, margin in zip(words, self.margins(means)):
             if word.tobytes() in taken:
                 for bit in np.argsort(np.abs(margin), kind="stable"):
                     word[bit] *= -1
@@ -155,7 +155,8 @@ class ClassProjections:
             taken.add(word.tobytes())
         return words
 
-    def _margins(self, means: np.ndarray) -> np.ndarray:
+    def margins(self, means: np.ndarray) -> np.ndarray:
+        """Signed distances of points from the hyperplanes, (n_points, n_bits)."""
         return means @ self.directions.T.astype(np.float64) - self.thresholds
 
 

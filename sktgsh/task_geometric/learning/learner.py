@@ -53,6 +53,8 @@ class LearningSettings:
         Whether a class has the same codeword in all tasks.
     max_open_tasks : int
         Number of tasks that keep their sufficient statistics.
+    n_neighbors : int
+        Number of neighbours that decide on the target of an unlabelled row.
     verbose : int
         Verbosity of the gradient steps.
     """
@@ -63,7 +65,13 @@ class LearningSettings:
     codebook: str
     share_codebook: bool
     max_open_tasks: int
+    n_neighbors: int = 20
     verbose: int = 0
+
+    @property
+    def learns_unlabelled(self) -> bool:
+        """Whether unlabelled rows can be learned from."""
+        return self.closed_form and self.gradient is None
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,7 @@ class TaskLearner:
                 None if weight is None else weight[span],
                 targets[:filled],
                 rows.multilabel,
+                None if rows.found_codes is None else rows.found_codes[span],
             )
         return statistics
 
