@@ -23,7 +23,7 @@ from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
-from .learning.unlabelled import complete_rows, learn_neighbourhoods
+from .learning.unlabelled import complete_rows, learn_neighbourhoods, with_groups
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -84,10 +84,6 @@ class TaskModel:
         settings : LearningSettings
         reset : bool, default=False
             Forget what the task has learned before.
-
-        Returns
-        -------
-        model : TaskModel
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
         known = self.statistics.get(label) if previous else None
@@ -104,6 +100,7 @@ class TaskModel:
             start = learner.start(previous, classes, codewords, label)
         if settings.gradient is not None:
             start, history = learner.polish(rows, start, settings.gradient, settings.verbose)
+        start = with_groups(self.network, start, rows, previous, settings.n_groups)
         learned = learner.with_density(rows, start, previous, self._calibration_tasks(label))
         earlier = self.history.get(label, []) if previous else []
         return replace(
@@ -117,19 +114,14 @@ class TaskModel:
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
         """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
         found = self._completed(label, self.learner.extract(rows), None, settings)[1]
-        return self if found is None else self._deciding({label: found})
-
-    def _deciding(self, found: dict[Hashable, Neighbourhoods]) -> TaskModel:
-        return replace(self, neighbourhoods=found | self.neighbourhoods)
+        added = {} if found is None else {label: found}
+        return replace(self, neighbourhoods=added | self.neighbourhoods)
 
     def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
-        """Use the neighbourhoods of a first chunk of unlabelled rows for later chunks, too."""
-        found = {
-            label: part.statistics.neighbourhoods
-            for label, part in sums.items()
-            if part.statistics.neighbourhoods is not None
-        }
-        return self._deciding(found)
+        """Decide on later chunks as on the first chunk with unlabelled rows."""
+        found = {label: part.statistics.neighbourhoods for label, part in sums.items()}
+        added = {label: part for label, part in found.items() if part is not None}
+        return replace(self, neighbourhoods=added | self.neighbourhoods)
 
     def sums_of(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskSums:
         """Sufficient statistics of rows of one task, with a sample of the rows."""
@@ -149,10 +141,6 @@ class TaskModel:
         label : task label
         sums : TaskSums
         settings : LearningSettings
-
-        Returns
-        -------
-        model : TaskModel
         """
         learner, previous = self.learner, self.modulations.get(label)
         statistics = sums.statistics
@@ -160,9 +148,11 @@ class TaskModel:
             statistics = self.statistics[label] + statistics
         classes = sorted_classes(statistics.classes)
         start, codebook = self._solve(label, statistics, classes, None, settings)
-        learned = learner.with_density(
-            learner.extract(sums.drawn), start, previous, self._calibration_tasks(label)
-        )
+        drawn = learner.extract(sums.drawn)
+        # Rows of other chunks have no position in one X.
+        unplaced = replace(drawn, positions=np.full(len(drawn.y), -1))
+        start = with_groups(self.network, start, unplaced, previous, settings.n_groups)
+        learned = learner.with_density(drawn, start, previous, self._calibration_tasks(label))
         return replace(
             self,
             modulations=self.modulations | {label: learned},
@@ -181,12 +171,7 @@ class TaskModel:
         ----------
         label : task label
         other : TaskModel
-            A model of the same network.
         settings : LearningSettings
-
-        Returns
-        -------
-        model : TaskModel
         """
         modulations = self.modulations[label], other.modulations[label]
         parts = self.statistics[label], other.statistics[label]
@@ -198,13 +183,14 @@ class TaskModel:
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
             [
-                [part.weight_of(c) for c in m.classes] or [float(part.gram[0, -1, -1])]
+                [part.weight_of(c) for c in m.classes] or [part.total]
                 for part, m in zip(parts, modulations)
             ],
         )
+        learned = replace(learned, density=density, groups=modulations[0].groups)
         return replace(
             self,
-            modulations=self.modulations | {label: replace(learned, density=density)},
+            modulations=self.modulations | {label: learned},
             codebook=codebook,
             statistics=self.statistics | {label: statistics},
         )
@@ -272,6 +258,15 @@ class TaskModel:
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
         return complete_rows(self.network, rows, found, flips), found
 
+    def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
+        """Make a group of a task a class; with `share`, the class joins the shared codebook."""
+        named = self.modulations[label].naming(number, name)
+        codebook = self.codebook
+        if share:
+            codebook = codebook.joined({name: named.codewords[-1]}, label)
+        modulations = self.modulations | {label: named}
+        return replace(self, modulations=modulations, codebook=codebook)
+
     def _solve(
         self,
         label: Hashable,
@@ -305,7 +300,9 @@ class TaskModel:
             known = Codebook(dict(zip(previous.classes, previous.codewords)))
         found = None if problem is None else problem.neighbourhoods
         if found is not None and self.network.encoder.passthrough and not known.words:
-            known = Codebook({}, found.projections)
+            groups = self.modulations[label].groups if label in self.modulations else None
+            named = {} if groups is None else dict(groups.named)
+            known = Codebook(named, found.projections)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)

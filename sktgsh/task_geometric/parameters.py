@@ -47,6 +47,7 @@ class TaskParameters(BaseEstimator):
         "warm_start": ["boolean"],
         "task_column": [None, Integral, str],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
+        "n_groups": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "missing_label": "no_validation",
         "packed": ["boolean"],
@@ -74,6 +75,7 @@ class TaskParameters(BaseEstimator):
         task_column: int | str | None = None,
         max_open_tasks: int = 8,
         n_neighbors: int = 20,
+        n_groups: int | str = "auto",
         missing_label: Any = None,
         packed: bool = False,
         device: str = "auto",
@@ -94,6 +96,7 @@ class TaskParameters(BaseEstimator):
         self.task_column = task_column
         self.max_open_tasks = max_open_tasks
         self.n_neighbors = n_neighbors
+        self.n_groups = n_groups
         self.missing_label = missing_label
         self.packed = packed
         self.device = device
@@ -120,6 +123,7 @@ class TaskParameters(BaseEstimator):
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
             n_neighbors=int(self.n_neighbors),
+            n_groups=None if isinstance(self.n_groups, str) else int(self.n_groups),
             verbose=max(0, int(self.verbose) - 1),
         )
 

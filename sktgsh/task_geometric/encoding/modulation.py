@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...persistence import saved
 from .density import TaskDensity
+from .groups import Groups
 
 
 @saved("Modulation")
@@ -32,6 +34,8 @@ class Modulation:
         Ridge penalty of each bit; None where there was no closed form.
     density : TaskDensity or None
         Density of the task's samples, for task inference.
+    groups : Groups or None
+        Groups of the rows without a label; None if there are none.
     """
 
     context: np.ndarray
@@ -41,6 +45,7 @@ class Modulation:
     codewords: np.ndarray
     alpha: np.ndarray | None = None
     density: TaskDensity | None = None
+    groups: Groups | None = None
 
     @property
     def vector(self) -> np.ndarray:
@@ -73,6 +78,22 @@ class Modulation:
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("context", "bias")
         )
+
+    def with_groups(self) -> Modulation:
+        """The task with its groups as further classes, labelled by their numbers."""
+        if self.groups is None:
+            return self
+        classes = (*self.classes, *self.groups.numbers)
+        codewords = np.concatenate([self.codewords, self.groups.codewords])
+        return replace(self, classes=classes, codewords=codewords, groups=None)
+
+    def naming(self, number: int, label: Hashable) -> Modulation:
+        """The task with one of its groups as a class; no code changes."""
+        if self.groups is None:
+            raise ValueError("the task has no groups: all its rows belonged to a class")
+        groups = self.groups.naming(number, label)
+        codewords = np.concatenate([self.codewords, groups.named[label][None]])
+        return replace(self, classes=(*self.classes, label), codewords=codewords, groups=groups)
 
     @property
     def nbytes(self) -> int:

@@ -55,6 +55,8 @@ class LearningSettings:
         Number of tasks that keep their sufficient statistics.
     n_neighbors : int
         Number of neighbours that decide on the target of an unlabelled row.
+    n_groups : int or None
+        Number of groups of the unlabelled rows; None for one per 50 rows.
     verbose : int
         Verbosity of the gradient steps.
     """
@@ -66,6 +68,7 @@ class LearningSettings:
     share_codebook: bool
     max_open_tasks: int
     n_neighbors: int = 20
+    n_groups: int | None = None
     verbose: int = 0
 
     @property
