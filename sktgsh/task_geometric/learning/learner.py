@@ -53,7 +53,7 @@ class LearningSettings:
         Whether a class has the same codeword in all tasks.
     max_open_tasks : int
         Number of tasks that keep their sufficient statistics.
-    n_neighbors : int
+    n_neighbors : int or None
         Number of neighbours that decide on the target of an unlabelled row.
     n_groups : int or None
         Number of groups of the unlabelled rows; None for one per 50 rows.
@@ -67,7 +67,7 @@ class LearningSettings:
     codebook: str
     share_codebook: bool
     max_open_tasks: int
-    n_neighbors: int = 20
+    n_neighbors: int | None = None
     n_groups: int | None = None
     verbose: int = 0
 
