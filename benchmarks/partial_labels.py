@@ -106,7 +106,7 @@ def judged(setting: Setting, data: str, seed: int) -> Iterator[tuple[tuple, tupl
     X, y = setting.fetch(data, return_X_y=True)
     Q, q = setting.fetch(data, subset="test", return_X_y=True)
     drawn = np.sort(rng.permutation(len(X))[: setting.n_rows])
-    X, y = X[drawn].astype(np.float32), y[drawn]
+    X, y = X[drawn].astype(np.float32), y[drawn].astype(int)
     known = rng.permutation(np.unique(y))[: setting.n_labelled]
     labelled = np.isin(y, known) & (rng.random(len(y)) < 0.5)
     cosines = normalize(Q.astype(np.float32)) @ normalize(X).T
