@@ -163,7 +163,10 @@ def test_tasks_stay_of_their_kind(tmp_path, codes):
         (lambda s, c: s.add(c[:2], ids=[99, 99]), "repeated"),
         (lambda s, c: s.add(c[:2], ids=[99]), "one id for each of 2 rows"),
         (lambda s, c: s.add(c[:1], ids=["x"]), "ids are strings, but .* integers"),
-        (lambda s, c: s.add(c[:1], ids=np.array([2**63], np.uint64)), "ids has 9223372036854775808"),
+        (
+            lambda s, c: s.add(c[:1], ids=np.array([2**63], np.uint64)),
+            "ids has 9223372036854775808",
+        ),
         (lambda s, c: s.add(3 * c[:2], ids=[98, 99]), "holds the value 3"),
         (lambda s, c: s.add(c[:2], ids=[98, 99], task=[1.5, 2.5]), "label 1.5"),
         (lambda s, c: s.add(c[:2], ids=[98, 99], vectors=c[:2]), "keeps no vectors"),
