@@ -71,9 +71,10 @@ class HammingSearchMixin(NeighborGraphsMixin):
             Bits that differ; for queries of real values, the sum of the sizes of the values whose
             bits differ. That is ``(abs(v).sum() - v @ (2 * code - 1)) / 2``, and the Hamming
             distance where values are -1 and 1. Only if `return_distance` is set.
-        ids : ndarray of shape (n_queries, n_neighbors), dtype int64 or str
-            Nearest first. Where `filter` or a task for each query leaves fewer codes than neighbours
-            asked for, the last ones are -1 (or the empty string), at distance infinity.
+        ids : ndarray of shape (n_queries, n_neighbors), dtype int64 or object (str)
+            Nearest first; of equal distances, the code that came first. Where `filter` or a task
+            for each query leaves fewer codes than neighbours asked for, the last ones are -1 (or
+            the empty string), at distance infinity.
 
         Raises
         ------
