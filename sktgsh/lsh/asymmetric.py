@@ -34,7 +34,11 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import HasherMixin, check_samples, draft_of
+from ..norms import norms_of
 from .signed import SignedRandomProjectionHasher
+
+# Squares of numbers between these stay in the range of float32.
+_SAFE_NORMS = (1e-15, 1e15)
 
 
 class AsymmetricHasherMixin(HasherMixin):
@@ -69,7 +73,7 @@ class AsymmetricHasherMixin(HasherMixin):
         """
         draft = draft_of(self)
         X = check_samples(draft, X)
-        largest = float(np.linalg.norm(X, axis=1).max())
+        largest = _largest_norm(X)
         if self.max_norm is not None and largest > self.max_norm:
             raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={self.max_norm}")
         # Keys that are all zero have no norm to scale by.
@@ -201,6 +205,8 @@ class AsymmetricHasherMixin(HasherMixin):
     def _queries(self, X: np.ndarray) -> np.ndarray:
         X = X.astype(np.float64)
         norms = np.linalg.norm(X, axis=1)
+        tiny = norms < _SAFE_NORMS[0]
+        norms[tiny] = norms_of(X[tiny])
         if (norms == 0).any():
             row = int(np.flatnonzero(norms == 0)[0])
             raise ValueError(f"X has a query that is zero (row {row}); it has no direction")
@@ -227,6 +233,14 @@ class AsymmetricHasherMixin(HasherMixin):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _largest_norm(X: np.ndarray) -> float:
+    """The largest norm of the rows, whose squares may leave the range of their type."""
+    with np.errstate(over="ignore"):
+        largest = float(np.linalg.norm(X, axis=1).max())
+    is_safe = _SAFE_NORMS[0] < largest < _SAFE_NORMS[1]
+    return largest if is_safe else float(norms_of(X).max())
 
 
 def norm_powers(norm: np.ndarray, m: int) -> np.ndarray:
