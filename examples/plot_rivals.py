@@ -14,7 +14,12 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.metrics import mean_average_precision
 
 
@@ -37,8 +42,8 @@ def of_estimator(kind, **params):
 
 methods = {
     "task geometric": of_estimator(TaskGeometricHasher),
-    "half structure bits": of_estimator(TaskGeometricHasher, structure_bits=0.5),
-    "deep supervised": of_estimator(DeepSupervisedHasher, max_epochs=10),
+    "half structure bits": of_estimator(TaskGeometricHasher, structure_fraction=0.5),
+    "deep supervised": of_estimator(DeepSupervisedHasher, solver=GradientSolver(max_epochs=10)),
     "ITQ": itq_signs,
     "PCA-sign": pca_signs,
     "signed projections": of_estimator(SignedRandomProjectionHasher),

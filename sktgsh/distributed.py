@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from .base import draft_of
-from .neighbors import HammingNeighbors
+from .neighbors import HammingNeighbors, ranking
+from .neighbors.checks import check_available, check_n_neighbors
 from .task_geometric import TaskGeometricHasher
-from .task_geometric.sums import add_sums
+from .task_geometric.learning.sums import add_sums
 
 try:
     import dask
@@ -113,7 +114,7 @@ def partial_fit(
     >>> hasher.tasks_.tolist()
     ['flat', 'turned']
     """
-    if not hasattr(hasher, "modulations_"):
+    if not hasattr(hasher, "model_"):
         return fit(hasher, X, y, task=task)
     return _learn(hasher, delayed(draft_of(hasher, fresh=False)), _partitions(X, y, task))
 
@@ -124,21 +125,19 @@ def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> Tas
         pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
         sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     draft, total = dask.compute(started, sums[0])
-    # Sums of tasks that are known already did not travel.
+    # The sums of known tasks did not travel: a copy that goes on learning keeps its model.
     if draft.modulations_:
-        draft.statistics_ = dict(hasher.statistics_)
-    with draft.learner_.threads():
-        draft._learn_from_sums(total)
-    hasher.__dict__ = draft.__dict__
+        draft.model_ = hasher.model_
+    hasher.__dict__ = draft.learn_sums(total).__dict__
     return hasher
 
 
 def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
-    return hasher._started(*chunk)
+    return hasher.started(*chunk)
 
 
 def _sums_of(started: TaskGeometricHasher, *chunk: Any) -> dict:
-    return started._sums_of(*chunk)
+    return started.sums_of(*chunk)
 
 
 def _added(first: dict, second: dict) -> dict:
@@ -293,12 +292,8 @@ class ShardedNeighbors:
         ValueError
             If there are fewer codes than neighbours asked for.
         """
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if k > self.n_samples_fit_:
-            raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
-                f"n_samples_fit = {self.n_samples_fit_}"
-            )
+        k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
+        check_available(k, self.n_samples_fit_)
         queries = delayed(np.asarray(X))
         found = [delayed(_search)(shard, queries, k) for shard in self.shards_]
         while len(found) > 1:
@@ -318,5 +313,4 @@ def _search(shard: HammingNeighbors, queries: np.ndarray, k: int) -> tuple[np.nd
 def _nearest(parts: list, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest of what several shards found."""
     distances, ids = (np.concatenate(part, axis=1) for part in zip(*parts))
-    order = np.lexsort((ids, distances), axis=1)[:, :k]
-    return np.take_along_axis(distances, order, 1), np.take_along_axis(ids, order, 1)
+    return ranking.nearest(distances, ids, k)

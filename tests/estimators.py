@@ -11,6 +11,7 @@ from sklearn.preprocessing import Binarizer
 import sktgsh
 from sktgsh import neighbors
 
+STEPS = sktgsh.GradientSolver(max_epochs=2, batch_size=16)
 LSH = [
     sktgsh.SignedRandomProjectionHasher(16, random_state=0),
     sktgsh.SparseProjectionHasher(16, n_inputs=4, random_state=0),
@@ -23,8 +24,8 @@ LSH = [
 ]
 SUPERVISED = [
     sktgsh.TaskGeometricHasher(8, n_hidden=96, random_state=0),
-    sktgsh.DeepSupervisedHasher(16, max_epochs=2, batch_size=16, random_state=0),
-    sktgsh.GeometricHasher(16, n_components=8, max_epochs=2, batch_size=16, random_state=0),
+    sktgsh.DeepSupervisedHasher(16, solver=STEPS, random_state=0),
+    sktgsh.GeometricHasher(16, n_components=8, solver=STEPS, random_state=0),
 ]
 HASHERS = [*LSH, *SUPERVISED]
 CHOOSERS = [
@@ -43,7 +44,7 @@ TRANSFORMERS = [sktgsh.FeaturesOnly(Binarizer(threshold=30.0), 0)]
 def autoencoders(image_shape):
     """Those of flat samples, and of images of a shape."""
     return [
-        sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=2, batch_size=16, random_state=0),
+        sktgsh.WinnerTakeAllAutoencoder(8, solver=STEPS, random_state=0),
         sktgsh.ConvWinnerTakeAllAutoencoder(
             image_shape,
             n_filters=(4,),
@@ -51,8 +52,7 @@ def autoencoders(image_shape):
             decoder_size=3,
             sparsity=0.5,
             pool=2,
-            max_epochs=2,
-            batch_size=16,
+            solver=STEPS,
             random_state=0,
         ),
     ]

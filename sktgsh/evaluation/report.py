@@ -124,12 +124,12 @@ def retrieval_report(
     >>> from sktgsh.evaluation import retrieval_report
     >>> X, y = load_digits(return_X_y=True)
     >>> report = retrieval_report(
-    ...     {"ours": TaskGeometricHasher(structure_bits=0.5, random_state=0),
+    ...     {"ours": TaskGeometricHasher(structure_fraction=0.5, random_state=0),
     ...      "random": SignedRandomProjectionHasher(random_state=0)}, X, y, unseen_classes=range(5))
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
     """
-    X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+    X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
     y = check_targets(y, X.shape[0])
     unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from numbers import Integral
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
-from ..networks.random import generator
+from ..networks.random import random_signs
 from ..persistence import saved
 from ..targets import check_targets
 
@@ -104,8 +103,8 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
         self.several_ = y.ndim == 2
         self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
-        self.codewords_ = self._draw_codewords(self.classes_.tolist())
         self.n_bits_ = int(self.n_bits)
+        self.codewords_ = self._draw_codewords(self.classes_.tolist())
         return self
 
     def _draw_codewords(self, labels: list) -> np.ndarray:
@@ -113,12 +112,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         seed = self.random_state
         if not isinstance(seed, Integral):
             seed = check_random_state(seed).randint(2**31 - 1)
-        signs = np.array([-1, 1], np.int8)
-        rows = [
-            generator(int(seed), "codeword", crc32(repr(label).encode())).choice(signs, self.n_bits)
-            for label in labels
-        ]
-        return np.stack(rows) > 0
+        return np.stack([random_signs(label, self.n_bits_, int(seed)) for label in labels]) > 0
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Codewords of the predicted classes.

@@ -254,7 +254,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         def rows(values: Any, chosen: np.ndarray) -> Any:
             return None if values is None else _safe_indexing(values, chosen)
 
-        hasher.set_params(packed=False, open_tasks=0).fit(
+        hasher.set_params(packed=False, max_open_tasks=0).fit(
             _safe_indexing(X, train),
             rows(y, train),
             task=rows(task, train),

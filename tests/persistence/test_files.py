@@ -23,7 +23,9 @@ import sktgsh
 from sktgsh import load
 from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
 from sktgsh.persistence import files, save
-from sktgsh.persistence.tree import FORMAT, Reader, Writer
+from sktgsh.persistence.reader import Reader
+from sktgsh.persistence.upgrades import FORMAT
+from sktgsh.persistence.writer import Writer
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:200], y[:200]
@@ -42,8 +44,8 @@ class Backbone(torch.nn.Module):
 
 
 SETTINGS = [
-    sktgsh.TaskGeometricHasher(8, encoder="conv", image_shape=(8, 8), random_state=0),
-    sktgsh.TaskGeometricHasher(8, encoder="gaussian", structure_bits=0.5, random_state=0),
+    sktgsh.TaskGeometricHasher(8, encoder="conv", random_state=0),
+    sktgsh.TaskGeometricHasher(8, encoder="gaussian", structure_fraction=0.5, random_state=0),
 ]
 # Codes are indexed, and a task column is cut off, elsewhere.
 LEARN = [*HASHERS, *CHOOSERS, *autoencoders((8, 8)), *SETTINGS]

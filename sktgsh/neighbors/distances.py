@@ -1,0 +1,314 @@
+"""Indexed rows, dense, sparse or codes, and their distances from queries in given pairs.
+
+Pairs come as two arrays, the query and the row of each. Distances of a pair do not depend on the
+pairs beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import faiss
+import numpy as np
+from scipy import sparse
+
+from ..persistence import saved
+from . import ranking
+
+# Pairs in a block: what is made of them stays in the cache.
+_BLOCK_PAIRS = 8192
+# Beyond these norms, products of float32 numbers may leave their range.
+_SAFE_NORMS = (1e-15, 1e15)
+# Smaller distances may become 0 in float32, as their squares leave its range.
+_UNDERFLOW = 1e-18
+
+
+def _by_blocks(
+    function: Callable, query_of: np.ndarray, rows: np.ndarray, dtype: Any, n: int
+) -> np.ndarray:
+    out = np.empty(len(rows), dtype)
+    for start in range(0, len(rows), n):
+        span = slice(start, start + n)
+        out[span] = function(query_of[span], rows[span])
+    return out
+
+
+def norms_of(X: Any) -> np.ndarray:
+    """Euclidean norms of rows in float64, of numbers of any size."""
+    largest = abs(X).max(axis=1)
+    largest = np.asarray(largest.toarray() if sparse.issparse(largest) else largest, np.float64)
+    scale = np.where(largest > 0, largest, 1).reshape(-1, 1)
+    if sparse.issparse(X):
+        squares = X.astype(np.float64).multiply(1 / scale).power(2).sum(axis=1)
+        return np.sqrt(np.asarray(squares)).ravel() * scale.ravel()
+    norms = np.empty(len(X))
+    for start in range(0, len(X), _BLOCK_PAIRS):
+        span = slice(start, start + _BLOCK_PAIRS)
+        part = X[span] / scale[span]
+        norms[span] = np.sqrt(np.einsum("ij,ij->i", part, part))
+    return norms * scale.ravel()
+
+
+def check_directions(X: Any, name: str, metric: str) -> None:
+    """Raise ValueError if a row is zero, which has no direction."""
+    largest = abs(X).max(axis=1)
+    largest = largest.toarray() if sparse.issparse(largest) else largest
+    zero = np.flatnonzero(np.ravel(largest) == 0)
+    if len(zero):
+        raise ValueError(
+            f"{name} has a zero vector (row {zero[0]}), which has no direction; "
+            f"metric={metric!r} needs one. Remove such rows"
+        )
+
+
+def stacked(X: Any, more: Any) -> Any:
+    """Rows and more rows, in a type that holds both."""
+    dtype = np.promote_types(X.dtype, more.dtype)
+    if sparse.issparse(X):
+        return type(X)(sparse.vstack([X, more], format="csr", dtype=dtype))
+    return np.concatenate([X, more], dtype=dtype)
+
+
+def points_of(X: Any, metric: str) -> DensePoints | SparsePoints:
+    """Rows to be ranked by a metric."""
+    return (SparsePoints if sparse.issparse(X) else DensePoints)(X, metric)
+
+
+@saved("DensePoints")
+class DensePoints:
+    """Dense rows, and exact distances of pairs.
+
+    faiss measures all pairs in float32, and what may be among the nearest is measured again in
+    float64. Where float32 would lose digits or leave its range, rows are first shifted to their
+    mean (Euclidean distance), scaled to norm 1 (cosine), or scaled as a whole.
+    """
+
+    def __init__(self, X: np.ndarray, metric: str):
+        self.metric, self.X = metric, X
+        self.norms: Any = norms_of(X) if metric == "cosine" else None
+        largest = float(max(X.max(initial=0), -X.min(initial=0)))
+        # Powers of two change no digit.
+        self.scale = float(2.0 ** -np.frexp(largest)[1]) if largest else 1.0
+        self.is_single = X.dtype == np.float32 and self._is_in_range(largest)
+        self.centre = 0.0
+        if metric == "euclidean" and not self.is_single:
+            self.centre = X.mean(axis=0, dtype=np.float64)
+        self.points = X if self.is_single else self._to_single(X, self.norms)
+        self.longest = float(np.sqrt(X.shape[1]) * np.abs(self.points).max(initial=0))
+
+    def _is_in_range(self, largest: float) -> bool:
+        if self.metric == "cosine":
+            largest = self.norms.max(initial=1)
+            return self.norms.min(initial=1) > _SAFE_NORMS[0] and largest < _SAFE_NORMS[1]
+        return largest == 0 or _SAFE_NORMS[0] < largest < _SAFE_NORMS[1]
+
+    def __getstate__(self) -> dict:
+        return {"metric": self.metric, "X": self.X}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["X"], state["metric"])  # type: ignore[misc]
+
+    def _to_single(self, X: np.ndarray, norms: Any) -> np.ndarray:
+        if self.is_single:
+            with np.errstate(over="ignore"):
+                return np.ascontiguousarray(X, np.float32)
+        out = np.empty(X.shape, np.float32)
+        for start in range(0, len(X), _BLOCK_PAIRS):
+            span = slice(start, start + _BLOCK_PAIRS)
+            part = X[span].astype(np.float64)
+            if self.metric == "cosine":
+                part /= np.where(norms[span, None] > 0, norms[span, None], 1)
+            else:
+                part = (part - self.centre) * self.scale
+            with np.errstate(over="ignore"):
+                out[span] = part
+        return out
+
+    def added(self, X: np.ndarray) -> DensePoints:
+        """These rows and some more; a copy."""
+        return DensePoints(stacked(self.X, X), self.metric)
+
+    def nearest(
+        self,
+        queries: np.ndarray,
+        query_of: np.ndarray,
+        rows: np.ndarray,
+        k: int,
+    ) -> ranking.Found:
+        """The `k` nearest rows of each query among its pairs, (n_queries, k).
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+        query_of, rows : ndarray of shape (n_pairs,)
+        k : int
+        """
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
+        asked = self._to_single(queries, norms)
+        coarse = self._coarse(asked, norms, query_of, rows)
+        last = ranking.nearest_of_pairs(query_of, coarse, rows, len(queries), k)[0][:, -1]
+        # A row of coarse distance c is at least at c - off, the k-th at most at last + off.
+        share, off = self._errors(asked, queries.dtype)
+        reach = last * (1 + share) + 2 * off
+        kept = ~(coarse * (1 - share) > reach[query_of])
+        query_of, rows = query_of[kept], rows[kept]
+        exact = self.distances(queries, query_of, rows)
+        return ranking.nearest_of_pairs(query_of, exact, rows, len(queries), k)
+
+    def _coarse(
+        self, asked: np.ndarray, norms: Any, query_of: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
+        """Distances of pairs in float32, but for the scale."""
+        out = np.empty(len(rows), np.float32)
+        if not len(rows):
+            return out
+        euclidean = self.metric == "euclidean"
+        name = "pairwise_indexed_L2sqr" if euclidean else "pairwise_indexed_inner_product"
+        left, right = query_of.astype(np.int64), rows.astype(np.int64)
+        pointers = (asked, left, self.points, right, out)
+        getattr(faiss, name)(asked.shape[1], len(rows), *map(faiss.swig_ptr, pointers))
+        if euclidean:
+            return np.sqrt(out)
+        if self.metric == "cosine":
+            if self.is_single:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    out = out / (norms[query_of] * self.norms[rows]).astype(np.float32)
+            return 1 - out
+        return -out
+
+    def _errors(self, asked: np.ndarray, dtype: np.dtype) -> tuple[float, np.ndarray]:
+        """How far coarse distances are off: a share of them, and an amount for each query."""
+        rounding = np.finfo(np.float32).eps
+        sums = (asked.shape[1] + 8) * rounding
+        if self.metric == "cosine":
+            return 0.0, np.full(len(asked), 4 * sums)
+        sizes = np.sqrt(np.einsum("ij,ij->i", asked, asked, dtype=np.float64))
+        if self.metric == "inner_product":
+            return 0.0, 2 * sums * sizes * self.longest
+        is_rounded = not self.is_single or dtype != np.float32
+        return sums, is_rounded * rounding * (sizes + self.longest) + _UNDERFLOW
+
+    def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Distances of pairs in float64."""
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
+
+        def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+            left = queries[query_of].astype(np.float64)
+            right = self.X[rows].astype(np.float64)
+            if self.metric == "inner_product":
+                return -np.einsum("ij,ij->i", left, right)
+            if self.metric == "euclidean":
+                left -= right
+                left *= self.scale
+                return np.sqrt(np.einsum("ij,ij->i", left, left)) / self.scale
+            return _cosine_distances(left, right, norms[query_of], self.norms[rows])
+
+        return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
+
+
+def _cosine_distances(
+    left: np.ndarray, right: np.ndarray, left_norms: np.ndarray, right_norms: np.ndarray
+) -> np.ndarray:
+    """Half the squared difference of unit vectors, which is never negative.
+
+    A zero vector, which has no direction, is at distance 1 from all.
+    """
+    is_zero = (left_norms == 0) | (right_norms == 0)
+    left = left / np.where(is_zero, 1, left_norms)[:, None]
+    left -= right / np.where(is_zero, 1, right_norms)[:, None]
+    return np.where(is_zero, 1.0, np.einsum("ij,ij->i", left, left) / 2)
+
+
+@saved("SparsePoints")
+class SparsePoints:
+    """Sparse rows, never made dense."""
+
+    def __init__(self, X: sparse.csr_array, metric: str):
+        self.metric, self.X = metric, X
+        self.norms: Any = norms_of(X) if metric == "cosine" else None
+
+    def added(self, X: sparse.csr_array) -> SparsePoints:
+        """These rows and some more; a copy."""
+        return SparsePoints(stacked(self.X, X), self.metric)
+
+    def nearest(
+        self, queries: Any, query_of: np.ndarray, rows: np.ndarray, k: int
+    ) -> ranking.Found:
+        """As in :meth:`DensePoints.nearest`."""
+        near = self.distances(queries, query_of, rows)
+        return ranking.nearest_of_pairs(query_of, near, rows, queries.shape[0], k)
+
+    def distances(self, queries: Any, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Distances of pairs in float64."""
+        queries = queries.tocsr().astype(np.float64)
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
+
+        def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+            left, right = queries[query_of], self.X[rows].astype(np.float64)
+            if self.metric == "inner_product":
+                return -np.asarray(left.multiply(right).sum(axis=1)).ravel()
+            if self.metric == "cosine":
+                left = left.multiply(1 / norms[query_of, None]).tocsr()
+                right = right.multiply(1 / self.norms[rows, None]).tocsr()
+            squares = np.asarray((left - right).power(2).sum(axis=1)).ravel()
+            return squares / 2 if self.metric == "cosine" else np.sqrt(squares)
+
+        return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS)
+
+
+@saved("CodePoints")
+class CodePoints:
+    """Codes by the number of values that differ: 64-bit words of bits, or integers."""
+
+    def __init__(self, values: np.ndarray):
+        self.values = values
+
+    def added(self, values: np.ndarray) -> CodePoints:
+        """These codes and some more; a copy."""
+        return CodePoints(np.concatenate([self.values, values]))
+
+    def nearest(
+        self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray, k: int
+    ) -> ranking.Found:
+        """As in :meth:`DensePoints.nearest`."""
+        near = self.distances(queries, query_of, rows)
+        return ranking.nearest_of_pairs(query_of, near, rows, len(queries), k)
+
+    def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Distances of pairs, whole numbers in float32."""
+        is_bits = self.values.dtype == np.uint64
+
+        def differing(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+            left = np.take(queries, query_of, axis=0)
+            right = np.take(self.values, rows, axis=0)
+            changed = np.bitwise_count(left ^ right) if is_bits else left != right
+            total = changed[:, 0].astype(np.uint32)
+            for column in range(1, changed.shape[1]):
+                total += changed[:, column]
+            return total
+
+        return _by_blocks(differing, query_of, rows, np.float32, _BLOCK_PAIRS)
+
+
+def best_of_each(
+    query_of: np.ndarray, distances: np.ndarray, n_queries: int, most: int
+) -> np.ndarray:
+    """Which pairs to keep: the `most` nearest of each query, and those as near as the last.
+
+    Parameters
+    ----------
+    query_of, distances : ndarray of shape (n_pairs,)
+        Distances are whole numbers that are not negative.
+
+    Returns
+    -------
+    kept : ndarray of bool of shape (n_pairs,)
+    """
+    if not len(distances):
+        return np.zeros(0, bool)
+    near = distances.astype(np.int64)
+    width = int(near.max()) + 1
+    counts = np.bincount(query_of * width + near, minlength=n_queries * width)
+    last = (counts.reshape(n_queries, width).cumsum(axis=1) < most).sum(axis=1)
+    return near <= last[query_of]

@@ -1,0 +1,246 @@
+"""Search over distinct codes, each with the list of its rows.
+
+Learned codes of a class are often equal. Comparing a query with each distinct code once is exact,
+and faster by the mean number of rows a code has; a graph of distinct codes has no clumps at
+distance 0, in which a search loses its way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...persistence import saved
+from .. import ranking
+from .faiss_index import FaissIndex, Queries
+from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
+
+# Up to so many rows, distinct codes are counted, not guessed.
+_FEW_ROWS = 2**16
+# Distinct codes to rows, from which on an exact index of them is worth its lists.
+_WORTHWHILE = 0.5
+# Pairs of a query and a row that are ranked at once, at most.
+_MOST_PAIRS = 2**22
+# A guess may be too high by this factor; whether it was is then counted.
+_MARGIN = 1.3
+
+
+def _as_keys(packed: np.ndarray) -> np.ndarray:
+    """One value a row, equal where rows are equal."""
+    n_bytes = packed.shape[1]
+    kind = f"u{n_bytes}" if n_bytes in (1, 2, 4, 8) else f"S{n_bytes}"
+    return np.ascontiguousarray(packed).view(kind).ravel()
+
+
+def _in_order_of(first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The order that sorts distinct numbers, and the rank of each."""
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return order, rank
+
+
+def _may_repeat(packed: np.ndarray) -> bool:
+    """Whether there may be so few distinct codes that lists are worthwhile; judged by a sample.
+
+    The number of distinct values is estimated from below by those seen once and twice (A. Chao,
+    "Nonparametric estimation of the number of classes in a population", 1984).
+    """
+    if len(packed) <= _FEW_ROWS:
+        return True
+    # Of rows half of which repeat, 64 pairs of equal ones are expected.
+    n_looked_at = int(8 * len(packed) ** 0.5)
+    rows = np.unique(np.random.default_rng(0).integers(len(packed), size=n_looked_at))
+    counts = np.unique(_as_keys(packed[rows]), return_counts=True)[1]
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    n_distinct = len(counts) + once * (once - 1) / (2 * (twice + 1))
+    return n_distinct <= _MARGIN * _WORTHWHILE * len(packed)
+
+
+def build_index(
+    packed: np.ndarray, algorithm: str = "flat", params: dict | None = None
+) -> FaissIndex | DistinctCodes:
+    """The index that suits the codes: of distinct ones if many are equal, or it is approximate."""
+    if algorithm != "flat":
+        return DistinctCodes(packed, algorithm, params)
+    if _may_repeat(packed):
+        keys = np.unique(_as_keys(packed))
+        if len(keys) <= _WORTHWHILE * len(packed):
+            return DistinctCodes(packed)
+    return FaissIndex(packed)
+
+
+@saved("DistinctCodes")
+class DistinctCodes:
+    """An index of the distinct codes, and the rows of each; with the interface of FaissIndex.
+
+    Codes are numbered in the order in which they came, so that of two codes the one with the
+    smaller number has the smaller first row. The nearest codes, ties by number, then have among
+    their rows the nearest rows, ties by row.
+    """
+
+    _keys: Any  # sorted; None in a subset, which serves one call
+    _landmarks: Landmarks | None
+
+    def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
+        _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
+        order, number = _in_order_of(first)
+        self.index = FaissIndex(packed[first[order]], algorithm, params, by_tables=True)
+        self._set_keys()
+        self._set_lists(number[place])
+
+    def _set_keys(self) -> None:
+        keys = _as_keys(self.index.codes())
+        self._place_of_key = np.argsort(keys).astype(np.int32)
+        self._keys = keys[self._place_of_key]
+
+    def _forget_landmarks(self) -> None:
+        """They belong to the codes and lists that were there."""
+        self._landmarks, self._n_scanned = None, 0
+
+    def _set_lists(self, place: np.ndarray) -> None:
+        self._forget_landmarks()
+        self.place = place.astype(np.int32)  # of each row: which distinct code it has
+        self.rows = np.argsort(self.place, kind="stable").astype(np.int32)
+        self.sizes = np.bincount(self.place, minlength=len(self.index))
+        self.starts = np.cumsum(self.sizes) - self.sizes
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def add(self, packed: np.ndarray) -> None:
+        """Rows after those that are there."""
+        keys, first, inverse = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
+        at = np.searchsorted(self._keys, keys)
+        near = np.minimum(at, len(self._keys) - 1)
+        is_new = self._keys[near] != keys
+        place = np.where(is_new, 0, self._place_of_key[near])
+        order, number = _in_order_of(first[is_new])
+        place[is_new] = len(self.index) + number
+        self.index.add(packed[first[is_new][order]])
+        self._keys = np.insert(self._keys, at[is_new], keys[is_new])
+        self._place_of_key = np.insert(self._place_of_key, at[is_new], place[is_new])
+        self._extend_lists(place[inverse])
+
+    def _extend_lists(self, place: np.ndarray) -> None:
+        """Each new row goes to the end of its code's list."""
+        self._forget_landmarks()
+        sizes = np.zeros(len(self.index), np.int64)
+        sizes[: len(self.sizes)] = self.sizes
+        order = np.argsort(place, kind="stable")
+        ends = np.cumsum(sizes)[place[order]]
+        self.rows = np.insert(self.rows, ends, (len(self.place) + order).astype(np.int32))
+        self.sizes = sizes + np.bincount(place, minlength=len(sizes))
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.place = np.concatenate([self.place, place.astype(np.int32)])
+
+    def codes(self) -> np.ndarray:
+        """The packed code of each row; a copy."""
+        return self.index.codes()[self.place]
+
+    def subset(self, positions: np.ndarray) -> DistinctCodes:
+        """An exact index of some of the rows."""
+        used, first, place = np.unique(
+            self.place[positions], return_index=True, return_inverse=True
+        )
+        order, number = _in_order_of(first)
+        part = object.__new__(DistinctCodes)
+        part.index, part._keys = self.index.subset(used[order]), None
+        part._set_lists(number[place])
+        return part
+
+    def nearest(self, queries: Queries, k: int) -> ranking.Found:
+        """As in :meth:`.FaissIndex.nearest`."""
+        own = self._own_place(queries, k)
+        is_there = own >= 0
+        distances = np.zeros((len(queries), k))
+        found = np.empty((len(queries), k), np.int64)
+        found[is_there] = self.rows[self.starts[own[is_there], None] + np.arange(k)]
+        others = np.flatnonzero(~is_there)
+        step = max(1, _MOST_PAIRS // k**2)
+        for start in range(0, len(others), step):
+            part = others[start : start + step]
+            distances[part], found[part] = self._searched(queries[part], k)
+        return distances, found
+
+    def _own_place(self, queries: Queries, k: int) -> np.ndarray:
+        """The number of each query's own code, if `k` rows have it; otherwise -1.
+
+        There is nothing nearer, and nothing to be compared.
+        """
+        if self._keys is None:
+            return np.full(len(queries), -1)
+        keys = _as_keys(queries.packed)
+        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        place = self._place_of_key[at]
+        is_own = (self._keys[at] == keys) & (self.sizes[place] >= k)
+        if queries.values is not None:
+            # A value of 0 makes other codes as near.
+            is_own &= (queries.values != 0).all(axis=1)
+        return np.where(is_own, place, -1)
+
+    def _searched(self, queries: Queries, k: int) -> ranking.Found:
+        near, places = self._nearest_codes(queries, k)
+        sizes = np.where(places < 0, 0, self.sizes[places])
+        # Rows of nearer codes; a tie begins where the distance changes.
+        before = np.cumsum(sizes, axis=1) - sizes
+        before[:, 1:][near[:, 1:] == near[:, :-1]] = 0
+        before = np.maximum.accumulate(before, axis=1)
+        taken = np.clip(k - before, 0, sizes)
+        query_of = np.repeat(np.arange(len(queries)), taken.sum(axis=1))
+        rows = self._rows_of(places.ravel(), taken.ravel())
+        distances = np.repeat(near.ravel(), taken.ravel())
+        return ranking.nearest_of_pairs(query_of, distances, rows, len(queries), k)
+
+    def _nearest_codes(self, queries: Queries, k: int) -> ranking.Found:
+        """Distances and places of the codes that the `k` nearest rows have."""
+        n_codes = min(k, len(self.index))
+        landmarks = None
+        if queries.values is None and self.index.is_flat:
+            landmarks = self._landmarks_for(len(queries))
+        if landmarks is None:
+            return self.index.nearest(queries, n_codes)
+        answered, *found = landmarks.nearest(queries.packed, k)
+        if answered.all():
+            return found[0], found[1]
+        near, places = np.empty((len(queries), n_codes)), np.empty((len(queries), n_codes), int)
+        near[answered], places[answered] = found
+        near[~answered], places[~answered] = self.index.nearest(queries[~answered], n_codes)
+        return near, places
+
+    def _landmarks_for(self, n_queries: int) -> Landmarks | None:
+        """Landmarks, from when they cost no more than the scans since codes were last added."""
+        if self._landmarks is None:
+            self._n_scanned += n_queries
+            if self._n_scanned < number_of_landmarks(len(self.index)):
+                return None
+            self._landmarks = Landmarks(self.index.codes(), self.sizes, self.starts, self.rows)
+        return self._landmarks
+
+    def within(self, queries: Queries, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As in :meth:`.FaissIndex.within`."""
+        query_of, near, places = self.index.within(queries, radius)
+        sizes = self.sizes[places]
+        rows = self._rows_of(places, sizes)
+        return np.repeat(query_of, sizes), np.repeat(near, sizes), rows
+
+    def _rows_of(self, places: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """The first `taken` rows of each list, one list after another."""
+        return self.rows[positions_in_spans(self.starts[places], taken)].astype(np.int64)
+
+    def __getstate__(self) -> dict:
+        return {name: getattr(self, name) for name in ("index", "place", "rows", "sizes", "starts")}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._number_anew()
+        self._forget_landmarks()
+        self._set_keys()
+
+    def _number_anew(self) -> None:
+        """Number the codes of a file of an earlier version, which sorted them by key."""
+        order, number = _in_order_of(self.rows[self.starts])
+        if self.index.is_flat and (np.diff(order) < 0).any():
+            self.index = FaissIndex(self.index.codes()[order], by_tables=True)
+            self._set_lists(number[self.place])

@@ -1,0 +1,240 @@
+"""Reading a store, and search in it: by code, by real values, by the vectors beside the codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...codes import is_real_valued
+from ..checks import METRICS, check_available, check_n_neighbors
+from ..distances import DensePoints
+from ..hamming import HammingNeighbors, lookup
+from .rows import StoreRows, label_of
+from .scan import NearestSoFar, nearest_codes
+
+# Rows that are read at once.
+_SCAN_ROWS = 1 << 16
+# Ids up to this number are looked up in the index of ids; for more, all ids are read.
+_FEW_IDS = 1 << 12
+# Retries when files are compacted during a read.
+_READ_AGAIN = 5
+
+Result = TypeVar("Result")
+
+
+class StoreSearchMixin:
+    """What a store with `_table` and `_rows` answers, from the rows at the time of the call."""
+
+    path: str
+    packed: bool
+    _table: Any
+    _rows: StoreRows
+    _lock: Callable[[], AbstractContextManager]
+    _pack: Callable[[Any], np.ndarray]
+    _values: Callable[[Any], np.ndarray]
+
+    def kneighbors(
+        self,
+        X: ArrayLike,
+        n_neighbors: int = 5,
+        *,
+        task: Any = None,
+        vectors: ArrayLike | None = None,
+        metric: str = "cosine",
+        oversampling: float = 4,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest codes of each query.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
+            Codes; or, of floating point numbers of shape (n_queries, n_bits) that are not all 0
+            and 1, the values before the threshold: they rank by the sum of the magnitudes of those
+            whose sign is not the code's bit.
+        n_neighbors : int, default=5
+            Neighbours of a query.
+        task : int, str or sequence of shape (n_queries,), optional
+            Search among the codes of this task only: one for all queries, or one for each.
+        vectors : array-like of shape (n_queries, n_features), optional
+            Vectors of the queries: ``oversampling * n_neighbors`` neighbours by code are ranked
+            again by the distance of these to the stored vectors.
+        metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
+            That distance; inner products are given as their negative.
+        oversampling : float, default=4
+            At least 1.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), dtype float64
+        ids : ndarray of shape (n_queries, n_neighbors), dtype int64 or object
+            Nearest first.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer codes of a task than neighbours asked for, or a width differs.
+        """
+        k = check_n_neighbors(n_neighbors)
+        X = np.asarray(X)
+        real_valued = is_real_valued(X, self.packed)
+        queries = self._values(X) if real_valued else self._pack(X)
+        tasks = None if task is None else self._rows.tasks(task, len(queries))
+        nearest = lookup.nearest if real_valued else nearest_codes
+        if vectors is None:
+            return self._read(lambda: self._nearest(queries, int(k), int(k), tasks, nearest))
+        if not oversampling >= 1:
+            raise ValueError(f"oversampling={oversampling}; expected at least 1")
+        if metric not in METRICS:
+            raise ValueError(f"metric={metric!r}; expected one of {METRICS}")
+        asked = self._rows.vectors(vectors, len(queries))
+        most = int(np.ceil(k * oversampling))
+        return self._read(
+            lambda: self._rescored(
+                asked, int(k), metric, self._nearest(queries, most, int(k), tasks, nearest)
+            )
+        )
+
+    def to_index(self, *, no_task: int | str | None = None, **params: Any) -> HammingNeighbors:
+        """All codes, ids and tasks in an index in memory, which is much faster to search.
+
+        Parameters
+        ----------
+        no_task : int or str, optional
+            What the index calls the task of rows without one, where others have one.
+        **params
+            Of :class:`HammingNeighbors`.
+
+        Returns
+        -------
+        index : HammingNeighbors
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If the store is empty, or only some rows have a task and `no_task` is not given.
+        """
+        ids, codes, texts = self._read(self._everything)
+        if not len(ids):
+            raise ValueError(f"the store in {self.path} is empty")
+        labels = [no_task if text is None else label_of(text) for text in texts]
+        missing = sum(label is None for label in labels)
+        if 0 < missing < len(labels):
+            raise ValueError(
+                f"{missing} of {len(labels)} rows have no task; give no_task, the label that these "
+                "get in the index"
+            )
+        if not self.packed:
+            codes = np.unpackbits(codes, axis=1, count=self._rows.n_bits)
+        index = HammingNeighbors(packed=self.packed, **params)
+        return index.fit(codes, ids=ids, task=None if missing else labels)
+
+    def _nearest(
+        self, queries: np.ndarray, most: int, fewest: int, tasks: list | None, nearest: Callable
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """At most `most` neighbours; where there are fewer, distances are infinite at the end."""
+        import pyarrow.compute as pc
+        from lancedb.expr import col
+
+        best = NearestSoFar(
+            queries, most, nearest, np.int64 if self._rows.id_type == "int" else object
+        )
+        if tasks is None:
+            for batch in self._scan(["id", "code"]):
+                ids, codes = self._rows.ids_of(batch), self._rows.codes_of(batch)
+                best.offer(np.arange(len(queries)), codes, ids)
+        else:
+            labels = np.array(tasks, dtype=object)
+            groups = {label: np.flatnonzero(labels == label) for label in dict.fromkeys(tasks)}
+            for batch in self._scan(["id", "code", "task"], col("task").isin(list(groups))):
+                ids, codes = self._rows.ids_of(batch), self._rows.codes_of(batch)
+                for label in pc.unique(batch["task"]).to_pylist():
+                    own = np.flatnonzero(pc.equal(batch["task"], label).to_numpy(False))
+                    best.offer(groups[label], codes[own], ids[own])
+        check_available(fewest, int(best.seen.min(initial=np.iinfo(np.int64).max)))
+        return best.distances, best.ids
+
+    def _rescored(
+        self, asked: np.ndarray, k: int, metric: str, found: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from lancedb.expr import col
+
+        near, ids = found
+        query_of, place = np.nonzero(np.isfinite(near))
+        wanted, row_of = np.unique(ids[query_of, place], return_inverse=True)
+        stored = np.empty((len(wanted), self._rows.n_features or 0), np.float32)
+        there = np.zeros(len(wanted), bool)
+        for batch in self._scan(["id", "vector"], col("id").isin(wanted.tolist())):
+            rows = np.searchsorted(wanted, self._rows.ids_of(batch))
+            stored[rows], there[rows] = self._rows.vectors_of(batch), True
+        if not there.all():
+            raise RuntimeError("rows were removed between two reads")
+        points = DensePoints(stored, metric)
+        distances, best = points.nearest(asked, query_of, row_of, k)
+        return distances, wanted[best]
+
+    def _everything(self) -> tuple[np.ndarray, np.ndarray, list]:
+        ids, codes, texts = [], [np.empty((0, self._rows.n_bytes), np.uint8)], []
+        for batch in self._scan(["id", "code", "task"]):
+            ids.append(self._rows.ids_of(batch))
+            codes.append(self._rows.codes_of(batch))
+            texts += batch["task"].to_pylist()
+        if not ids:
+            return np.empty(0), codes[0], texts
+        # In the order of ids, so that the index breaks ties as the store does.
+        order = np.argsort(np.concatenate(ids))
+        texts = [texts[row] for row in order]
+        return np.concatenate(ids)[order], np.concatenate(codes)[order], texts
+
+    def _known(self, ids: Any) -> list:
+        """Those of some ids that are in the store."""
+        import pyarrow.compute as pc
+        from lancedb.expr import col
+
+        if len(ids) <= _FEW_IDS:
+            batches = self._scan(["id"], col("id").isin(ids.to_pylist()))
+            return [label for batch in batches for label in batch["id"].to_pylist()]
+        found = []
+        for batch in self._scan(["id"]):
+            column = batch["id"]
+            found += column.filter(pc.is_in(column, value_set=ids)).to_pylist()
+        return found
+
+    def _scan(self, columns: list[str], where: Any = None) -> Iterator[Any]:
+        """Yield blocks of the rows as they were at the last look, each in the order of ids."""
+        import pyarrow.compute as pc
+
+        query = self._table.search().select(columns)
+        query = query if where is None else query.where(where)
+        for batch in query.to_batches(_SCAN_ROWS):
+            ids = batch["id"]
+            is_sorted = pc.all(pc.less_equal(ids[:-1], ids[1:])).as_py()
+            yield batch if is_sorted or len(ids) < 2 else batch.sort_by("id")
+
+    def _read(self, function: Callable[[], Result]) -> Result:
+        """What a function makes of the latest rows; anew where files went while it read them."""
+        from pyarrow import ArrowException
+
+        def attempt() -> Result:
+            self._table.checkout_latest()
+            return function()
+
+        for _ in range(_READ_AGAIN):
+            try:
+                return attempt()
+            except (RuntimeError, OSError, ArrowException) as error:
+                version = self._table.version
+                self._table.checkout_latest()
+                if self._table.version == version:
+                    raise self._unreadable(error) from error
+        with self._lock():  # writers wait
+            return attempt()
+
+    def _unreadable(self, error: Exception) -> ValueError:
+        return ValueError(
+            f"the store in {self.path} cannot be read ({error}); restore its files from a copy"
+        )
