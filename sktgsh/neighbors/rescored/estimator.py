@@ -196,7 +196,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         return_distance: bool = True,
         *,
         task: Any = None,
-        among: ArrayLike | None = None,
+        filter: ArrayLike | None = None,
         oversampling: float | None = None,
     ) -> Any:
         """The nearest candidates of each query.
@@ -211,7 +211,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             Whether to return distances.
         task : int, str or array-like of shape (n_queries,), optional
             The task that a query is hashed by and searched within.
-        among : array-like of bool of shape (n_samples_fit,), or of rows' numbers, optional
+        filter : array-like of bool of shape (n_samples_fit,), or of rows' numbers, optional
             Search among these rows only.
         oversampling : float, optional
             By default as in the constructor. Where all rows are candidates, the result is exact.
@@ -221,7 +221,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         distances : ndarray of shape (n_queries, n_neighbors), dtype float64
             Only if `return_distance` is set.
         rows : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Nearest first; -1, at distance infinity, where `among` or a task leaves too few.
+            Nearest first; -1, at distance infinity, where `filter` or a task leaves too few.
 
         Raises
         ------
@@ -229,7 +229,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             If there are fewer rows than neighbours asked for.
         """
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
-        distances, rows = self._candidates(X, k, task, among, oversampling)
+        distances, rows = self._candidates(X, k, task, filter, oversampling)
         distances, rows = distances[:, :k], rows[:, :k]
         return (distances, rows) if return_distance else rows
 
@@ -241,7 +241,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         sort_results: bool = False,
         *,
         task: Any = None,
-        among: ArrayLike | None = None,
+        filter: ArrayLike | None = None,
         oversampling: float | None = None,
     ) -> Any:
         """All candidates within a radius of each query: of those that codes find, not of all rows.
@@ -250,7 +250,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
 
         Parameters
         ----------
-        X, return_distance, task, among, oversampling
+        X, return_distance, task, filter, oversampling
             As in :meth:`kneighbors`.
         radius : float, optional
             By default as in the constructor; rows at this distance are included.
@@ -269,14 +269,14 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         )
         own = X is None
         k = min(check_n_neighbors(self.n_neighbors), self.n_samples_fit_ - own)
-        near, found = self._candidates(X, k, task, among, oversampling)
+        near, found = self._candidates(X, k, task, filter, oversampling)
         distances, rows = np.empty(len(near), dtype=object), np.empty(len(near), dtype=object)
         for query, inside in enumerate((near <= radius) & (found >= 0)):
             distances[query], rows[query] = near[query][inside], found[query][inside]
         return (distances, rows) if return_distance else rows
 
     def _candidates(
-        self, X: Any, k: int, task: Any, among: Any, oversampling: float | None
+        self, X: Any, k: int, task: Any, filter: Any, oversampling: float | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """All candidates of each query, nearest first; infinity and -1 where there are none."""
         check_is_fitted(self)
@@ -292,7 +292,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         labels = None if task is None else check_task(task, len(queries))
         asked = self._hash(queries, labels, queries=True)
         rows = self.index_.kneighbors(
-            asked, n_candidates, return_distance=False, task=labels, among=among
+            asked, n_candidates, return_distance=False, task=labels, filter=filter
         )
         if own:
             rows = np.where(rows == np.arange(len(queries))[:, None], -1, rows)
