@@ -4,6 +4,7 @@ from ._version import __version__
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
 from .deep import DeepSupervisedHasher, GeometricHasher
 from .features_only import FeaturesOnly
+from .linear import ITQHasher, PCAHasher, RidgeHasher
 from .lsh import (
     L2ALSH,
     DenseFlyHasher,
@@ -24,8 +25,11 @@ __all__ = [
     "FeaturesOnly",
     "FlyHasher",
     "GeometricHasher",
+    "ITQHasher",
     "L2ALSH",
+    "PCAHasher",
     "PStableHasher",
+    "RidgeHasher",
     "SignALSH",
     "SignedRandomProjectionHasher",
     "SimpleLSH",

@@ -28,6 +28,8 @@ _PACKAGE = {
     "lsh.fly": ("FlyHasher", "DenseFlyHasher"),
     "lsh.asymmetric": ("SignALSH", "SimpleLSH"),
     "lsh.l2_alsh": ("L2ALSH",),
+    "linear.unsupervised": ("ITQHasher", "PCAHasher"),
+    "linear.ridge": ("RidgeHasher",),
     "deep.supervised": ("DeepSupervisedHasher",),
     "deep.geometric": ("GeometricHasher", "UnitNorm"),
     "autoencoders.dense": ("WinnerTakeAllAutoencoder",),
