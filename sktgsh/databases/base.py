@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
@@ -12,6 +13,9 @@ from numpy.typing import ArrayLike
 from ..neighbors.ids import name_ids
 from .about import About, check_table_name
 from .search import DatabaseSearchMixin
+
+# How often, and how many seconds apart, a table is tried to be made that others are making.
+_TURNS, _PAUSE = 40, 0.05
 
 
 class DatabaseCodes(DatabaseSearchMixin):
@@ -74,6 +78,10 @@ class DatabaseCodes(DatabaseSearchMixin):
         """The condition that an id is one of these, and its parameters."""
         raise NotImplementedError
 
+    def _is_conflict(self, error: Exception) -> bool:
+        """Whether an error of these classes is about ids, where they stand for others, too."""
+        return True
+
     def _run(self, statement: str, parameters: Sequence = ()) -> Any:
         return self._connection.execute(statement, parameters)
 
@@ -86,15 +94,21 @@ class DatabaseCodes(DatabaseSearchMixin):
                     f"there is no table of codes {self.table} in the database; give n_bits to make "
                     "one"
                 )
-            about = About(**given)
+            self._make(About(**given))
+        return About.of_notes(self._notes(), self.table)
+
+    def _make(self, about: About) -> None:
+        """Create the table, unless another writer does at the same moment and is faster."""
+        for turn in range(_TURNS, 0, -1):
             try:
                 with self._transaction():
                     if not self._is_there():
                         self._create(about)
+                return
             except self._conflicts:
-                if not self._is_there():  # otherwise another process was faster
+                if turn == 1:
                     raise
-        return About.of_notes(self._notes(), self.table)
+                time.sleep(_PAUSE)
 
     def _is_there(self) -> bool:
         return self._run(self._exists, [f"{self.table}_about"]).fetchone()[0] > 0
@@ -192,6 +206,8 @@ class DatabaseCodes(DatabaseSearchMixin):
                 if len(packed):
                     self._insert(names, tasks, packed)
         except self._conflicts as error:
+            if not self._is_conflict(error):
+                raise
             raise ValueError(self._why_not(names)) from error
 
     def _why_not(self, ids: np.ndarray) -> str:
@@ -220,7 +236,7 @@ class DatabaseCodes(DatabaseSearchMixin):
         if (ids is None) == (task is None):
             raise ValueError("remove takes ids or a task; give one of the two")
         if ids is None:
-            labels = self._about.tasks(task, 1)
+            labels = np.asarray(self._about.tasks([task], 1))
             condition, parameters = f"task = {self._mark}", labels.tolist()
         else:
             names = self._about.ids(ids)

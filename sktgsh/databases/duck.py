@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,20 @@ class DuckDBCodes(DatabaseCodes):
     (array([[1.]]), array([[9]]))
     """
 
+    def __init__(
+        self,
+        address: str,
+        n_bits: int | None = None,
+        *,
+        table: str = "codes",
+        packed: bool = False,
+        id_type: str | None = None,
+        task_type: str | None = None,
+        code_version: str | None = None,
+    ):
+        chosen: dict = dict(id_type=id_type, task_type=task_type, code_version=code_version)
+        super().__init__(address, n_bits, table=table, packed=packed, **chosen)
+
     def _connect(self) -> Any:
         try:
             import duckdb
@@ -67,6 +82,10 @@ class DuckDBCodes(DatabaseCodes):
             raise ImportError("DuckDBCodes needs DuckDB: pip install sktgsh[duckdb]") from error
         self._conflicts = (duckdb.ConstraintException, duckdb.TransactionException)
         return duckdb.connect(self.address)
+
+    def _is_conflict(self, error: Exception) -> bool:
+        # A commit that finds the disk full is a TransactionException as well.
+        return any(word in str(error).lower() for word in ("conflict", "constraint"))
 
     def _words(self) -> list[str]:
         return [f"code{word}" for word in range(-(-self.n_bits // 64))]
@@ -84,7 +103,8 @@ class DuckDBCodes(DatabaseCodes):
         try:
             self._run(f'insert into "{self.table}" ({names}) select {names} from sktgsh_rows')
         finally:
-            self._connection.unregister("sktgsh_rows")
+            with suppress(Exception):  # of a failed transaction nothing can be unregistered
+                self._connection.unregister("sktgsh_rows")
 
     def _distance(self) -> str:
         return " + ".join(f"bit_count(xor({word}, ?::ubigint))::integer" for word in self._words())

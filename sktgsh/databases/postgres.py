@@ -72,14 +72,23 @@ class PostgresCodes(DatabaseCodes):
     )
 
     def __init__(
-        self, address: str, n_bits: int | None = None, *, index: str | None = None, **more: Any
+        self,
+        address: str,
+        n_bits: int | None = None,
+        *,
+        table: str = "codes",
+        packed: bool = False,
+        id_type: str | None = None,
+        task_type: str | None = None,
+        code_version: str | None = None,
+        index: str | None = None,
     ):
-        super().__init__(address, n_bits, **more)
+        chosen: dict = dict(id_type=id_type, task_type=task_type, code_version=code_version)
+        super().__init__(address, n_bits, table=table, packed=packed, **chosen)
         self.index = index
-        self._index = (
-            None if index is None else DistinctIndex(self._run, self.table, index, self.n_bits)
-        )
-        if self._index is not None:
+        self._index = None
+        if index is not None:
+            self._index = DistinctIndex(self._run, table, index, self.n_bits)
             with self._transaction():
                 self._index.make()
 

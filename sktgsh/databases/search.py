@@ -76,7 +76,7 @@ class DatabaseSearchMixin:
             if len(rows) < k:
                 raise ValueError(
                     f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
-                    f"n_samples_fit = {len(rows)}, n_samples = {len(codes)}"
+                    f"n_samples_fit = {len(rows)}, n_samples = {np.shape(codes)[0]}"
                 )
             found.append([name for name, _ in rows])
             distances.append([distance for _, distance in rows])

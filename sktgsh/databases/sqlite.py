@@ -70,6 +70,20 @@ class SQLiteCodes(DatabaseCodes):
     _types = {"int": "integer", "str": "text"}
     _exists = "select count(*) from sqlite_master where name = ?"
 
+    def __init__(
+        self,
+        address: str,
+        n_bits: int | None = None,
+        *,
+        table: str = "codes",
+        packed: bool = False,
+        id_type: str | None = None,
+        task_type: str | None = None,
+        code_version: str | None = None,
+    ):
+        chosen: dict = dict(id_type=id_type, task_type=task_type, code_version=code_version)
+        super().__init__(address, n_bits, table=table, packed=packed, **chosen)
+
     def _connect(self) -> Any:
         try:
             import sqlite_vec

