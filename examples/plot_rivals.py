@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from sktgsh import (
     DeepSupervisedHasher,
+    GradientSolver,
     ITQHasher,
     PCAHasher,
     RidgeHasher,
@@ -26,10 +27,10 @@ from sktgsh.metrics import mean_average_precision
 methods = {
     "task geometric": lambda n_bits, s: TaskGeometricHasher(n_bits, random_state=s),
     "half structure bits": lambda n_bits, s: TaskGeometricHasher(
-        n_bits, structure_bits=0.5, random_state=s
+        n_bits, structure_fraction=0.5, random_state=s
     ),
     "deep supervised": lambda n_bits, s: DeepSupervisedHasher(
-        n_bits, max_epochs=10, random_state=s
+        n_bits, solver=GradientSolver(max_epochs=10), random_state=s
     ),
     "ridge": lambda n_bits, s: RidgeHasher(n_bits, random_state=s),
     "ITQ": lambda n_bits, s: ITQHasher(n_bits, random_state=s),

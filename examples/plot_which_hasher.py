@@ -16,7 +16,7 @@ from sktgsh.evaluation import retrieval_report
 X, y = load_digits(return_X_y=True)
 candidates = {
     "task geometric": TaskGeometricHasher(),
-    "half structure bits": TaskGeometricHasher(structure_bits=0.5),
+    "half structure bits": TaskGeometricHasher(structure_fraction=0.5),
     "signed projections": SignedRandomProjectionHasher(),
     "p-stable": PStableHasher(),
     "dense fly": DenseFlyHasher(),

@@ -35,6 +35,8 @@ from tqdm.auto import tqdm
 
 from .batches import BATCH_ROWS, dense_rows, iter_batches
 
+__all__ = ["one_thread"]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

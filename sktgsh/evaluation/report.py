@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
@@ -105,8 +106,8 @@ def retrieval_report(
     ----------
     hashers : mapping from name to estimator
         Unfitted; each is cloned.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples; sparse ones where all hashers take them.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Class labels, or an indicator of labels.
     unseen_classes : array-like
@@ -140,13 +141,13 @@ def retrieval_report(
     >>> from sktgsh.evaluation import retrieval_report
     >>> X, y = load_digits(return_X_y=True)
     >>> report = retrieval_report(
-    ...     {"ours": TaskGeometricHasher(structure_bits=0.5, random_state=0),
+    ...     {"ours": TaskGeometricHasher(structure_fraction=0.5, random_state=0),
     ...      "random": SignedRandomProjectionHasher(random_state=0)}, X, y, unseen_classes=range(5))
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
     """
-    X = np.asarray(X)
-    y = check_targets(y, len(X))
+    X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
+    y = check_targets(y, X.shape[0])
     unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(
         np.arange(len(y)),

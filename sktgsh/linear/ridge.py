@@ -11,11 +11,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
+from ..persistence import saved
 from .base import LinearHasherMixin
 
 _ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
+@saved("RidgeHasher")
 class RidgeHasher(LinearHasherMixin, BaseEstimator):
     """Plain ridge regression of standardised features onto random codewords of the classes.
 

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
+from ..persistence import saved
 from .base import LinearHasherMixin
 
 # An axis with less than this share of the largest variance has none but rounding.
@@ -28,6 +29,7 @@ class _AxesMixin(LinearHasherMixin):
             )
 
 
+@saved("PCAHasher")
 class PCAHasher(_AxesMixin, BaseEstimator):
     """Signs of the first principal components: the simplest code that is learned.
 
@@ -84,6 +86,7 @@ class PCAHasher(_AxesMixin, BaseEstimator):
         self._set_map(np.where(there[:, None], model.components_, 0), mean)
 
 
+@saved("ITQHasher")
 class ITQHasher(_AxesMixin, BaseEstimator):
     """Iterative quantisation: principal axes, rotated so that their signs lose least.
 

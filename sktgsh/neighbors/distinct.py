@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..persistence import saved
 from .indexes import CodeIndex, Queries
 from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
 
@@ -59,6 +60,7 @@ def index_codes(
     return CodeIndex(packed)
 
 
+@saved("DistinctCodes")
 class DistinctCodes:
     """An index of the distinct codes, and the rows of each; with the interface of CodeIndex."""
 

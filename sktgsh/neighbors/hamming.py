@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..codes import as_numbers, check_codes
-from ..persistence import SaveMixin, VersionedMixin
+from ..persistence import SaveMixin, VersionedMixin, saved
 from ..tasks import check_same_kind, check_task
 from .hamming_search import HammingSearchMixin
 from .ids import Ids, check_ids, name_ids
@@ -21,6 +21,7 @@ from .indexes import ALGORITHMS, check_parameters
 from .shards import Shards
 
 
+@saved("HammingNeighbors")
 class HammingNeighbors(
     VersionedMixin, SaveMixin, HammingSearchMixin, TransformerMixin, BaseEstimator
 ):

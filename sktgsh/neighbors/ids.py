@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..persistence import saved
+
 _KINDS = {"i": "integers", "U": "strings"}
 
 
@@ -64,6 +66,7 @@ def name_ids(ids: Sequence | np.ndarray) -> str:
     return f"{np.asarray(ids)[:8].tolist()}{more}"
 
 
+@saved("Ids")
 class Ids:
     """The id of each slot, and the slot of each id that is in use."""
 

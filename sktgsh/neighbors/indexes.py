@@ -10,6 +10,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from ..persistence import saved
 from . import lookup, weighted
 
 ALGORITHMS = ("flat", "hnsw", "multihash")
@@ -94,6 +95,7 @@ class Queries:
         return Queries(self.packed[rows], values, self.oversampling)
 
 
+@saved("CodeIndex")
 class CodeIndex:
     """Codes in an index of faiss; a code's position is its number in the order of adding.
 

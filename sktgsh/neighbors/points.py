@@ -13,6 +13,8 @@ import faiss
 import numpy as np
 from scipy import sparse
 
+from ..persistence import saved
+
 # Pairs in a block: what is made of them stays in the cache.
 _BLOCK_PAIRS = 8192
 # Beyond these norms, products of float32 numbers may leave their range.
@@ -69,6 +71,7 @@ def points_of(X: Any, metric: str) -> DensePoints | SparsePoints:
     return (SparsePoints if sparse.issparse(X) else DensePoints)(X, metric)
 
 
+@saved("DensePoints")
 class DensePoints:
     """Dense rows; faiss ranks pairs in float32 by their difference or product.
 
@@ -157,6 +160,7 @@ class DensePoints:
         return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
 
 
+@saved("SparsePoints")
 class SparsePoints:
     """Sparse rows, never made dense."""
 
@@ -190,6 +194,7 @@ class SparsePoints:
         return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS)
 
 
+@saved("CodePoints")
 class CodePoints:
     """Codes by the number of values that differ: 64-bit words of bits, or integers."""
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import draft_of
 from ..lsh import SignedRandomProjectionHasher
-from ..persistence import SaveMixin, VersionedMixin
+from ..persistence import SaveMixin, VersionedMixin, saved
 from ..tasks import check_task
 from .checks import check_n_neighbors, check_radius
 from .graphs import NeighborGraphsMixin
@@ -24,6 +24,7 @@ from .indexes import ALGORITHMS
 from .vectors import METRICS, PRECISIONS, Vectors, as_rows, row_blocks
 
 
+@saved("RescoredNeighbors")
 class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEstimator):
     """Neighbours by a metric: candidates by their codes, ranked by their vectors.
 

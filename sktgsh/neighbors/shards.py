@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..persistence import saved
 from ..tasks import iter_tasks
 from .distinct import index_codes
 from .indexes import Queries
@@ -24,6 +25,7 @@ _SPARE = 16
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+@saved("Shard")
 class Shard:
     """The codes of one task."""
 
@@ -107,6 +109,7 @@ class Shard:
         return query_of[left], distances[left], slots[left]
 
 
+@saved("Shards")
 class Shards:
     """Codes with tasks or without.
 

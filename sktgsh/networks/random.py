@@ -40,6 +40,15 @@ def sample_without_replacement(
     return chosen
 
 
+def random_signs(label: object, n_bits: int, seed: int) -> np.ndarray:
+    """A codeword of -1 and +1 that depends on the class label and the seed alone.
+
+    Machines that exchange nothing give a class the same codeword.
+    """
+    rng = generator(seed, "codeword", crc32(repr(label).encode()))
+    return rng.choice(np.array([-1, 1], np.int8), size=n_bits)
+
+
 class OwnDraws(TorchFunctionMode):
     """Let what torch draws inside the ``with`` come from a generator of its own.
 

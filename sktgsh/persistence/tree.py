@@ -2,95 +2,51 @@
 
 Plain values stand for themselves. Everything else is a JSON object with one key that names its
 kind: an array by its name, a tuple, a dict as pairs, or an object of a known class as its
-attributes.
+attributes. An object of any other class is foreign: its class is named, and a module's weights are
+stored.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from importlib import import_module
-from typing import Any
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from scipy import sparse
-from torch import nn
 
-# Raised when an older version could not read what is written.
-FORMAT = 1
+from .._version import __version__
+from .pickles import VERSION, VersionedMixin
+from .registry import class_of, name_of, saved_name
+from .upgrades import FORMAT, former_fingerprint, upgrade
 
-# The only classes that are ever made, and where they live. The names are part of the format.
-_PACKAGE = {
-    "lsh.signed": ("SignedRandomProjectionHasher", "SparseProjectionHasher"),
-    "lsh.pstable": ("PStableHasher",),
-    "lsh.fly": ("FlyHasher", "DenseFlyHasher"),
-    "lsh.asymmetric": ("SignALSH", "SimpleLSH"),
-    "lsh.l2_alsh": ("L2ALSH",),
-    "linear.unsupervised": ("ITQHasher", "PCAHasher"),
-    "linear.ridge": ("RidgeHasher",),
-    "deep.supervised": ("DeepSupervisedHasher",),
-    "deep.geometric": ("GeometricHasher", "UnitNorm"),
-    "autoencoders.dense": ("WinnerTakeAllAutoencoder",),
-    "autoencoders.convolutional": ("ConvWinnerTakeAllAutoencoder",),
-    "networks.winner_take_all": ("WinnerTakeAllLayer", "ConvWinnerTakeAllLayer"),
-    "networks.trainable": ("ToImages", "ResidualBlock"),
-    "networks.encoder": ("FrozenEncoder",),
-    "networks.expansion": ("SparseExpansion", "DenseExpansion"),
-    "networks.features": ("RandomConvolution", "WhitenedPatchConvolution"),
-    "task_geometric.hasher": ("TaskGeometricHasher",),
-    "task_geometric.cv": ("TaskGeometricHasherCV",),
-    "batches": ("InputScaling",),
-    "task_geometric.learner": ("TaskLearner",),
-    "task_geometric.codewords": ("Codebook",),
-    "task_geometric.codebook": ("ClassProjections",),
-    "task_geometric.rows": ("BitLayout",),
-    "task_geometric.modulation": ("Modulation",),
-    "task_geometric.recognition": ("TaskDensity",),
-    "neighbors.hamming": ("HammingNeighbors",),
-    "neighbors.shards": ("Shards", "Shard"),
-    "neighbors.indexes": ("CodeIndex",),
-    "neighbors.distinct": ("DistinctCodes",),
-    "neighbors.ids": ("Ids",),
-    "neighbors.lsh": ("LSHNeighbors",),
-    "neighbors.rescored": ("RescoredNeighbors",),
-    "neighbors.vectors": ("Vectors",),
-    "neighbors.tables": ("Tables",),
-    "neighbors.points": ("DensePoints", "SparsePoints", "CodePoints"),
-}
-_TORCH = (
-    "AdaptiveAvgPool2d AvgPool2d BatchNorm1d BatchNorm2d Conv2d ConvTranspose2d Dropout Flatten "
-    "GELU Identity LayerNorm LeakyReLU Linear MaxPool2d ModuleList ReLU Sequential Sigmoid Tanh "
-    "Unflatten"
-).split()
-CLASSES = {name: f"sktgsh.{room}" for room, names in _PACKAGE.items() for name in names}
-CLASSES |= dict.fromkeys(_TORCH, "torch.nn") | {"Bunch": "sklearn.utils"}
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 _SPARSE = {"csr_array": sparse.csr_array, "csr_matrix": sparse.csr_matrix}
-# What a module of torch is made of; all other attributes are plain values, or empty hooks.
+# The parts that a module of torch has; all other attributes are plain values, or empty hooks.
 _MODULE_PARTS = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training")
 
 
-def _class_of(name: str) -> type:
-    if name not in CLASSES:
-        raise ValueError(f"the class {name!r} is not one that files of sktgsh may hold")
-    return getattr(import_module(CLASSES[name]), name)
-
-
-def is_known(kind: type) -> bool:
-    """Whether objects of a class may be written and made."""
-    name = kind.__qualname__
-    return name in CLASSES and _class_of(name) is kind
-
-
-def name_of(kind: type) -> str:
-    """Where a class is from, and its name."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+def _is_torch(value: Any, name: str) -> bool:
+    """Whether a value is of a class of torch; where torch is not imported, none is."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    return isinstance(value, torch.nn.Module if name == "Module" else getattr(torch, name))
 
 
 class Writer:
     """Turns objects into a tree; arrays are collected, equal ones once.
+
+    Parameters
+    ----------
+    root : estimator, optional
+        Its constructor parameters, nested ones too, may be foreign: ``load`` is given them again.
 
     Attributes
     ----------
@@ -98,55 +54,101 @@ class Writer:
         By the names that the tree mentions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: Any = None) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._names: dict[tuple, str] = {}
+        self._params = {} if root is None else root.get_params(deep=True)
+        self._can_be_given = {_kind_of(value) for value in _flat(self._params.values())}
 
-    def encode(self, value: Any) -> Any:
-        """The tree of any value."""
+    def encode(self, value: Any, place: str = "") -> Any:
+        """The tree of any value.
+
+        Parameters
+        ----------
+        value : object
+        place : str, default=""
+            Where the value was found, as errors say it.
+
+        Raises
+        ------
+        TypeError
+            If the value holds an object of a foreign class that ``load`` could not be given.
+        """
         if value is None or type(value) in (bool, int, float, str):
             return value
         if isinstance(value, np.str_):
             return str(value)
         if isinstance(value, list):
-            return [self.encode(item) for item in value]
+            return [self.encode(item, place) for item in value]
         if type(value) is dict:
-            return {"dict": [[self.encode(key), self.encode(part)] for key, part in value.items()]}
+            pairs = [[self.encode(key), self.encode(part, place)] for key, part in value.items()]
+            return {"dict": pairs}
         if isinstance(value, (np.ndarray, np.generic)):
-            return self._encode_array(value)
-        if isinstance(value, torch.Tensor):
+            return self._encode_array(value, place)
+        if _is_torch(value, "Tensor"):
             return self._encode_tensor(value)
+        if _is_torch(value, "device"):
+            return {"device": str(value)}
+        if isinstance(value, type) and issubclass(value, np.generic):
+            return {"numpy_type": value.__name__}
         for kind, convert in _CONVERSIONS.items():
             if isinstance(value, kind):
-                return {kind.__name__: self.encode(convert(value))}
+                return {kind.__name__: self.encode(convert(value), place)}
         if type(value).__name__ in _SPARSE and sparse.issparse(value):
             parts = [value.data, value.indices, value.indptr, tuple(value.shape)]
-            return {type(value).__name__: self.encode(parts)}
-        if isinstance(value, nn.Module):
-            return self._encode_module(value)
-        if is_known(type(value)):
-            return {"object": [type(value).__name__, self._encode_attributes(value)]}
-        return {"foreign": [name_of(value if isinstance(value, type) else type(value)), None]}
+            return {type(value).__name__: self.encode(parts, place)}
+        if _is_torch(value, "Module"):
+            return self._encode_module(value, place)
+        name = saved_name(type(value))
+        if name is not None:
+            return {"object": [name, self._encode_attributes(value, place)]}
+        return self._encode_foreign(value, None, place)
 
-    def _encode_attributes(self, value: Any) -> dict:
+    def _encode_attributes(self, value: Any, place: str) -> dict:
         state = dict(value) if isinstance(value, dict) else value.__getstate__()
-        return {name: self.encode(part) for name, part in state.items()}
+        return {
+            name: self.encode(part, f"{place}.{name}")
+            for name, part in (state or {}).items()
+            if name != VERSION  # the file says it
+        }
 
-    def _encode_array(self, value: np.ndarray | np.generic) -> Any:
+    def _encode_foreign(self, value: Any, weights: dict | None, place: str) -> Any:
+        type_name = _type_name(value)
+        keys = [
+            key
+            for key, param in self._params.items()
+            if param is value or (isinstance(param, (list, tuple)) and _is_in(value, param))
+        ]
+        if weights is not None:
+            # A module that was learned with is a copy of the parameter with weights of its own,
+            # or the same object with the weights of that time.
+            attribute = place.rpartition(".")[2]
+            keys = [key for key in keys if key.rpartition("__")[2] == attribute]
+        # Another estimator of the same class would not be fitted as this one is.
+        if not keys and (_kind_of(value) not in self._can_be_given or hasattr(value, "fit")):
+            raise TypeError(
+                f"{place} is a {type_name}, which files cannot hold and load cannot be given "
+                "again; use joblib.dump, or classes of sktgsh and scikit-learn that files hold"
+            )
+        return {"foreign": [type_name, weights, keys[0] if keys else None]}
+
+    def _encode_array(self, value: np.ndarray | np.generic, place: str) -> Any:
         array = np.asarray(value)
         if array.dtype.kind in "OU":
-            items = [self.encode(item) for item in array.ravel().tolist()]
+            items = [self.encode(item, place) for item in array.ravel().tolist()]
             return {"items": [items, list(array.shape), array.dtype.kind]}
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"arrays of dtype {array.dtype} cannot be saved")
+            raise TypeError(f"{place}: arrays of dtype {array.dtype} cannot be saved")
         columns_first = array.flags.f_contiguous and not array.flags.c_contiguous
         name = self._store(array.T if columns_first else array)
         if isinstance(value, np.generic):
             return {"scalar": name}
-        # The order in memory decides how sums run, and so the last digit.
+        # The order in memory decides in which order sums run, and so the last digit.
         return {"columns": name} if columns_first else {"array": name}
 
     def _encode_tensor(self, value: torch.Tensor) -> Any:
+        import torch
+
         tensor = value.detach().cpu()
         last = tensor.ndim == 4 and not tensor.is_contiguous()
         last = last and tensor.is_contiguous(memory_format=torch.channels_last)
@@ -154,6 +156,7 @@ class Writer:
         return {"channels_last" if last else "tensor": self._store(stored.numpy())}
 
     def _store(self, array: np.ndarray) -> str:
+        # safetensors writes the memory of any other array as if it were in row order.
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
         digest = hashlib.sha256(array.data if array.size else b"").digest()
         key = (array.dtype.str, array.shape, digest)
@@ -161,27 +164,51 @@ class Writer:
         self.arrays[name] = array
         return name
 
-    def _encode_module(self, module: nn.Module) -> Any:
-        if not is_known(type(module)):
-            weights = {name: self.encode(part) for name, part in module.state_dict().items()}
-            return {"foreign": [name_of(type(module)), weights]}
+    def _encode_module(self, module: nn.Module, place: str) -> Any:
+        name = saved_name(type(module))
+        if name is None or not self._can_be_made(module):
+            weights = {key: self.encode(part, place) for key, part in module.state_dict().items()}
+            return self._encode_foreign(module, weights, place)
         plain = {
-            name: self.encode(part)
-            for name, part in vars(module).items()
-            if name not in _MODULE_PARTS and not (name.startswith("_") and not part)
+            key: self.encode(part, f"{place}.{key}")
+            for key, part in vars(module).items()
+            if key not in _MODULE_PARTS and not (key.startswith("_") and not part)
         }
         parameters = {
-            name: None if part is None else [self.encode(part), part.requires_grad]
-            for name, part in module._parameters.items()
+            key: None if part is None else [self.encode(part), part.requires_grad]
+            for key, part in module._parameters.items()
         }
-        parts = {
+        content = {
             "plain": plain,
             "training": module.training,
             "parameters": parameters,
-            "buffers": {name: self.encode(part) for name, part in module._buffers.items()},
-            "modules": {name: self.encode(part) for name, part in module._modules.items()},
+            "buffers": {key: self.encode(part) for key, part in module._buffers.items()},
+            "modules": {
+                key: self.encode(part, f"{place}.{key}") for key, part in module._modules.items()
+            },
         }
-        return {"module": [type(module).__name__, parts]}
+        return {"module": [name, content]}
+
+    def _can_be_made(self, module: nn.Module) -> bool:
+        """Whether a module is of known classes throughout, but for modules that are given again.
+
+        A container of torch's that holds a layer of the user's is given as a whole.
+        """
+        if saved_name(type(module)) is None:
+            return False
+        if not type(module).__module__.startswith("torch."):
+            return True
+        return all(
+            self._can_be_made(part) or _kind_of(part) in self._can_be_given
+            for part in module.children()
+        )
+
+
+def _is_in(value: Any, items: Iterable) -> bool:
+    """Whether a value is one of the items, or inside of one."""
+    return any(
+        item is value or (isinstance(item, (list, tuple)) and _is_in(value, item)) for item in items
+    )
 
 
 class Reader:
@@ -191,16 +218,29 @@ class Reader:
     ----------
     arrays : dict of ndarray
     given : mapping
-        Constructor parameters that the tree does not hold.
+        Constructor parameters that the tree does not hold, by their names in ``get_params``.
+    written : int, default=FORMAT
+        The format that the tree was written in.
+
+    Attributes
+    ----------
+    used : set of str
+        Names of the parameters that took their places.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], given: Mapping[str, Any]):
-        self.arrays, self.given = arrays, given
+    def __init__(
+        self,
+        arrays: dict[str, np.ndarray],
+        given: Mapping[str, Any] | None = None,
+        written: int = FORMAT,
+    ):
+        self.arrays, self.given, self.written = arrays, given or {}, written
+        self.used: set[str] = set()
 
     def decode(self, tree: Any, name: str = "") -> Any:
         """The value of a tree; `name` is the attribute that it will be."""
         if isinstance(tree, list):
-            return [self.decode(item) for item in tree]
+            return self._decode_list(tree, name)
         if not isinstance(tree, dict):
             return tree
         (kind, content), *others = tree.items()
@@ -217,20 +257,29 @@ class Reader:
             *parts, shape = self.decode(content)
             return _SPARSE[kind](tuple(parts), shape=shape)
         if kind in _REVERSIONS:
-            return _REVERSIONS[kind](self.decode(content))
+            return _REVERSIONS[kind](self.decode(content, name))
         if kind == "dict":
             return {self.decode(key): self.decode(part) for key, part in content}
         if kind == "foreign":
-            type_name, weights = content
-            return self._decode_foreign(type_name, weights, name)
+            return self._decode_foreign(*content, name=name)
         if kind == "module":
             return self._decode_module(*content)
         if kind == "object":
             return self._decode_object(*content)
         raise ValueError(f"a node of the unknown kind {kind!r}")
 
+    def _decode_list(self, tree: list, name: str) -> list:
+        for item in tree:
+            if isinstance(item, dict) and "foreign" in item:
+                # A list that holds something foreign is given again as a whole.
+                key = (*item["foreign"][2:], name)[0]
+                if key in self.given:
+                    self.used.add(key)
+                    return self.given[key]
+        return [self.decode(item, name) for item in tree]
+
     def _decode_array(self, kind: str, array: np.ndarray) -> Any:
-        # A copy: equal arrays were stored once, but are not one.
+        # A copy: arrays of equal content share one entry of the file.
         array = array.copy()
         if kind == "scalar":
             return array[()]
@@ -238,14 +287,24 @@ class Reader:
             return array.T
         if kind == "array":
             return array
+        import torch
+
         tensor = torch.from_numpy(array)
         return tensor if kind == "tensor" else tensor.permute(0, 3, 1, 2)
 
     def _decode_object(self, class_name: str, attributes: dict) -> Any:
-        kind = _class_of(class_name)
         state = {name: self.decode(part, name) for name, part in attributes.items()}
+        if self.written == 1 and class_name == "TaskLearner":
+            tree = {"object": [class_name, attributes]}
+            state["former_fingerprint"] = former_fingerprint(tree, self.arrays)
+        class_name, state = upgrade(class_name, state, self.written)
+        kind = class_of(class_name)
         if issubclass(kind, dict):
             return kind(**state)
+        if hasattr(kind, "get_params"):
+            state = _later_parameters(kind) | state
+        if issubclass(kind, VersionedMixin):
+            state[VERSION] = __version__  # the format tells what has changed, and it is upgraded
         value = object.__new__(kind)
         if hasattr(value, "__setstate__"):
             value.__setstate__(state)
@@ -254,41 +313,85 @@ class Reader:
         return value
 
     def _decode_module(self, class_name: str, parts: dict) -> nn.Module:
-        kind = _class_of(class_name)
-        module: nn.Module = object.__new__(kind)
+        from torch import nn
+
+        state = {
+            "plain": {name: self.decode(part, name) for name, part in parts["plain"].items()},
+            "training": parts["training"],
+            "parameters": {
+                name: part and nn.Parameter(self.decode(part[0]), requires_grad=part[1])
+                for name, part in parts["parameters"].items()
+            },
+            "buffers": {name: self.decode(part) for name, part in parts["buffers"].items()},
+            "modules": {name: self.decode(part, name) for name, part in parts["modules"].items()},
+        }
+        class_name, state = upgrade(class_name, state, self.written)
+        module: nn.Module = object.__new__(class_of(class_name))
         nn.Module.__init__(module)
-        for name, part in parts["plain"].items():
-            object.__setattr__(module, name, self.decode(part, name))
-        for name, part in parts["parameters"].items():
-            parameter = part and nn.Parameter(self.decode(part[0]), requires_grad=part[1])
-            module.register_parameter(name, parameter)
-        for name, part in parts["buffers"].items():
-            module.register_buffer(name, self.decode(part))
-        for name, part in parts["modules"].items():
-            module.add_module(name, self.decode(part, name))
-        module.training = parts["training"]
+        for name, part in state["plain"].items():
+            object.__setattr__(module, name, part)
+        for name, part in state["parameters"].items():
+            module.register_parameter(name, part)
+        for name, part in state["buffers"].items():
+            module.register_buffer(name, part)
+        for name, part in state["modules"].items():
+            module.add_module(name, part)
+        module.training = state["training"]
         return module
 
-    def _decode_foreign(self, type_name: str, weights: dict | None, name: str) -> Any:
-        if name in self.given:
-            return self.given[name]
-        alike = [value for value in self.given.values() if name_of(type(value)) == type_name]
-        if weights is None or not alike:
+    def _decode_foreign(
+        self, type_name: str, weights: dict | None, key: str | None = None, *, name: str
+    ) -> Any:
+        key = key or name
+        if key in self.given:
+            self.used.add(key)
+            return self.given[key]
+        kind = (type_name, *sorted(weights or ()))
+        alike = [part for part in _flat(self.given.values()) if _kind_of(part) == kind]
+        if not alike:
             raise ValueError(
-                f"{name} was a {type_name}, which is not the package's and not stored; give it "
-                f"again: load(path, {name}=...)"
+                f"{key} was a {type_name}, which is not the package's and not stored; give it "
+                f"again: load(path, {key}=...)"
             )
+        if weights is None:
+            return deepcopy(alike[0])
         module = deepcopy(alike[0])
-        module.load_state_dict({key: self.decode(part) for key, part in weights.items()})
+        module.load_state_dict({part: self.decode(array) for part, array in weights.items()})
         return module.requires_grad_(False).eval()
+
+
+def _type_name(value: Any) -> str:
+    return name_of(value if isinstance(value, type) else type(value))
+
+
+def _kind_of(value: Any) -> tuple[str, ...]:
+    """The name of a class, and those of the weights of a module: containers have one class."""
+    weights = value.state_dict() if _is_torch(value, "Module") else ()
+    return (_type_name(value), *sorted(weights))
+
+
+def _flat(values: Iterable) -> Iterable:
+    """The values, and those inside of lists and tuples."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _later_parameters(kind: type) -> dict[str, Any]:
+    """Defaults of an estimator's parameters, for those that its file was written without."""
+    parameters = signature(kind).parameters.values()
+    return {part.name: part.default for part in parameters if part.default is not part.empty}
 
 
 _CONVERSIONS: dict[type, Callable[[Any], Any]] = {
     tuple: list,
     np.random.RandomState: lambda value: list(value.get_state()),
-    torch.device: str,
+    np.dtype: str,
     set: sorted,
     range: lambda value: [value.start, value.stop, value.step],
+    slice: lambda value: [value.start, value.stop, value.step],
 }
 
 
@@ -298,10 +401,26 @@ def _to_random_state(state: list) -> np.random.RandomState:
     return made
 
 
+def _to_device(name: str) -> torch.device:
+    import torch
+
+    return torch.device(name)
+
+
+def _to_numpy_type(name: str) -> type:
+    kind = np.dtype(name).type
+    if kind.__name__ != name:
+        raise ValueError(f"{name!r} is not a type of NumPy")
+    return kind
+
+
 _REVERSIONS: dict[str, Callable[[Any], Any]] = {
     "tuple": tuple,
     "RandomState": _to_random_state,
-    "device": torch.device,
+    "device": _to_device,
+    "dtype": np.dtype,
+    "numpy_type": _to_numpy_type,
     "set": set,
     "range": lambda bounds: range(*bounds),
+    "slice": lambda bounds: slice(*bounds),
 }
