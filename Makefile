@@ -18,7 +18,7 @@ coverage: .venv/.installed
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/numpydoc lint sktgsh/*.py sktgsh/*/*.py
+	$(BIN)/numpydoc lint sktgsh/*.py sktgsh/*/*.py sktgsh/*/*/*.py
 	$(BIN)/python -m tests.docstrings
 
 types: .venv/.installed-dev

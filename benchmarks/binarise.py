@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import normalize
 
 from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
-from sktgsh.codes import weighted_distances
+from sktgsh.codes import asymmetric_hamming_distances
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
@@ -101,7 +101,7 @@ def by_codes(values: Values, as_values: bool = False) -> np.ndarray:
     database, queries = (np.asarray(part, np.float32) for part in values)
     asked = queries if as_values else np.where(queries > 0, np.float32(1), np.float32(-1))
     order = np.random.default_rng(0).permutation(len(database))
-    distances = weighted_distances(asked, database[order] > 0)
+    distances = asymmetric_hamming_distances(asked, database[order] > 0)
     return order[np.argsort(distances, axis=1, kind="stable")]
 
 

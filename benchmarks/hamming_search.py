@@ -11,7 +11,8 @@ import numpy as np
 
 from sktgsh import DeepSupervisedHasher, GradientSolver, TaskGeometricHasher
 from sktgsh.datasets import fetch_clinc150
-from sktgsh.neighbors import HammingNeighbors, weighted
+from sktgsh.neighbors import HammingNeighbors
+from sktgsh.neighbors.hamming import weighted
 
 from ._common import load_images, report
 

@@ -22,7 +22,7 @@ __all__ = [
     "modal_codes",
     "pack_codes",
     "unpack_codes",
-    "weighted_distances",
+    "asymmetric_hamming_distances",
 ]
 
 # Rows of a distance block are chosen so that the block's distances fill about this many bytes.
@@ -316,7 +316,7 @@ def hamming_distances(
 
     See Also
     --------
-    sktgsh.codes.weighted_distances : Distances of real values to codes.
+    sktgsh.codes.asymmetric_hamming_distances : Distances of real values to codes.
 
     Examples
     --------
@@ -330,7 +330,9 @@ def hamming_distances(
     return np.concatenate(blocks) if blocks else np.zeros((0, len(np.asarray(other))), np.uint16)
 
 
-def weighted_distances(values: ArrayLike, codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
+def asymmetric_hamming_distances(
+    values: ArrayLike, codes: ArrayLike, *, packed: bool = False
+) -> np.ndarray:
     """Distance of each code from values before a threshold: the sizes of those whose bit differs.
 
     A positive value expects a 1, a negative one a 0. Values of -1 and 1 give the Hamming distance.
@@ -354,8 +356,8 @@ def weighted_distances(values: ArrayLike, codes: ArrayLike, *, packed: bool = Fa
 
     Examples
     --------
-    >>> from sktgsh.codes import weighted_distances
-    >>> weighted_distances([[2.0, -0.5]], [[1, 0], [1, 1], [0, 1]])
+    >>> from sktgsh.codes import asymmetric_hamming_distances
+    >>> asymmetric_hamming_distances([[2.0, -0.5]], [[1, 0], [1, 1], [0, 1]])
     array([[0. , 0.5, 2.5]], dtype=float32)
     """
     values = check_values(values)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from .base import draft_of
-from .neighbors import HammingNeighbors
+from .neighbors import HammingNeighbors, ranking
+from .neighbors.checks import check_available, check_n_neighbors
 from .task_geometric import TaskGeometricHasher
 from .task_geometric.learning.sums import add_sums
 
@@ -291,12 +292,8 @@ class ShardedNeighbors:
         ValueError
             If there are fewer codes than neighbours asked for.
         """
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if k > self.n_samples_fit_:
-            raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
-                f"n_samples_fit = {self.n_samples_fit_}"
-            )
+        k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
+        check_available(k, self.n_samples_fit_)
         queries = delayed(np.asarray(X))
         found = [delayed(_search)(shard, queries, k) for shard in self.shards_]
         while len(found) > 1:
@@ -316,5 +313,4 @@ def _search(shard: HammingNeighbors, queries: np.ndarray, k: int) -> tuple[np.nd
 def _nearest(parts: list, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest of what several shards found."""
     distances, ids = (np.concatenate(part, axis=1) for part in zip(*parts))
-    order = np.lexsort((ids, distances), axis=1)[:, :k]
-    return np.take_along_axis(distances, order, 1), np.take_along_axis(ids, order, 1)
+    return ranking.nearest(distances, ids, k)

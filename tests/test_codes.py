@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from sktgsh.codes import (
+    asymmetric_hamming_distances,
     codes_to_hex,
     hamming_distances,
     modal_codes,
     pack_codes,
     unpack_codes,
-    weighted_distances,
 )
 
 
@@ -65,7 +65,7 @@ def test_bits_beyond_a_code_are_refused(n_bits):
     with pytest.raises(ValueError, match=f"packed has bits set beyond the {n_bits} of a code"):
         unpack_codes(full, n_bits)
     with pytest.raises(ValueError, match="packed has bits set beyond"):
-        weighted_distances(np.ones((1, n_bits)), full, packed=True)
+        asymmetric_hamming_distances(np.ones((1, n_bits)), full, packed=True)
     np.testing.assert_array_equal(unpack_codes(full), np.ones((2, 8 * n_bytes)))
     np.testing.assert_array_equal(
         unpack_codes(pack_codes(np.ones((2, n_bits))), n_bits), np.ones((2, n_bits))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import is_real_valued, iter_hamming_distances, weighted_distances
+from ..codes import asymmetric_hamming_distances, is_real_valued, iter_hamming_distances
 from ..targets import check_comparable, check_targets, n_shared_labels
 
 # A block's counting keys and counts, 8 bytes each, fill about 32 MB each.
@@ -98,7 +98,7 @@ def _iter_real_levels(
     """Blocks of (rows, levels): the rank of each row's distance among the query's."""
     for start in range(0, len(values), n_rows):
         rows = slice(start, min(start + n_rows, len(values)))
-        distances = weighted_distances(values[rows], distinct, packed=packed)
+        distances = asymmetric_hamming_distances(values[rows], distinct, packed=packed)
         order = np.argsort(distances, axis=1)
         steps = np.diff(np.take_along_axis(distances, order, axis=1), axis=1) > 0
         levels = np.zeros(distances.shape, np.int64)

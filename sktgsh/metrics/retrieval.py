@@ -92,7 +92,7 @@ def mean_average_precision(
     codes : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
         Codes of the queries. Or their values before the threshold, floating point numbers of shape
         (n_queries, n_bits) that are not all 0 and 1; the database is then ranked by
-        :func:`~sktgsh.codes.weighted_distances`.
+        :func:`~sktgsh.codes.asymmetric_hamming_distances`.
     y : array-like of shape (n_queries,) or (n_queries, n_labels)
         Class labels; or 1 where a row has a label, 0 elsewhere. A single column holds class labels.
     database_codes : array-like of shape (n_database, n_bits) or (n_database, n_bytes), optional

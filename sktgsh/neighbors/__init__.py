@@ -1,7 +1,7 @@
 """Search: exact and approximate by Hamming distance, by hash tables, and in a store on disk."""
 
 from .hamming import HammingNeighbors
-from .lsh import LSHNeighbors
+from .hash_tables import LSHNeighbors
 from .rescored import RescoredNeighbors
 from .store import CodeStore
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import check_ids
+
 _FORMAT = "1"
 # With this, merges of several processes never insert one id twice.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
@@ -20,7 +22,7 @@ def text_of(label: Any) -> str | None:
     if label is None:
         return None
     if isinstance(label, (str, np.str_)):
-        return json.dumps(str(label), ensure_ascii=False)
+        return json.dumps(str.__str__(label), ensure_ascii=False)
     if isinstance(label, Integral) and not isinstance(label, (bool, np.bool_)):
         return json.dumps(int(label))
     raise ValueError(f"task has the label {label!r}; expected integers, strings or None")
@@ -58,9 +60,8 @@ class StoreRows:
         """Columns of the table, and what is noted beside them."""
         import pyarrow as pa
 
-        ids = pa.int64() if self.id_type == "int" else pa.string()
         fields = [
-            pa.field("id", ids, nullable=False, metadata=_PRIMARY_KEY),
+            pa.field("id", self._id_type(), nullable=False, metadata=_PRIMARY_KEY),
             pa.field("task", pa.string()),
             pa.field("code", pa.list_(pa.uint8(), self.n_bytes), nullable=False),
         ]
@@ -100,20 +101,19 @@ class StoreRows:
         """Ids as a column of their type, all different."""
         import pyarrow as pa
 
-        given = [ids] if np.ndim(ids) == 0 else ids
-        listed = given.tolist() if isinstance(given, np.ndarray) else list(given)
-        kind = Integral if self.id_type == "int" else str
-        wrong = [x for x in listed if not isinstance(x, kind) or isinstance(x, (bool, np.bool_))]
-        if wrong:
-            expected = "integers" if self.id_type == "int" else "strings"
-            raise ValueError(f"{name} has the entry {wrong[0]!r}; this store's ids are {expected}")
-        if n_rows is not None and len(listed) != n_rows:
-            raise ValueError(f"{name} has {len(listed)} entries; expected one for each row of X")
-        if self.id_type == "int" and any(not -(2**63) <= x < 2**63 for x in listed):
-            raise ValueError(f"{name} has an integer that does not fit in 64 bits with a sign")
-        if not repeats and len(set(listed)) < len(listed):
-            raise ValueError(f"{name} has repeated entries")
-        return pa.array(listed, pa.int64() if self.id_type == "int" else pa.string())
+        checked = check_ids(ids, n_rows, name, repeats=repeats)
+        expected = "int" if checked.dtype.kind == "i" else "str"
+        if len(checked) and expected != self.id_type:
+            kinds = {"int": "integers", "str": "strings"}
+            raise ValueError(
+                f"{name} are {kinds[expected]}, but this store's ids are {kinds[self.id_type]}"
+            )
+        return pa.array(checked, self._id_type())
+
+    def _id_type(self) -> Any:
+        import pyarrow as pa
+
+        return pa.int64() if self.id_type == "int" else pa.string()
 
     def tasks(self, task: Any, n_rows: int) -> list[str | None]:
         """The stored text of each row's task."""

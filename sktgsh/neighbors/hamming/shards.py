@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..persistence import saved
-from ..tasks import iter_tasks
-from .distinct import index_codes
-from .indexes import Queries
+from ...persistence import saved
+from ...tasks import iter_tasks
+from .. import ranking
+from .distinct import build_index
+from .faiss_index import Queries
 
 # Tombstones to slots, from which on they are swept away.
 _MOST_DEAD = 0.25
@@ -36,7 +37,7 @@ class Shard:
         self.n_dead = 0
 
     def _build(self, packed: np.ndarray) -> None:
-        self.index = index_codes(packed, **self.settings)
+        self.index = build_index(packed, **self.settings)
         self.n_at_build = len(packed)
 
     def __len__(self) -> int:
@@ -117,7 +118,7 @@ class Shards:
     ----------
     has_tasks : bool
     algorithm, params
-        Of :func:`.make_index`.
+        Of :class:`.HammingNeighbors`.
     """
 
     def __init__(self, has_tasks: bool, algorithm: str, params: dict | None):
@@ -255,7 +256,12 @@ class Shards:
         slots = np.full((len(queries), k), -1, np.int64)
         for rows, part, shards in self._groups(queries, task):
             found = [self._nearest(shard, part, k, mask) for shard in shards]
-            near, where = found[0] if len(found) == 1 else _merged(found, len(part), k)
+            if not found:
+                continue
+            near, where = found[0]
+            if len(found) > 1:
+                near, where = (np.concatenate(both, axis=1) for both in zip(*found))
+                near, where = ranking.nearest(near, where, k)
             distances[rows, : near.shape[1]], slots[rows, : near.shape[1]] = near, where
         return distances, slots
 
@@ -281,11 +287,3 @@ class Shards:
         query_of, distances, slots = (np.concatenate(part) for part in zip(*parts))
         order = np.lexsort((slots, query_of))
         return query_of[order], distances[order], slots[order]
-
-
-def _merged(found: list, n_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `k` nearest of what several shards found."""
-    found = [*found, (np.empty((n_queries, 0)), np.empty((n_queries, 0), np.int64))]
-    distances, slots = (np.concatenate(part, axis=1) for part in zip(*found))
-    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(slots, order, axis=1)

@@ -222,9 +222,9 @@ def test_answers_depend_neither_on_batch_nor_threads(digits, monkeypatch):
     X = digits[0].astype(np.float32)
     index = LSHNeighbors(n_bits=6, n_tables=6, max_candidates=30, random_state=0).fit(X)
     distances, rows = index.kneighbors(X[:300])
-    monkeypatch.setattr("sktgsh.neighbors.hash_search._BLOCK_LOAD", 5000)
+    monkeypatch.setattr("sktgsh.neighbors.hash_tables.search._BLOCK_LOAD", 5000)
     side_by_side = functools.partial(parallel_map, n_workers=3)
-    monkeypatch.setattr("sktgsh.neighbors.hash_search.parallel_map", side_by_side)
+    monkeypatch.setattr("sktgsh.neighbors.hash_tables.search.parallel_map", side_by_side)
     for found in (
         index.kneighbors(X[:300]),
         [

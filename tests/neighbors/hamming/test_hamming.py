@@ -10,8 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sktgsh import SignedRandomProjectionHasher
 from sktgsh.codes import hamming_distances, pack_codes
 from sktgsh.neighbors import HammingNeighbors
-from sktgsh.neighbors.distinct import DistinctCodes
-from sktgsh.neighbors.indexes import ALGORITHMS
+from sktgsh.neighbors.hamming.distinct import DistinctCodes
+from sktgsh.neighbors.hamming.faiss_index import ALGORITHMS
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -317,7 +317,7 @@ def test_index_parameters_are_checked(codes, algorithm, params):
         (lambda i, c: i.add(c[:1], ids=[True]), "of type bool"),
         (lambda i, c: i.add(c[:1], ids=[1.5]), "of type float"),
         (lambda i, c: i.add(c[:2], ids=[777, "a"]), "int and str"),
-        (lambda i, c: i.upsert(c[:2], ids=[900, 900]), "ids repeat"),
+        (lambda i, c: i.upsert(c[:2], ids=[900, 900]), "ids has repeated"),
         (lambda i, c: i.upsert(c[:2], ids=[1, 2], task="a"), "no tasks"),
         (lambda i, c: i.kneighbors(c, among=[777]), "among are unknown: .777"),
         (lambda i, c: i.kneighbors(c, among=np.ones(49, bool)), "among has shape .49"),

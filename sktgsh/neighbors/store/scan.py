@@ -7,6 +7,8 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 
+from .. import ranking
+
 Nearest = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
@@ -16,7 +18,7 @@ def nearest_codes(queries: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.nd
 
 
 class NearestSoFar:
-    """The nearest ids of each query, of all rows that were offered.
+    """The nearest ids of each query, of all rows that were offered; ties by id.
 
     Parameters
     ----------
@@ -26,18 +28,18 @@ class NearestSoFar:
         Neighbours to keep.
     nearest : callable
         Distances and rows of a query's nearest among some codes.
-    ids : dtype
+    ids : type
         Type of ids.
     """
 
-    def __init__(self, queries: np.ndarray, k: int, nearest: Nearest, ids: np.dtype | type):
+    def __init__(self, queries: np.ndarray, k: int, nearest: Nearest, ids: type):
         self.queries, self.k, self.nearest = queries, k, nearest
         self.distances = np.full((len(queries), k), np.inf)
-        self.ids = np.zeros((len(queries), k), ids)
+        self.ids = np.full((len(queries), k), "" if ids is object else 0, ids)
         self.seen = np.zeros(len(queries), np.int64)
 
     def offer(self, asking: np.ndarray, codes: np.ndarray, ids: np.ndarray) -> None:
-        """Take the rows that are nearer than those held; of equal ones, the first stays.
+        """Take the rows that are nearer than those held.
 
         Parameters
         ----------
@@ -45,6 +47,7 @@ class NearestSoFar:
             Which queries the rows are for.
         codes : ndarray of shape (n_rows, n_bytes), dtype uint8
         ids : ndarray of shape (n_rows,)
+            Ascending.
         """
         if not len(codes) or not len(asking):
             return
@@ -52,6 +55,4 @@ class NearestSoFar:
         found, rows = self.nearest(self.queries[asking], codes, min(self.k, len(codes)))
         distances = np.concatenate([self.distances[asking], found], axis=1)
         every = np.concatenate([self.ids[asking], ids[rows]], axis=1)
-        order = np.argsort(distances, axis=1, kind="stable")[:, : self.k]
-        self.distances[asking] = np.take_along_axis(distances, order, axis=1)
-        self.ids[asking] = np.take_along_axis(every, order, axis=1)
+        self.distances[asking], self.ids[asking] = ranking.nearest(distances, every, self.k)

@@ -14,11 +14,14 @@ import numpy as np
 from scipy import sparse
 
 from ..persistence import saved
+from . import ranking
 
 # Pairs in a block: what is made of them stays in the cache.
 _BLOCK_PAIRS = 8192
 # Beyond these norms, products of float32 numbers may leave their range.
 _SAFE_NORMS = (1e-15, 1e15)
+# Smaller distances may become 0 in float32, as their squares leave its range.
+_UNDERFLOW = 1e-18
 
 
 def _by_blocks(
@@ -60,10 +63,11 @@ def check_directions(X: Any, name: str, metric: str) -> None:
 
 
 def stacked(X: Any, more: Any) -> Any:
-    """Rows and more rows, in the type of the first."""
+    """Rows and more rows, in a type that holds both."""
+    dtype = np.promote_types(X.dtype, more.dtype)
     if sparse.issparse(X):
-        return type(X)(sparse.vstack([X, more.astype(X.dtype)], format="csr"))
-    return np.concatenate([X, more.astype(X.dtype)])
+        return type(X)(sparse.vstack([X, more], format="csr", dtype=dtype))
+    return np.concatenate([X, more], dtype=dtype)
 
 
 def points_of(X: Any, metric: str) -> DensePoints | SparsePoints:
@@ -73,58 +77,89 @@ def points_of(X: Any, metric: str) -> DensePoints | SparsePoints:
 
 @saved("DensePoints")
 class DensePoints:
-    """Dense rows; faiss ranks pairs in float32 by their difference or product.
+    """Dense rows, and exact distances of pairs.
 
-    Rows in float64 are shifted to their mean (Euclidean distance) or scaled (cosine) before they
-    become float32: an offset that all rows have costs no digits.
+    faiss measures all pairs in float32, and what may be among the nearest is measured again in
+    float64. Where float32 would lose digits or leave its range, rows are first shifted to their
+    mean (Euclidean distance), scaled to norm 1 (cosine), or scaled as a whole.
     """
 
     def __init__(self, X: np.ndarray, metric: str):
         self.metric, self.X = metric, X
-        self.centre = X.mean(axis=0) if metric == "euclidean" else 0
-        # None, unless the metric is the cosine.
         self.norms: Any = norms_of(X) if metric == "cosine" else None
-        self.is_exact = X.dtype == np.float32 and self._is_safe()
-        self.points = self._to_float32(X, self.norms)
+        largest = float(max(X.max(initial=0), -X.min(initial=0)))
+        # Powers of two change no digit.
+        self.scale = float(2.0 ** -np.frexp(largest)[1]) if largest else 1.0
+        self.is_single = X.dtype == np.float32 and self._is_in_range(largest)
+        self.centre = 0.0
+        if metric == "euclidean" and not self.is_single:
+            self.centre = X.mean(axis=0, dtype=np.float64)
+        self.points = X if self.is_single else self._to_single(X, self.norms)
+        self.longest = float(np.sqrt(X.shape[1]) * np.abs(self.points).max(initial=0))
 
-    def _is_safe(self) -> bool:
-        if self.metric != "cosine":
-            return True
-        return self.norms.min() > _SAFE_NORMS[0] and self.norms.max() < _SAFE_NORMS[1]
+    def _is_in_range(self, largest: float) -> bool:
+        if self.metric == "cosine":
+            largest = self.norms.max(initial=1)
+            return self.norms.min(initial=1) > _SAFE_NORMS[0] and largest < _SAFE_NORMS[1]
+        return largest == 0 or _SAFE_NORMS[0] < largest < _SAFE_NORMS[1]
 
-    def _to_float32(self, X: np.ndarray, norms: Any) -> np.ndarray:
-        if self.is_exact:
-            return np.ascontiguousarray(X, np.float32)
+    def __getstate__(self) -> dict:
+        return {"metric": self.metric, "X": self.X}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["X"], state["metric"])  # type: ignore[misc]
+
+    def _to_single(self, X: np.ndarray, norms: Any) -> np.ndarray:
+        if self.is_single:
+            with np.errstate(over="ignore"):
+                return np.ascontiguousarray(X, np.float32)
         out = np.empty(X.shape, np.float32)
         for start in range(0, len(X), _BLOCK_PAIRS):
             span = slice(start, start + _BLOCK_PAIRS)
             part = X[span].astype(np.float64)
             if self.metric == "cosine":
-                part /= norms[span, None]
-            elif self.metric == "euclidean":
-                part -= self.centre
-            out[span] = part
+                part /= np.where(norms[span, None] > 0, norms[span, None], 1)
+            else:
+                part = (part - self.centre) * self.scale
+            with np.errstate(over="ignore"):
+                out[span] = part
         return out
 
     def added(self, X: np.ndarray) -> DensePoints:
         """These rows and some more; a copy."""
-        grown = object.__new__(DensePoints)
-        grown.__dict__ = dict(self.__dict__)
-        grown.X = stacked(self.X, X)
-        if self.metric == "cosine":
-            grown.norms = np.concatenate([self.norms, norms_of(X)])
-        grown.is_exact = self.is_exact and grown._is_safe()
-        if grown.is_exact or self.is_exact:
-            grown.points = grown._to_float32(grown.X, grown.norms)
-        else:
-            norms = None if self.norms is None else grown.norms[len(self.X) :]
-            grown.points = np.concatenate([self.points, grown._to_float32(X, norms)])
-        return grown
+        return DensePoints(stacked(self.X, X), self.metric)
 
-    def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distances of pairs in float32."""
+    def nearest(
+        self,
+        queries: np.ndarray,
+        query_of: np.ndarray,
+        rows: np.ndarray,
+        k: int,
+    ) -> ranking.Found:
+        """The `k` nearest rows of each query among its pairs, (n_queries, k).
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features)
+        query_of, rows : ndarray of shape (n_pairs,)
+        k : int
+        """
         norms: Any = norms_of(queries) if self.metric == "cosine" else None
-        asked = self._to_float32(queries, norms)
+        asked = self._to_single(queries, norms)
+        coarse = self._coarse(asked, norms, query_of, rows)
+        last = ranking.nearest_of_pairs(query_of, coarse, rows, len(queries), k)[0][:, -1]
+        # A row of coarse distance c is at least at c - off, the k-th at most at last + off.
+        share, off = self._errors(asked, queries.dtype)
+        reach = last * (1 + share) + 2 * off
+        kept = ~(coarse * (1 - share) > reach[query_of])
+        query_of, rows = query_of[kept], rows[kept]
+        exact = self.distances(queries, query_of, rows)
+        return ranking.nearest_of_pairs(query_of, exact, rows, len(queries), k)
+
+    def _coarse(
+        self, asked: np.ndarray, norms: Any, query_of: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
+        """Distances of pairs in float32, but for the scale."""
         out = np.empty(len(rows), np.float32)
         if not len(rows):
             return out
@@ -132,19 +167,30 @@ class DensePoints:
         name = "pairwise_indexed_L2sqr" if euclidean else "pairwise_indexed_inner_product"
         left, right = query_of.astype(np.int64), rows.astype(np.int64)
         pointers = (asked, left, self.points, right, out)
-        getattr(faiss, name)(self.X.shape[1], len(rows), *map(faiss.swig_ptr, pointers))
+        getattr(faiss, name)(asked.shape[1], len(rows), *map(faiss.swig_ptr, pointers))
         if euclidean:
             return np.sqrt(out)
         if self.metric == "cosine":
-            if self.is_exact:
-                out /= (norms[query_of] * self.norms[rows]).astype(np.float32)
-            return np.maximum(1 - out, 0)
+            if self.is_single:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    out = out / (norms[query_of] * self.norms[rows]).astype(np.float32)
+            return 1 - out
         return -out
 
-    def refined(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distances of pairs as exact as the rows' own type."""
-        if self.is_exact:
-            return self.distances(queries, query_of, rows).astype(np.float64)
+    def _errors(self, asked: np.ndarray, dtype: np.dtype) -> tuple[float, np.ndarray]:
+        """How far coarse distances are off: a share of them, and an amount for each query."""
+        rounding = np.finfo(np.float32).eps
+        sums = (asked.shape[1] + 8) * rounding
+        if self.metric == "cosine":
+            return 0.0, np.full(len(asked), 4 * sums)
+        sizes = np.sqrt(np.einsum("ij,ij->i", asked, asked, dtype=np.float64))
+        if self.metric == "inner_product":
+            return 0.0, 2 * sums * sizes * self.longest
+        is_rounded = not self.is_single or dtype != np.float32
+        return sums, is_rounded * rounding * (sizes + self.longest) + _UNDERFLOW
+
+    def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Distances of pairs in float64."""
         norms: Any = norms_of(queries) if self.metric == "cosine" else None
 
         def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -152,12 +198,26 @@ class DensePoints:
             right = self.X[rows].astype(np.float64)
             if self.metric == "inner_product":
                 return -np.einsum("ij,ij->i", left, right)
-            if self.metric == "cosine":
-                left, right = left / norms[query_of, None], right / self.norms[rows, None]
-            squares = ((left - right) ** 2).sum(axis=1)
-            return squares / 2 if self.metric == "cosine" else np.sqrt(squares)
+            if self.metric == "euclidean":
+                left -= right
+                left *= self.scale
+                return np.sqrt(np.einsum("ij,ij->i", left, left)) / self.scale
+            return _cosine_distances(left, right, norms[query_of], self.norms[rows])
 
         return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
+
+
+def _cosine_distances(
+    left: np.ndarray, right: np.ndarray, left_norms: np.ndarray, right_norms: np.ndarray
+) -> np.ndarray:
+    """Half the squared difference of unit vectors, which is never negative.
+
+    A zero vector, which has no direction, is at distance 1 from all.
+    """
+    is_zero = (left_norms == 0) | (right_norms == 0)
+    left = left / np.where(is_zero, 1, left_norms)[:, None]
+    left -= right / np.where(is_zero, 1, right_norms)[:, None]
+    return np.where(is_zero, 1.0, np.einsum("ij,ij->i", left, left) / 2)
 
 
 @saved("SparsePoints")
@@ -172,11 +232,14 @@ class SparsePoints:
         """These rows and some more; a copy."""
         return SparsePoints(stacked(self.X, X), self.metric)
 
-    def distances(self, queries: Any, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distances of pairs in float32."""
-        return self.refined(queries, query_of, rows).astype(np.float32)
+    def nearest(
+        self, queries: Any, query_of: np.ndarray, rows: np.ndarray, k: int
+    ) -> ranking.Found:
+        """As in :meth:`DensePoints.nearest`."""
+        near = self.distances(queries, query_of, rows)
+        return ranking.nearest_of_pairs(query_of, near, rows, queries.shape[0], k)
 
-    def refined(self, queries: Any, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def distances(self, queries: Any, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of pairs in float64."""
         queries = queries.tocsr().astype(np.float64)
         norms: Any = norms_of(queries) if self.metric == "cosine" else None
@@ -205,8 +268,15 @@ class CodePoints:
         """These codes and some more; a copy."""
         return CodePoints(np.concatenate([self.values, values]))
 
+    def nearest(
+        self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray, k: int
+    ) -> ranking.Found:
+        """As in :meth:`DensePoints.nearest`."""
+        near = self.distances(queries, query_of, rows)
+        return ranking.nearest_of_pairs(query_of, near, rows, len(queries), k)
+
     def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distances of pairs in float32."""
+        """Distances of pairs, whole numbers in float32."""
         is_bits = self.values.dtype == np.uint64
 
         def differing(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -219,10 +289,6 @@ class CodePoints:
             return total
 
         return _by_blocks(differing, query_of, rows, np.float32, _BLOCK_PAIRS)
-
-    def refined(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distances of pairs in float64."""
-        return self.distances(queries, query_of, rows).astype(np.float64)
 
 
 def best_of_each(
@@ -246,46 +312,3 @@ def best_of_each(
     counts = np.bincount(query_of * width + near, minlength=n_queries * width)
     last = (counts.reshape(n_queries, width).cumsum(axis=1) < most).sum(axis=1)
     return near <= last[query_of]
-
-
-def nearest_of_each(
-    query_of: np.ndarray, distances: np.ndarray, rows: np.ndarray, n_queries: int, k: int
-) -> np.ndarray:
-    """The `k` nearest rows of each query, by one sort.
-
-    A 64-bit number holds query, distance and row, in this order; of equal distances, the first
-    row comes first.
-
-    Parameters
-    ----------
-    query_of, distances, rows : ndarray of shape (n_pairs,)
-        Queries in ascending order; distances in float32.
-
-    Returns
-    -------
-    pairs : ndarray of shape (n_queries, k), dtype int64
-        Rows; -1 where there are none left.
-    """
-    row_bits = max(1, int(rows.max(initial=0)).bit_length())
-    high = (query_of.astype(np.uint64) << np.uint64(32)) | _in_order(distances)
-    order = (high << np.uint64(row_bits)) | rows.astype(np.uint64)
-    order.sort()
-    counts = np.bincount(query_of, minlength=n_queries)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    place = starts[:, None] + np.arange(k)
-    found = np.full((n_queries, k), -1, np.int64)
-    there = np.arange(k) < counts[:, None]
-    found[there] = (order[place[there]] & np.uint64((1 << row_bits) - 1)).astype(np.int64)
-    return found
-
-
-def most_queries(n_rows: int) -> int:
-    """How many queries :func:`nearest_of_each` can take at once."""
-    return 1 << (32 - max(1, (n_rows - 1).bit_length()))
-
-
-def _in_order(distances: np.ndarray) -> np.ndarray:
-    """Unsigned numbers in the order of float32 ones."""
-    bits = (distances + np.float32(0)).astype(np.float32).view(np.uint32)
-    negative = bits >> np.uint32(31) == 1
-    return np.where(negative, ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)

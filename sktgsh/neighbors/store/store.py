@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from numbers import Integral
 from pathlib import Path
@@ -13,13 +13,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import check_codes
-from .store_rows import StoreRows
-from .store_search import StoreSearchMixin
+from ...codes import check_codes
+from .rows import StoreRows
+from .search import StoreSearchMixin
 
 _TABLE = "codes"
 # How long files that a compaction replaced stay for those who still read them.
 _KEEP = timedelta(seconds=10)
+# LanceDB's name of the index on ids. Rows that came after its last update are scanned, so it is
+# updated once there are many; that is looked up after changes of some size.
+_INDEX = "id_idx"
+_MOST_UNINDEXED = 1 << 14
+_LARGE_CHANGE = 1 << 10
+
+
+def _index_ids(table: Any) -> None:
+    """Let LanceDB find ids without reading all of them."""
+    from lancedb.index import BTree
+
+    if any(index.name == _INDEX for index in table.list_indices()):
+        return
+    # On an object store, another process may make it at the same moment.
+    with suppress(RuntimeError, OSError):
+        table.create_index("id", config=BTree(), name=_INDEX)
 
 
 class CodeStore(StoreSearchMixin):
@@ -123,7 +139,9 @@ class CodeStore(StoreSearchMixin):
                 ) from error
         rows = StoreRows(asked["n_bits"], asked["id_type"] or "int", asked["n_features"])
         with self._lock():
-            return database.create_table(_TABLE, schema=rows.schema(), exist_ok=True)
+            table = database.create_table(_TABLE, schema=rows.schema(), exist_ok=True)
+            _index_ids(table)
+            return table
 
     def __getstate__(self) -> dict:
         names = ("path", "packed", "compact_every", "storage_options")
@@ -244,7 +262,15 @@ class CodeStore(StoreSearchMixin):
         """
         with self._lock():
             self._table.checkout_latest()
-            self._table.optimize(cleanup_older_than=_KEEP)
+            self._compact()
+
+    def _compact(self) -> None:
+        _index_ids(self._table)  # a store of an earlier version has no index
+        self._table.optimize(cleanup_older_than=_KEEP)
+
+    def _has_many_unindexed(self) -> bool:
+        statistics = self._table.index_stats(_INDEX)
+        return statistics is None or statistics.num_unindexed_rows >= _MOST_UNINDEXED
 
     def _change(self, change: Callable[[], Any], n_rows: int) -> None:
         if not n_rows:
@@ -255,10 +281,13 @@ class CodeStore(StoreSearchMixin):
             change()
             after = self._table.version
             every = self.compact_every
-            if every is None or before // every == after // every:
+            if every is None:
+                return
+            is_large = n_rows >= _LARGE_CHANGE and self._has_many_unindexed()
+            if before // every == after // every and not is_large:
                 return
             try:
-                self._table.optimize(cleanup_older_than=_KEEP)
+                self._compact()
             except (RuntimeError, OSError) as error:
                 # The change itself is on disk, and that is what the caller asked for.
                 warnings.warn(f"the store in {self.path} was not compacted: {error}", stacklevel=3)

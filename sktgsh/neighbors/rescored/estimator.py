@@ -13,15 +13,15 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import draft_of
-from ..lsh import SignedRandomProjectionHasher
-from ..persistence import SaveMixin, VersionedMixin, saved
-from ..tasks import check_task
-from .checks import check_n_neighbors, check_radius
-from .graphs import NeighborGraphsMixin
-from .hamming import HammingNeighbors
-from .indexes import ALGORITHMS
-from .vectors import METRICS, PRECISIONS, Vectors, as_rows, row_blocks
+from ...base import draft_of
+from ...lsh import SignedRandomProjectionHasher
+from ...persistence import SaveMixin, VersionedMixin, saved
+from ...tasks import check_task
+from ..checks import METRICS, check_available, check_n_neighbors, check_radius
+from ..graphs import NeighborGraphsMixin
+from ..hamming import HammingNeighbors
+from ..hamming.faiss_index import ALGORITHMS
+from .vectors import PRECISIONS, Vectors, as_rows, row_blocks
 
 
 @saved("RescoredNeighbors")
@@ -287,13 +287,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         queries = self.vectors_.stored if own else as_rows(X, self.n_features_in_)
         if own and self.vectors_.precision == "int8":
             queries = self.vectors_[np.arange(len(queries))]
-        available = self.n_samples_fit_ - own
-        if k > available:
-            raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
-                f"n_samples_fit = {available}, n_samples = {len(queries)}"
-            )
-        n_candidates = min(ceil(k * factor), available) + own
+        check_available(k, self.n_samples_fit_, own=own)
+        n_candidates = min(ceil(k * factor), self.n_samples_fit_ - own) + own
         labels = None if task is None else check_task(task, len(queries))
         asked = self._hash(queries, labels, queries=True)
         rows = self.index_.kneighbors(
@@ -301,7 +296,6 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         )
         if own:
             rows = np.where(rows == np.arange(len(queries))[:, None], -1, rows)
-        queries = queries.astype(np.float32, copy=False)
         return self.vectors_.ranked(queries, rows, rows.shape[1], self.metric)
 
     @property

@@ -1,4 +1,4 @@
-"""Ids of the user's, integers or strings: checked, and found again.
+"""Ids of the user's, integers or strings, and the slots that they have.
 
 An index numbers its codes by *slots*, in the order in which they came. This module is the only
 place that knows which id a slot has.
@@ -6,74 +6,33 @@ place that knows which id a slot has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from ..persistence import saved
+from ...persistence import saved
 
-_KINDS = {"i": "integers", "U": "strings"}
-
-
-def check_ids(ids: Any, n_rows: int | None = None, name: str = "ids") -> np.ndarray:
-    """Ids as an array of int64 or of strings.
-
-    Parameters
-    ----------
-    ids : array-like of int or str of shape (n_ids,)
-    n_rows : int, optional
-        How many there must be.
-    name : str, default="ids"
-        What errors call them.
-
-    Raises
-    ------
-    ValueError
-        If they are neither all integers nor all strings, integers do not fit into 64 bits, strings
-        are empty, or the number is wrong.
-    """
-    given = ids if hasattr(ids, "dtype") else np.asarray(ids, dtype=object)
-    ids = np.asarray(given)
-    if ids.ndim != 1 or (n_rows is not None and len(ids) != n_rows):
-        expected = "a list of them" if n_rows is None else f"one id for each of {n_rows} rows"
-        raise ValueError(f"{name} has shape {ids.shape}; expected {expected}")
-    if not len(ids):
-        return ids.astype(np.int64) if ids.dtype.kind != "U" else ids
-    if ids.dtype.kind in "iu":
-        largest = int(ids.max())
-    elif all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in ids):
-        largest = max(abs(int(one) + (int(one) < 0)) for one in ids)
-    elif all(isinstance(one, str) for one in ids):
-        ids = ids.astype(str)
-        if (ids == "").any():
-            raise ValueError(f"{name} has an empty string, which stands for a missing neighbour")
-        return ids
-    else:
-        types = sorted({type(one).__name__ for one in ids.tolist()})
-        raise ValueError(
-            f"{name} has dtype {ids.dtype} and values of type {' and '.join(types)}; "
-            "expected integers only, or strings only"
-        )
-    if largest >= 2**63:
-        raise ValueError(f"{name} has {largest}; integers from -2**63 to 2**63 - 1 can be ids")
-    return ids.astype(np.int64)
-
-
-def name_ids(ids: Sequence | np.ndarray) -> str:
-    """Ids for an error message, cut where there are many."""
-    more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
-    return f"{np.asarray(ids)[:8].tolist()}{more}"
+_KINDS = {"i": "integers", "O": "strings"}
 
 
 @saved("Ids")
 class Ids:
-    """The id of each slot, and the slot of each id that is in use."""
+    """The id of each slot, and the slot of each id that is in use.
+
+    Parameters
+    ----------
+    values : ndarray of int64, or of object (strings), of shape (n_slots,)
+        As :func:`~.checks.check_ids` gives them.
+    """
 
     def __init__(self, values: np.ndarray):
         self.values = values
         self._sorted: np.ndarray | None = None  # made when ids are first looked up
         self._slots: np.ndarray | None = None
+
+    def __setstate__(self, state: dict) -> None:
+        # Files of format 1 hold strings as arrays of fixed width.
+        for name, part in state.items():
+            is_fixed = isinstance(part, np.ndarray) and part.dtype.kind == "U"
+            setattr(self, name, part.astype(object) if is_fixed else part)
 
     def check_kind(self, ids: np.ndarray) -> None:
         """Raise ValueError if new ids are strings where those here are integers."""
@@ -105,8 +64,7 @@ class Ids:
             return
         order = np.argsort(ids, kind="stable")
         place = np.searchsorted(self._sorted, ids[order])
-        wide = np.promote_types(self._sorted.dtype, ids.dtype) if first else ids.dtype
-        self._sorted = np.insert(self._sorted.astype(wide), place, ids[order])
+        self._sorted = np.insert(self._sorted, place, ids[order]) if first else ids[order]
         self._slots = np.insert(self._slots, place, first + order)
 
     def release(self, slots: np.ndarray) -> None:
@@ -122,7 +80,7 @@ class Ids:
 
     def of(self, slots: np.ndarray) -> np.ndarray:
         """The id of each slot; for slot -1, -1 or the empty string."""
-        missing = "" if self.values.dtype.kind == "U" else -1
+        missing = "" if self.values.dtype == object else -1
         if not len(self.values):
-            return np.full(slots.shape, missing)
+            return np.full(slots.shape, missing, self.values.dtype)
         return np.where(slots < 0, missing, self.values[slots])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sktgsh.codes import hamming_distances
-from sktgsh.neighbors import HammingNeighbors, lookup, weighted
-from sktgsh.neighbors.distinct import DistinctCodes, index_codes
+from sktgsh.neighbors import HammingNeighbors
+from sktgsh.neighbors.hamming import lookup, weighted
+from sktgsh.neighbors.hamming.distinct import DistinctCodes, build_index
 
 
 def plain_distances(values, codes):
@@ -142,6 +143,6 @@ def test_many_rows_are_judged_by_a_sample(n_distinct, is_distinct):
     rng = np.random.default_rng(0)
     distinct = rng.integers(0, 256, (n_distinct, 8), dtype=np.uint8)
     codes = distinct[rng.integers(n_distinct, size=80_000)]
-    index = index_codes(codes)
+    index = build_index(codes)
     assert isinstance(index, DistinctCodes) == is_distinct
     np.testing.assert_array_equal(index.codes(), codes)

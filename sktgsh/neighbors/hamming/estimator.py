@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..codes import as_numbers, check_codes
-from ..persistence import SaveMixin, VersionedMixin, saved
-from ..tasks import check_same_kind, check_task
-from .hamming_search import HammingSearchMixin
-from .ids import Ids, check_ids, name_ids
-from .indexes import ALGORITHMS, check_parameters
+from ...codes import as_numbers, check_codes
+from ...persistence import SaveMixin, VersionedMixin, saved
+from ...tasks import check_same_kind, check_task
+from ..checks import check_ids, name_ids
+from .faiss_index import ALGORITHMS, check_parameters
+from .ids import Ids
+from .search import HammingSearchMixin
 from .shards import Shards
 
 
@@ -227,10 +228,7 @@ class HammingNeighbors(
             If an id is unknown or repeated. The index then stays as it was.
         """
         check_is_fitted(self)
-        slots = self._slots_of(check_ids(np.atleast_1d(ids)))
-        if len(np.unique(slots)) < len(slots):
-            raise ValueError("ids has repeated entries; give each id once")
-        self._drop(slots)
+        self._drop(self._slots_of(check_ids(ids, repeats=False)))
         return self
 
     def __copy__(self) -> HammingNeighbors:
@@ -287,10 +285,9 @@ class HammingNeighbors(
         return packed, ids, labels
 
     def _check_new(self, ids: Any, n_rows: int) -> np.ndarray:
-        ids = check_ids(ids, n_rows)
-        unique, counts = np.unique(ids, return_counts=True)
-        if (counts > 1).any():
-            raise ValueError(f"ids repeat: {name_ids(unique[counts > 1])}")
+        ids = check_ids(ids, n_rows, repeats=False)
+        if ids.dtype == object and (ids == "").any():
+            raise ValueError("ids has an empty string, which stands for a missing neighbour")
         return ids
 
     def _slots_of(self, ids: np.ndarray, name: str = "ids") -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..codes import as_numbers
-from ..persistence import saved
+from ...codes import as_numbers
+from ...persistence import saved
+from ..distances import DensePoints
 
-METRICS = ("cosine", "euclidean", "inner_product")
 PRECISIONS = ("same", "float32", "float16", "int8")
 # Rows that are converted, and numbers of candidates that are looked at, at once.
 _BLOCK_ROWS = 8192
@@ -73,8 +73,9 @@ class Vectors:
         return grown
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in float32."""
-        part = self.stored[rows].astype(np.float32)
+        """Rows in float32, or in float64 where they have more digits."""
+        part = self.stored[rows]
+        part = part.astype(np.result_type(part.dtype, np.float32), copy=False)
         if self.precision == "int8":
             part *= self.step
             part += self.centre
@@ -97,32 +98,16 @@ class Vectors:
         rows : ndarray of shape (n_queries, k), dtype int64
             Infinity and -1 where there are too few candidates.
         """
-        distances = np.empty(candidates.shape)
+        distances, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
         step = max(1, _BLOCK_NUMBERS // max(1, candidates.shape[1] * queries.shape[1]))
         for start in range(0, len(queries), step):
             span = slice(start, start + step)
-            vectors = self[candidates[span].ravel()]
-            vectors = vectors.reshape(*candidates[span].shape, queries.shape[1])
-            distances[span] = _distances(metric, queries[span], vectors)
-        distances[candidates < 0] = np.inf
-        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        return (
-            np.take_along_axis(distances, order, axis=1),
-            np.take_along_axis(candidates, order, axis=1),
-        )
-
-
-def _distances(metric: str, queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Of each query (n, d) from vectors of its own (n, m, d)."""
-    if metric == "euclidean":
-        vectors -= queries[:, None]
-        return np.sqrt(np.einsum("qmd,qmd->qm", vectors, vectors))
-    products = np.matmul(vectors, queries[:, :, None])[:, :, 0]
-    if metric == "inner_product":
-        return -products
-    norms = np.sqrt(np.einsum("qmd,qmd->qm", vectors, vectors))
-    norms *= np.sqrt(np.einsum("qd,qd->q", queries, queries))[:, None]
-    return 1 - np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+            query_of, place = np.nonzero(candidates[span] >= 0)
+            some, row_of = np.unique(candidates[span][query_of, place], return_inverse=True)
+            points = DensePoints(self[some], metric)
+            distances[span], found = points.nearest(queries[span], query_of, row_of, k)
+            rows[span] = np.where(found < 0, -1, np.append(some, -1)[found])
+        return distances, rows
 
 
 def as_rows(X: Any, n_features: int | None = None) -> np.ndarray:

@@ -12,20 +12,19 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import check_samples
-from ..codes import unpack_codes
-from ..tasks import check_known, check_task
-from ..threads import parallel_map
-from .checks import check_n_neighbors, check_radius
-from .points import (
+from ...base import check_samples
+from ...codes import unpack_codes
+from ...tasks import check_known, check_task
+from ...threads import parallel_map
+from ..checks import check_available, check_n_neighbors, check_radius
+from ..distances import (
     CodePoints,
     DensePoints,
     SparsePoints,
     best_of_each,
     check_directions,
-    most_queries,
-    nearest_of_each,
 )
+from ..ranking import most_queries
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
 # Rows that are hashed at once: their hash values are never all in memory.
@@ -160,19 +159,12 @@ class HashSearchMixin:
             differing = self.codes_.distances(block.codes, block.query_of, block.rows)
             most = max(k, int(self.max_candidates))
             block = block.only(best_of_each(block.query_of, differing, n_queries, most))
-        near = self._distances(block, refined=False)
-        rows = nearest_of_each(block.query_of, near, block.rows, n_queries, k)
-        distances = np.full(rows.shape, np.inf)
-        query_of, place = np.nonzero(rows >= 0)
-        best = replace(block, query_of=query_of, rows=rows[query_of, place])
-        distances[query_of, place] = self._distances(best, refined=True)
-        order = np.lexsort((rows, distances), axis=1)
-        return np.take_along_axis(distances, order, 1), np.take_along_axis(rows, order, 1)
+        return self.points_.nearest(self._asked(block), block.query_of, block.rows, k)
 
     def _within(
         self, block: _Block, radius: float, sort_results: bool
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        near = self._distances(block, refined=True)
+        near = self.points_.distances(self._asked(block), block.query_of, block.rows)
         block, near = block.only(near <= radius), near[near <= radius]
         rows = block.rows.astype(np.int64)
         if sort_results:
@@ -181,10 +173,8 @@ class HashSearchMixin:
         cuts = np.cumsum(np.bincount(block.query_of, minlength=len(block.codes)))[:-1]
         return np.split(near, cuts), np.split(rows, cuts)
 
-    def _distances(self, block: _Block, *, refined: bool) -> np.ndarray:
-        queries = block.codes if self.metric == "hamming" else block.queries
-        measure = self.points_.refined if refined else self.points_.distances
-        return measure(queries, block.query_of, block.rows)
+    def _asked(self, block: _Block) -> Any:
+        return block.codes if self.metric == "hamming" else block.queries
 
     # -- candidates ------------------------------------------------------------------------------
 
@@ -314,9 +304,4 @@ class HashSearchMixin:
         counts = np.array([self.n_samples_fit_])
         if asked is not None and self.task_of_ is not None:
             counts = np.bincount(self.task_of_, minlength=len(self.tasks_))[np.unique(asked)]
-        available = int(counts.min(initial=self.n_samples_fit_)) - own
-        if k > available:
-            raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
-                f"n_samples_fit = {available}"
-            )
+        check_available(k, int(counts.min(initial=self.n_samples_fit_)), own=own)

@@ -10,7 +10,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from ..persistence import saved
+from ...persistence import saved
+from .. import ranking
 from . import lookup, weighted
 
 ALGORITHMS = ("flat", "hnsw", "multihash")
@@ -24,6 +25,8 @@ PARAMETERS = {
 
 # Neighbours beyond which faiss's own scan is faster than its tables.
 _MOST_BY_TABLES = 256
+# Candidates of a graph or of hash tables among which the last ties are looked for.
+_MOST_TIES = 4096
 
 
 def check_parameters(algorithm: str, given: dict | None) -> dict[str, int]:
@@ -53,8 +56,7 @@ def check_parameters(algorithm: str, given: dict | None) -> dict[str, int]:
     return chosen
 
 
-def make_index(algorithm: str, n_bits: int, params: dict | None) -> faiss.IndexBinary:
-    """An empty index."""
+def _empty(algorithm: str, n_bits: int, params: dict | None) -> faiss.IndexBinary:
     params = check_parameters(algorithm, params)
     if algorithm == "hnsw":
         index = faiss.IndexBinaryHNSW(n_bits, params["M"])
@@ -96,14 +98,14 @@ class Queries:
 
 
 @saved("CodeIndex")
-class CodeIndex:
+class FaissIndex:
     """Codes in an index of faiss; a code's position is its number in the order of adding.
 
     Parameters
     ----------
     packed : ndarray of shape (n_codes, n_bytes), dtype uint8
     algorithm, params
-        Of :func:`make_index`.
+        Of :class:`.HammingNeighbors`.
     by_tables : bool
         Search a flat index of short codes by lookup tables: as exact, and faster; the codes are
         held twice.
@@ -117,7 +119,7 @@ class CodeIndex:
         *,
         by_tables: bool = False,
     ):
-        self.index = make_index(algorithm, 8 * packed.shape[1], params)
+        self.index = _empty(algorithm, 8 * packed.shape[1], params)
         self.by_tables = by_tables and self.is_flat and lookup.can_count_bits(packed.shape[1])
         self._lookup: lookup.LookupScan | None = None  # made when it is needed
         self.add(packed)
@@ -146,35 +148,58 @@ class CodeIndex:
         graph: Any = self.index
         return graph if self.is_flat else faiss.downcast_IndexBinary(graph.storage)
 
-    def subset(self, positions: np.ndarray) -> CodeIndex:
+    def subset(self, positions: np.ndarray) -> FaissIndex:
         """An exact index of some of the codes."""
-        return CodeIndex(self.codes()[positions])
+        return FaissIndex(self.codes()[positions])
 
-    def nearest(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, queries: Queries, k: int) -> ranking.Found:
         """Distances and positions of the `k` nearest, (n_queries, k); infinity and -1 if missing.
 
         There must be `k` codes.
         """
         if queries.values is None:
-            if self.by_tables and k <= _MOST_BY_TABLES:
-                distances, found = self._lookup_scan().nearest_codes(
-                    queries.packed, self.codes(), k
-                )
-                if found.min(initial=0) >= 0:  # faiss leaves out codes that differ in every bit
-                    return distances, found
-            distances, found = self.index.search(queries.packed, k)
-            if self.is_flat:
-                return distances, found
-            return np.where(found < 0, np.inf, distances), found
+            return self._nearest_codes(queries.packed, k)
         if queries.oversampling is None:
-            return self._scanned(queries.values, k)
+            return self._nearest_values(queries.values, k)
         n_candidates = min(ceil(k * queries.oversampling), len(self))
-        found = self.index.search(queries.packed, n_candidates)[1]
-        distances = weighted.distances_to(queries.values, self.codes(), found)
-        return weighted.best(distances, found, k)
+        found = self._nearest_codes(queries.packed, n_candidates)[1]
+        return ranking.nearest(weighted.distances_to(queries.values, self.codes(), found), found, k)
 
-    def _scanned(self, values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest by real values, of all codes."""
+    def _nearest_codes(self, packed: np.ndarray, k: int) -> ranking.Found:
+        if self.is_flat and not (self.by_tables and k <= _MOST_BY_TABLES):
+            # faiss's scan keeps the smaller position of a tie, and orders so.
+            return self.index.search(packed, k)
+        propose, n_rounds = self._proposed, 3
+        if self.is_flat:
+            propose, n_rounds = self._proposed_by_tables, 1  # the scan is fast
+        return ranking.proven_nearest(
+            lambda asked, n: propose(packed[asked], n),
+            lambda asked, k: self._searched(packed[asked], k),
+            len(packed),
+            len(self),
+            k,
+            n_rounds,
+        )
+
+    def _proposed_by_tables(
+        self, packed: np.ndarray, n: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._lookup_scan().nearest_codes(packed, self.codes(), n)
+
+    def _proposed(self, packed: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What a graph or hash tables find; ties come in any order."""
+        distances, found = self.index.search(packed, n)
+        # Empty slots hold the position -1, and a distance without meaning.
+        distances = np.where(found < 0, np.inf, distances)
+        return distances, found, distances[:, -1]
+
+    def _searched(self, packed: np.ndarray, k: int) -> ranking.Found:
+        if self.is_flat:
+            return self.index.search(packed, k)
+        distances, found, _ = self._proposed(packed, min(len(self), max(k, _MOST_TIES)))
+        return ranking.nearest(distances, found, k)
+
+    def _nearest_values(self, values: np.ndarray, k: int) -> ranking.Found:
         packed = self.codes()
         if not lookup.is_worthwhile(packed):
             return weighted.nearest(values, packed, k)

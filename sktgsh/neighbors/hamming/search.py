@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ..codes import as_numbers, check_values, is_real_valued
-from ..tasks import check_known, check_task
-from ..threads import threads_for
-from .checks import check_n_neighbors, check_radius
-from .graphs import NeighborGraphsMixin
-from .ids import Ids, check_ids
-from .indexes import Queries
+from ...codes import as_numbers, check_values, is_real_valued
+from ...tasks import check_known, check_task
+from ...threads import threads_for
+from ..checks import check_available, check_ids, check_n_neighbors, check_radius
+from ..graphs import NeighborGraphsMixin
+from .faiss_index import Queries
+from .ids import Ids
 from .shards import Shards
 
 
@@ -148,12 +148,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         task, mask = self._check_task(task, len(queries)), self._mask(among)
         wanted = int(k) + (own is not None)
         if mask is None and not isinstance(task, np.ndarray):
-            available = self.shards_.count(task, None)
-            if wanted > available:
-                raise ValueError(
-                    f"Expected n_neighbors {'<' if own is not None else '<='} n_samples_fit, but "
-                    f"n_neighbors = {k}, n_samples_fit = {available}, n_samples = {len(queries)}"
-                )
+            check_available(k, self.shards_.count(task, None), own=own is not None)
         with self._threads(queries):
             distances, slots = self.shards_.nearest(queries, wanted, task, mask)
         if own is None:

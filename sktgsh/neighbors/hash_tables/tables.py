@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
-from ..persistence import saved
-from ..threads import parallel_map
+from ...persistence import saved
+from ...threads import parallel_map
 
 # Odd multipliers of a 64-bit mixing step (the finaliser of SplitMix64).
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))

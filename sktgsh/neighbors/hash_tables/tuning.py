@@ -13,26 +13,26 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils import Bunch, check_array, check_random_state
 from tqdm.auto import tqdm
 
-from ..lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
-from .points import check_directions, norms_of
+from ...lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
+from ..checks import METRICS
+from ..distances import check_directions, norms_of
 
-METRICS = ("cosine", "euclidean", "inner_product")
-# Nanoseconds on one core, of which only ratios matter: finding a bucket, meeting a row in one,
-# comparing its code; and, for each feature, ranking it and computing a hash.
-_FIND, _MEET, _SIFT, _RANK, _HASH = 300, 25, 15, 0.5, 0.03
-# How many candidates are worth ranking, in multiples of the neighbours asked for.
-_CANDIDATES = (4, 8, 16, 32, 64)
-# Shares of the rows met that lie in buckets small enough.
-_LOADS = (0.4, 0.6, 0.8, 0.9)
-# Share of all rows beyond which hashing saves nothing.
-_MOST = 0.5
-# Share of the allowed misses that bounds on buckets and candidates may cost.
-_ROOM = 0.1
-# One-sided 95 % of a normal distribution.
-_DEVIATIONS = 1.645
-# How many rows stand for all.
-_EVERYONE = 1000
-_BLOCK_DISTANCES = 1 << 24
+# Nanoseconds on one core: only their ratios matter. The last two are for each feature.
+COST_NS = {"find a bucket": 300, "meet a row": 25, "compare a code": 15, "rank": 0.5, "hash": 0.03}
+# Values of `max_candidates` that are tried, in multiples of the neighbours asked for.
+CANDIDATE_FACTORS = (4, 8, 16, 32, 64)
+# Values of `max_bucket_size` that are tried leave these shares of the rows that queries meet.
+BUCKET_LOADS = (0.4, 0.6, 0.8, 0.9)
+# Above this share of all rows as candidates, hashing saves nothing.
+MAX_CANDIDATE_SHARE = 0.5
+# Share of the allowed loss of recall that the two caps may use.
+RECALL_RESERVE = 0.1
+# One-sided 95 % quantile of the standard normal distribution.
+Z_95 = 1.645
+# Sample size for the distribution of distances.
+N_SAMPLED_ROWS = 1000
+# Distances of a block.
+BLOCK_SIZE = 1 << 24
 
 
 def tuned_parameters(
@@ -130,10 +130,10 @@ def _pairs(
     if metric == "euclidean" and not sparse.issparse(rows):
         centre = rows.mean(axis=0, dtype=np.float64)
         rows, asked = rows - centre, asked - centre
-    drawn = rng.choice(rows.shape[0], min(_EVERYONE, rows.shape[0]), replace=False)
+    drawn = rng.choice(rows.shape[0], min(N_SAMPLED_ROWS, rows.shape[0]), replace=False)
     norms, query_norms = norms_of(rows), norms_of(asked)[:, None]
     share = norms / (norms.max() or 1)
-    step = max(1, _BLOCK_DISTANCES // rows.shape[0])
+    step = max(1, BLOCK_SIZE // rows.shape[0])
     near, near_norms, everyone = [], [], []
     for start in range(0, asked.shape[0], step):
         block = _all_distances(metric, asked[start : start + step], rows)
@@ -172,7 +172,7 @@ def _proposals(
 ) -> list[dict]:
     """Parameters that should reach the target, the cheapest first."""
     largest = float(norms_of(rows).max()) or 1.0
-    goal = target + _ROOM * (1 - target)
+    goal = target + RECALL_RESERVE * (1 - target)
     width = rows.nnz / rows.shape[0] if sparse.issparse(rows) else rows.shape[1]
     priced = []
     for family in _families(hasher, near):
@@ -187,15 +187,15 @@ def _proposals(
                 met = _table_collision(of_all, n_bits, probing)
                 n_probes = n_bits * probing
                 share = float((1 - (1 - met) ** n_tables).mean())
-                if share > _MOST:
+                if share > MAX_CANDIDATE_SHARE:
                     continue
                 once = share * rows.shape[0]
                 cost = (
-                    _FIND * n_tables * (1 + n_probes)
-                    + _MEET * n_tables * rows.shape[0] * float(met.mean())
-                    + _SIFT * once
-                    + _RANK * width * min(once, 32 * near.distances.shape[1])
-                    + _HASH * width * n_bits * n_tables
+                    COST_NS["find a bucket"] * n_tables * (1 + n_probes)
+                    + COST_NS["meet a row"] * n_tables * rows.shape[0] * float(met.mean())
+                    + COST_NS["compare a code"] * once
+                    + COST_NS["rank"] * width * min(once, 32 * near.distances.shape[1])
+                    + COST_NS["hash"] * width * n_bits * n_tables
                 )
                 parameters = dict(
                     hasher=family, n_bits=n_bits, n_tables=n_tables, n_probes=n_probes
@@ -229,7 +229,7 @@ def _fewest_tables(collision: np.ndarray, goal: float, most: int) -> int | None:
 
 
 def _lower_end(recalls: np.ndarray) -> float:
-    return float(recalls.mean() - _DEVIATIONS * recalls.std() / np.sqrt(len(recalls)))
+    return float(recalls.mean() - Z_95 * recalls.std() / np.sqrt(len(recalls)))
 
 
 class _Trial:
@@ -248,7 +248,7 @@ class _Trial:
 
     def reaching(self, parameters: dict, target: float, max_tables: int) -> Any:
         """A fitted index that reaches the target, with more tables if needed, or None."""
-        goal = target + _ROOM * (1 - target)
+        goal = target + RECALL_RESERVE * (1 - target)
         while True:
             index = self.make(**self.fixed, **parameters).fit(self.rows)
             reached, n_tables = _lower_end(self.recalls(index)), parameters["n_tables"]
@@ -259,7 +259,7 @@ class _Trial:
     def bounded(self, index: Any, target: float, n_rows: int) -> tuple[dict, Bunch]:
         """The index's parameters, with bounds that keep the target, and what was measured."""
         self._first_that_keeps(index, target, "max_bucket_size", self._sizes(index))
-        enough = [factor * index.n_neighbors for factor in _CANDIDATES]
+        enough = [factor * index.n_neighbors for factor in CANDIDATE_FACTORS]
         enough = [most for most in enough if most < index.candidate_share_ * self.rows.shape[0]]
         self._first_that_keeps(index, target, "max_candidates", enough)
         recall = float(self.recalls(index).mean())
@@ -281,5 +281,5 @@ class _Trial:
         tables = range(len(index.tables_.keys))
         sizes = np.sort(np.concatenate([index.tables_.sizes(table) for table in tables]))
         load = np.cumsum(sizes.astype(float) ** 2)
-        places = np.searchsorted(load, np.multiply(_LOADS, load[-1]))
+        places = np.searchsorted(load, np.multiply(BUCKET_LOADS, load[-1]))
         return sizes[places].tolist()

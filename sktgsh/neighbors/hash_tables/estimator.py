@@ -13,17 +13,16 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import draft_of
-from ..lsh import SignedRandomProjectionHasher
-from ..persistence import SaveMixin, VersionedMixin, saved
-from ..tasks import check_same_kind, check_task, unique_in_order
-from .graphs import NeighborGraphsMixin
-from .hash_search import HashSearchMixin
-from .points import CodePoints, points_of, stacked
+from ...base import draft_of
+from ...lsh import SignedRandomProjectionHasher
+from ...persistence import SaveMixin, VersionedMixin, saved
+from ...tasks import check_same_kind, check_task, unique_in_order
+from ..checks import METRICS
+from ..distances import CodePoints, points_of, stacked
+from ..graphs import NeighborGraphsMixin
+from .search import HashSearchMixin
 from .tables import Tables
 from .tuning import tuned_parameters
-
-METRICS = ("cosine", "euclidean", "inner_product", "hamming")
 
 
 @saved("LSHNeighbors")
@@ -102,7 +101,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         "hasher": [None, HasMethods(["fit", "transform"])],
         "n_bits": [Interval(Integral, 1, None, closed="left")],
         "n_tables": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions(set(METRICS))],
+        "metric": [StrOptions({*METRICS, "hamming"})],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "radius": [Real],
         "n_probes": [Interval(Integral, 0, None, closed="left")],

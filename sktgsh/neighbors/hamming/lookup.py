@@ -15,6 +15,7 @@ from threading import Lock
 import faiss
 import numpy as np
 
+from .. import ranking
 from . import weighted
 
 _TABLE_BITS = 4
@@ -23,8 +24,6 @@ _N_STEPS = 255
 _MOST_TABLES = 2**16 // (_N_STEPS + 1)
 # Fewer codes are not worth tables: one block of the scan that does without.
 _LEAST_CODES = 4096
-# Proposals beyond the neighbours asked for, and how many times as many there are in each new round.
-_SPARE, _GROWTH, _N_ROUNDS = 22, 4, 3
 # Rounding of single precision, by which distances differ besides.
 _FLOAT_ERROR = 1e-5
 
@@ -72,53 +71,56 @@ class LookupScan:
                 else:
                     self.index = new
 
-    def nearest(
-        self, values: np.ndarray, packed: np.ndarray, k: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
         """The `k` nearest codes of each query, exactly; as :func:`.weighted.nearest`."""
         self.update(packed)
-        distances = np.empty((len(values), k), np.float32)
-        rows = np.empty((len(values), k), np.int64)
-        left = np.arange(len(values))
-        n_proposals = k + _SPARE
-        for _ in range(_N_ROUNDS):
-            if not len(left) or n_proposals > len(packed):
-                break
-            near, found, is_sure = self._proposed(values[left], packed, n_proposals, k)
-            distances[left], rows[left] = near, found
-            left, n_proposals = left[~is_sure], _GROWTH * n_proposals
-        if len(left):
-            distances[left], rows[left] = weighted.nearest(values[left], packed, k)
-        return distances, rows
+
+        def propose(asked: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            return self._proposed(values[asked], packed, n)
+
+        return ranking.proven_nearest(
+            propose,
+            lambda asked, k: weighted.nearest(values[asked], packed, k),
+            len(values),
+            len(packed),
+            k,
+        )
 
     def nearest_codes(
-        self, queries: np.ndarray, packed: np.ndarray, k: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The `k` nearest codes of packed queries, exactly; where :func:`can_count_bits`.
+        self, queries: np.ndarray, packed: np.ndarray, n: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Proposals for packed queries, where :func:`can_count_bits`; ties come in any order.
 
-        A query's signs are its values. All sums then are off by less than half a bit: rounded, they
-        are the Hamming distances.
+        A query's signs are its values. All sums then are off by less than half a bit, and rounded
+        they are the Hamming distances.
+
+        Returns
+        -------
+        distances, rows : ndarray of shape (n_queries, n)
+        floor : ndarray of shape (n_queries,)
+            No other code is nearer.
         """
         self.update(packed)
-        bits = _unpacked(queries)
-        scores, found = self.index.search(self._asked(2 * bits - 1), k)
-        return np.rint(bits.sum(axis=1, keepdims=True) - scores), found
+        bits = np.unpackbits(queries, axis=1).astype(np.float32)
+        scores, found = self.index.search(self._asked(2 * bits - 1), n)
+        distances = np.rint(bits.sum(axis=1, keepdims=True) - scores)
+        # faiss leaves out codes that differ in every bit.
+        distances[found < 0] = queries.shape[1] * 8
+        return distances, found, np.where(found[:, -1] < 0, -np.inf, distances[:, -1])
 
     def _proposed(
-        self, values: np.ndarray, packed: np.ndarray, n_proposals: int, k: int
+        self, values: np.ndarray, packed: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Distances and rows of the best proposals, and which queries have no better code."""
-        scores, found = self.index.search(self._asked(values), n_proposals)
-        spans = np.abs(self._by_table(values)).sum(axis=2)
-        coarse = np.maximum(values, 0).sum(axis=1, keepdims=True) - scores
+        """Distances and rows of the best proposals, and what no other code is nearer than."""
+        scores, found = self.index.search(self._asked(values), n)
+        spans = np.abs(self._by_table(values)).sum(axis=2, dtype=np.float64)
+        coarse = np.maximum(values, 0).sum(axis=1, keepdims=True, dtype=np.float64) - scores
         exact = weighted.distances_to(values, packed, found)
         most_off = self.n_tables * spans.max(axis=1) / (2 * _N_STEPS)
         most_off += _FLOAT_ERROR * spans.sum(axis=1)
-        distances, rows = weighted.best(exact, found, k)
-        # Were faiss to round in another way, distances would tell.
-        is_sure = (np.abs(coarse - exact) <= most_off[:, None]).all(axis=1)
-        is_sure &= distances[:, -1] <= coarse[:, -1] - most_off
-        return distances, rows, is_sure
+        # The bound holds for the rounding that faiss does today; distances check that it does.
+        is_bound = (np.abs(coarse - exact) <= most_off[:, None]).all(axis=1)
+        return exact, found, np.where(is_bound, coarse[:, -1] - most_off, -np.inf)
 
     def _by_table(self, values: np.ndarray) -> np.ndarray:
         """Values of shape (n_queries, n_tables, 4); zeros where a code's last byte is not full."""
@@ -133,10 +135,6 @@ class LookupScan:
         return np.ascontiguousarray(by_byte[:, :, ::-1]).reshape(len(values), -1)
 
 
-def _unpacked(packed: np.ndarray) -> np.ndarray:
-    return np.unpackbits(packed, axis=1).astype(np.float32)
-
-
 def can_count_bits(n_bytes: int) -> bool:
     """Whether rounded sums of signs tell every two Hamming distances of such codes apart."""
     step = _TABLE_BITS / _N_STEPS
@@ -148,7 +146,7 @@ def is_worthwhile(packed: np.ndarray) -> bool:
     return len(packed) > _LEAST_CODES and 2 * packed.shape[1] <= _MOST_TABLES
 
 
-def nearest(values: np.ndarray, packed: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
     """The `k` nearest codes of each query, by tables where they are worthwhile.
 
     Parameters and results are those of :func:`.weighted.nearest`.

@@ -4,13 +4,16 @@ Learned codes lie in clusters: a class has one code that many of its rows have, 
 it. These frequent codes are landmarks. The nearest one with `k` rows says how far the `k` nearest
 rows are at most, and a code that lies `e` from its landmark is at least ``|d - e|`` from a query at
 distance `d` from that landmark (the triangle inequality). What that leaves is compared: the answer
-is exact.
+is exact. At that distance itself, only codes that came before the landmark's `k`-th row can matter,
+since of equal distances the smaller row is nearer.
 """
 
 from __future__ import annotations
 
 import faiss
 import numpy as np
+
+from .. import ranking
 
 # Landmarks for each square root of the number of codes.
 _LANDMARKS = 4
@@ -52,16 +55,19 @@ class Landmarks:
     Parameters
     ----------
     packed : ndarray of shape (n_codes, n_bytes), dtype uint8
-        Distinct codes.
-    sizes : ndarray of int of shape (n_codes,)
-        Rows that have each code.
+        Distinct codes, in the order of their first rows.
+    sizes, starts : ndarray of int of shape (n_codes,)
+        How many rows have each code, and where they begin in `rows`.
+    rows : ndarray of int of shape (n_rows,)
+        Rows of one code after another, ascending.
     """
 
-    def __init__(self, packed: np.ndarray, sizes: np.ndarray):
+    def __init__(self, packed: np.ndarray, sizes: np.ndarray, starts: np.ndarray, rows: np.ndarray):
         n_codes, self.n_bits = len(packed), 8 * packed.shape[1]
         frequent = np.argsort(-sizes, kind="stable")[: number_of_landmarks(n_codes)]
         self.landmarks = frequent[sizes[frequent] >= _LEAST_ROWS]
-        self.sizes = sizes[self.landmarks]
+        self.sizes, self.begins = sizes[self.landmarks], starts[self.landmarks]
+        self.rows, self.first_rows = rows, rows[starts]
         self.words = _words(packed)
         self._sort_others(packed)
 
@@ -77,6 +83,8 @@ class Landmarks:
         keys = own * n_steps + near
         order = np.argsort(keys, kind="stable")
         self.order = others[order]
+        # The same with the code's number, by which codes at one distance are sorted.
+        self.keys = keys[order] * len(packed) + self.order
         starts = np.searchsorted(keys[order], np.arange(len(self) * n_steps))
         # [landmark, e]: where codes at distance e or more from it begin.
         self.starts = starts.reshape(-1, n_steps)
@@ -119,35 +127,53 @@ class Landmarks:
             return none, np.empty((0, n_codes)), np.empty((0, n_codes), np.int64)
         queries = _words(packed)
         to_landmarks = _distances(queries[:, None], self.words[self.landmarks])
-        radius = to_landmarks[:, enough].min(axis=1)
+        nearest = np.where(enough, to_landmarks, np.iinfo(np.int16).max).argmin(axis=1)
+        radius = to_landmarks[np.arange(len(queries)), nearest]
         # A landmark matters if it is within the radius, or a code around it may be.
         query_of, landmark = np.nonzero(to_landmarks < radius[:, None] + self.reach)
         distances = to_landmarks[query_of, landmark]
-        begin, end = self._spans(landmark, distances, radius[query_of])
-        n_left = np.bincount(query_of, end - begin, minlength=len(queries))
+        n_early = self._numbers_before(k)[nearest]
+        spans = self._spans(landmark, distances, radius[query_of], n_early[query_of])
+        n_left = np.zeros(len(queries))
+        for begin, end in spans:
+            n_left += np.bincount(query_of, end - begin, minlength=len(queries))
         answered = n_left <= _LARGEST_SHARE * len(self.words)
         kept = answered[query_of]
         own = kept & (distances <= radius[query_of])
-        others, places = self._codes_in(query_of[kept], begin[kept], end[kept])
-        nearer = _distances(queries[others], self.words[places])
-        near = nearer < radius[others]
-        nearest, found = _best(
-            np.concatenate([query_of[own], others[near]]),
-            np.concatenate([distances[own], nearer[near]]),
-            np.concatenate([self.landmarks[landmark[own]], places[near]]),
-            len(queries),
-            n_codes,
-        )
-        return answered, nearest[answered], found[answered]
+        pairs = [(query_of[own], distances[own], self.landmarks[landmark[own]])]
+        for begin, end in spans:
+            others, places = self._codes_in(query_of[kept], begin[kept], end[kept])
+            nearer = _distances(queries[others], self.words[places])
+            near = nearer <= radius[others]
+            pairs.append((others[near], nearer[near], places[near]))
+        every = (np.concatenate(part) for part in zip(*pairs))
+        found = ranking.nearest_of_pairs(*every, len(queries), n_codes)
+        return answered, found[0][answered], found[1][answered]
+
+    def _numbers_before(self, k: int) -> np.ndarray:
+        """How many codes have a row before the `k`-th row of each landmark that has so many."""
+        last = self.rows[np.minimum(self.begins + k - 1, len(self.rows) - 1)]
+        return np.searchsorted(self.first_rows, last)
 
     def _spans(
-        self, landmark: np.ndarray, distances: np.ndarray, radius: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Where the codes around a landmark begin and end that may be within a radius."""
+        self, landmark: np.ndarray, distances: np.ndarray, radius: np.ndarray, n_early: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Spans of the codes around a landmark that may be within a radius, or early and at it."""
         last = self.n_bits + 1
         begin = self.starts[landmark, np.clip(distances - radius + 1, 0, last)]
         end = self.starts[landmark, np.clip(distances + radius, 0, last)]
-        return begin, np.maximum(begin, end)
+        spans = [(begin, np.maximum(begin, end))]
+        for step in (distances - radius, distances + radius):
+            step = np.where((step < 0) | (step > last), last, step)  # where there are none
+            begin = self.starts[landmark, step]
+            end = begin.copy()
+            some = np.flatnonzero(begin < self.starts[landmark, np.minimum(step + 1, last)])
+            # Codes at one distance are sorted by number: the first tells whether any is early.
+            some = some[self.order[begin[some]] < n_early[some]]
+            early = (landmark[some] * (last + 1) + step[some]) * len(self.words) + n_early[some]
+            end[some] = np.searchsorted(self.keys, early)
+            spans.append((begin, end))
+        return spans
 
     def _codes_in(
         self, query_of: np.ndarray, begin: np.ndarray, end: np.ndarray
@@ -155,18 +181,3 @@ class Landmarks:
         """Query and place of each code in the spans."""
         counts = end - begin
         return np.repeat(query_of, counts), self.order[positions_in_spans(begin, counts)]
-
-
-def _best(
-    query_of: np.ndarray, distances: np.ndarray, places: np.ndarray, n_queries: int, n_best: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest of each query's pairs, (n_queries, n_best)."""
-    # One number a pair sorts faster than two keys; of equal distances, any comes first.
-    order = np.argsort(query_of * (int(distances.max(initial=0)) + 1) + distances, kind="stable")
-    query_of = query_of[order]
-    rank = np.arange(len(order)) - np.searchsorted(query_of, query_of)
-    kept = rank < n_best
-    at, order = (query_of[kept], rank[kept]), order[kept]
-    near, found = np.full((n_queries, n_best), np.inf), np.full((n_queries, n_best), -1, np.int64)
-    near[at], found[at] = distances[order], places[order]
-    return near, found

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..persistence import saved
-from .indexes import CodeIndex, Queries
+from ...persistence import saved
+from .. import ranking
+from .faiss_index import FaissIndex, Queries
 from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
 
 # Up to so many rows, distinct codes are counted, not guessed.
 _FEW_ROWS = 2**16
 # Distinct codes to rows, from which on an exact index of them is worth its lists.
 _WORTHWHILE = 0.5
+# Pairs of a query and a row that are ranked at once, at most.
+_MOST_PAIRS = 2**22
 # A guess may be too high by this factor; whether it was is then counted.
 _MARGIN = 1.3
 
@@ -28,6 +31,14 @@ def _as_keys(packed: np.ndarray) -> np.ndarray:
     n_bytes = packed.shape[1]
     kind = f"u{n_bytes}" if n_bytes in (1, 2, 4, 8) else f"S{n_bytes}"
     return np.ascontiguousarray(packed).view(kind).ravel()
+
+
+def _in_order_of(first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The order that sorts distinct numbers, and the rank of each."""
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return order, rank
 
 
 def _may_repeat(packed: np.ndarray) -> bool:
@@ -47,9 +58,9 @@ def _may_repeat(packed: np.ndarray) -> bool:
     return n_distinct <= _MARGIN * _WORTHWHILE * len(packed)
 
 
-def index_codes(
+def build_index(
     packed: np.ndarray, algorithm: str = "flat", params: dict | None = None
-) -> CodeIndex | DistinctCodes:
+) -> FaissIndex | DistinctCodes:
     """The index that suits the codes: of distinct ones if many are equal, or it is approximate."""
     if algorithm != "flat":
         return DistinctCodes(packed, algorithm, params)
@@ -57,21 +68,27 @@ def index_codes(
         keys = np.unique(_as_keys(packed))
         if len(keys) <= _WORTHWHILE * len(packed):
             return DistinctCodes(packed)
-    return CodeIndex(packed)
+    return FaissIndex(packed)
 
 
 @saved("DistinctCodes")
 class DistinctCodes:
-    """An index of the distinct codes, and the rows of each; with the interface of CodeIndex."""
+    """An index of the distinct codes, and the rows of each; with the interface of FaissIndex.
+
+    Codes are numbered in the order in which they came, so that of two codes the one with the
+    smaller number has the smaller first row. The nearest codes, ties by number, then have among
+    their rows the nearest rows, ties by row.
+    """
 
     _keys: Any  # sorted; None in a subset, which serves one call
     _landmarks: Landmarks | None
 
     def __init__(self, packed: np.ndarray, algorithm: str = "flat", params: dict | None = None):
         _, first, place = np.unique(_as_keys(packed), return_index=True, return_inverse=True)
-        self.index = CodeIndex(packed[first], algorithm, params, by_tables=True)
+        order, number = _in_order_of(first)
+        self.index = FaissIndex(packed[first[order]], algorithm, params, by_tables=True)
         self._set_keys()
-        self._set_lists(place)
+        self._set_lists(number[place])
 
     def _set_keys(self) -> None:
         keys = _as_keys(self.index.codes())
@@ -99,8 +116,9 @@ class DistinctCodes:
         near = np.minimum(at, len(self._keys) - 1)
         is_new = self._keys[near] != keys
         place = np.where(is_new, 0, self._place_of_key[near])
-        place[is_new] = len(self.index) + np.arange(is_new.sum())
-        self.index.add(packed[first[is_new]])
+        order, number = _in_order_of(first[is_new])
+        place[is_new] = len(self.index) + number
+        self.index.add(packed[first[is_new][order]])
         self._keys = np.insert(self._keys, at[is_new], keys[is_new])
         self._place_of_key = np.insert(self._place_of_key, at[is_new], place[is_new])
         self._extend_lists(place[inverse])
@@ -123,48 +141,59 @@ class DistinctCodes:
 
     def subset(self, positions: np.ndarray) -> DistinctCodes:
         """An exact index of some of the rows."""
-        used, place = np.unique(self.place[positions], return_inverse=True)
+        used, first, place = np.unique(
+            self.place[positions], return_index=True, return_inverse=True
+        )
+        order, number = _in_order_of(first)
         part = object.__new__(DistinctCodes)
-        part.index, part._keys = self.index.subset(used), None
-        part._set_lists(place)
+        part.index, part._keys = self.index.subset(used[order]), None
+        part._set_lists(number[place])
         return part
 
-    def nearest(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """As in :meth:`.CodeIndex.nearest`; of equal codes, those that came first."""
-        own = self._own_place(queries.packed, k)
+    def nearest(self, queries: Queries, k: int) -> ranking.Found:
+        """As in :meth:`.FaissIndex.nearest`."""
+        own = self._own_place(queries, k)
         is_there = own >= 0
         distances = np.zeros((len(queries), k))
         found = np.empty((len(queries), k), np.int64)
         found[is_there] = self.rows[self.starts[own[is_there], None] + np.arange(k)]
-        if not is_there.all():
-            others = ~is_there
-            distances[others], found[others] = self._searched(queries[others], k)
+        others = np.flatnonzero(~is_there)
+        step = max(1, _MOST_PAIRS // k**2)
+        for start in range(0, len(others), step):
+            part = others[start : start + step]
+            distances[part], found[part] = self._searched(queries[part], k)
         return distances, found
 
-    def _own_place(self, packed: np.ndarray, k: int) -> np.ndarray:
-        """Which distinct code is each query's own, if `k` rows have it; otherwise -1.
+    def _own_place(self, queries: Queries, k: int) -> np.ndarray:
+        """The number of each query's own code, if `k` rows have it; otherwise -1.
 
         There is nothing nearer, and nothing to be compared.
         """
         if self._keys is None:
-            return np.full(len(packed), -1)
-        keys = _as_keys(packed)
+            return np.full(len(queries), -1)
+        keys = _as_keys(queries.packed)
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         place = self._place_of_key[at]
-        return np.where((self._keys[at] == keys) & (self.sizes[place] >= k), place, -1)
+        is_own = (self._keys[at] == keys) & (self.sizes[place] >= k)
+        if queries.values is not None:
+            # A value of 0 makes other codes as near.
+            is_own &= (queries.values != 0).all(axis=1)
+        return np.where(is_own, place, -1)
 
-    def _searched(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def _searched(self, queries: Queries, k: int) -> ranking.Found:
         near, places = self._nearest_codes(queries, k)
         sizes = np.where(places < 0, 0, self.sizes[places])
+        # Rows of nearer codes; a tie begins where the distance changes.
         before = np.cumsum(sizes, axis=1) - sizes
+        before[:, 1:][near[:, 1:] == near[:, :-1]] = 0
+        before = np.maximum.accumulate(before, axis=1)
         taken = np.clip(k - before, 0, sizes)
-        there = np.arange(k) < taken.sum(axis=1, keepdims=True)
-        distances, found = np.full(there.shape, np.inf), np.full(there.shape, -1, np.int64)
-        distances[there] = np.repeat(near.ravel(), taken.ravel())
-        found[there] = self._rows_of(places.ravel(), taken.ravel())
-        return distances, found
+        query_of = np.repeat(np.arange(len(queries)), taken.sum(axis=1))
+        rows = self._rows_of(places.ravel(), taken.ravel())
+        distances = np.repeat(near.ravel(), taken.ravel())
+        return ranking.nearest_of_pairs(query_of, distances, rows, len(queries), k)
 
-    def _nearest_codes(self, queries: Queries, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest_codes(self, queries: Queries, k: int) -> ranking.Found:
         """Distances and places of the codes that the `k` nearest rows have."""
         n_codes = min(k, len(self.index))
         landmarks = None
@@ -186,11 +215,11 @@ class DistinctCodes:
             self._n_scanned += n_queries
             if self._n_scanned < number_of_landmarks(len(self.index)):
                 return None
-            self._landmarks = Landmarks(self.index.codes(), self.sizes)
+            self._landmarks = Landmarks(self.index.codes(), self.sizes, self.starts, self.rows)
         return self._landmarks
 
     def within(self, queries: Queries, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As in :meth:`.CodeIndex.within`."""
+        """As in :meth:`.FaissIndex.within`."""
         query_of, near, places = self.index.within(queries, radius)
         sizes = self.sizes[places]
         rows = self._rows_of(places, sizes)
@@ -205,5 +234,13 @@ class DistinctCodes:
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
+        self._number_anew()
         self._forget_landmarks()
         self._set_keys()
+
+    def _number_anew(self) -> None:
+        """Number the codes of a file of an earlier version, which sorted them by key."""
+        order, number = _in_order_of(self.rows[self.starts])
+        if self.index.is_flat and (np.diff(order) < 0).any():
+            self.index = FaissIndex(self.index.codes()[order], by_tables=True)
+            self._set_lists(number[self.place])

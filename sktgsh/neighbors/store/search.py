@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import is_real_valued
-from . import lookup
-from .checks import check_n_neighbors
-from .hamming import HammingNeighbors
-from .points import DensePoints, nearest_of_each
+from ...codes import is_real_valued
+from ..checks import METRICS, check_available, check_n_neighbors
+from ..distances import DensePoints
+from ..hamming import HammingNeighbors, lookup
+from .rows import StoreRows, label_of
 from .scan import NearestSoFar, nearest_codes
-from .store_rows import StoreRows, label_of
 
-METRICS = ("cosine", "euclidean", "inner_product")
 # Rows that are read at once.
 _SCAN_ROWS = 1 << 16
-# How often a reader starts anew because others replaced what it was reading.
+# Ids up to this number are looked up in the index of ids; for more, all ids are read.
+_FEW_IDS = 1 << 12
+# Retries when files are compacted during a read.
 _READ_AGAIN = 5
 
 Result = TypeVar("Result")
@@ -155,12 +155,7 @@ class StoreSearchMixin:
                 for label in pc.unique(batch["task"]).to_pylist():
                     own = np.flatnonzero(pc.equal(batch["task"], label).to_numpy(False))
                     best.offer(groups[label], codes[own], ids[own])
-        available = int(best.seen.min(initial=np.iinfo(np.int64).max))
-        if fewest > available:
-            raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {fewest}, "
-                f"n_samples_fit = {available}, n_samples = {len(queries)}"
-            )
+        check_available(fewest, int(best.seen.min(initial=np.iinfo(np.int64).max)))
         return best.distances, best.ids
 
     def _rescored(
@@ -179,11 +174,8 @@ class StoreSearchMixin:
         if not there.all():
             raise RuntimeError("rows were removed between two reads")
         points = DensePoints(stored, metric)
-        distances = points.refined(asked, query_of, row_of)
-        best = nearest_of_each(query_of, distances, row_of, len(asked), k)
-        rows, columns = np.repeat(np.arange(len(asked)), k), best.ravel()
-        exact = points.refined(asked, rows, columns).reshape(best.shape)
-        return exact, wanted[best]
+        distances, best = points.nearest(asked, query_of, row_of, k)
+        return distances, wanted[best]
 
     def _everything(self) -> tuple[np.ndarray, np.ndarray, list]:
         ids, codes, texts = [], [np.empty((0, self._rows.n_bytes), np.uint8)], []
@@ -191,12 +183,21 @@ class StoreSearchMixin:
             ids.append(self._rows.ids_of(batch))
             codes.append(self._rows.codes_of(batch))
             texts += batch["task"].to_pylist()
-        return np.concatenate(ids) if ids else np.empty(0), np.concatenate(codes), texts
+        if not ids:
+            return np.empty(0), codes[0], texts
+        # In the order of ids, so that the index breaks ties as the store does.
+        order = np.argsort(np.concatenate(ids))
+        texts = [texts[row] for row in order]
+        return np.concatenate(ids)[order], np.concatenate(codes)[order], texts
 
     def _known(self, ids: Any) -> list:
         """Those of some ids that are in the store."""
         import pyarrow.compute as pc
+        from lancedb.expr import col
 
+        if len(ids) <= _FEW_IDS:
+            batches = self._scan(["id"], col("id").isin(ids.to_pylist()))
+            return [label for batch in batches for label in batch["id"].to_pylist()]
         found = []
         for batch in self._scan(["id"]):
             column = batch["id"]
@@ -204,9 +205,15 @@ class StoreSearchMixin:
         return found
 
     def _scan(self, columns: list[str], where: Any = None) -> Iterator[Any]:
-        """Yield blocks of the rows as they were at the last look."""
+        """Yield blocks of the rows as they were at the last look, each in the order of ids."""
+        import pyarrow.compute as pc
+
         query = self._table.search().select(columns)
-        yield from (query if where is None else query.where(where)).to_batches(_SCAN_ROWS)
+        query = query if where is None else query.where(where)
+        for batch in query.to_batches(_SCAN_ROWS):
+            ids = batch["id"]
+            is_sorted = pc.all(pc.less_equal(ids[:-1], ids[1:])).as_py()
+            yield batch if is_sorted or len(ids) < 2 else batch.sort_by("id")
 
     def _read(self, function: Callable[[], Result]) -> Result:
         """What a function makes of the latest rows; anew where files went while it read them."""

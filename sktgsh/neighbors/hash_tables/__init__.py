@@ -1,0 +1,5 @@
+"""Locality sensitive hash tables, and their tuning."""
+
+from .estimator import LSHNeighbors
+
+__all__ = ["LSHNeighbors"]

@@ -1,0 +1,5 @@
+"""Candidates by code, ranked by their vectors."""
+
+from .estimator import RescoredNeighbors
+
+__all__ = ["RescoredNeighbors"]
