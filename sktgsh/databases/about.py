@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..codes import check_codes, unpack_codes
-from ..neighbors.ids import check_ids, name_ids
+from ..neighbors.checks import check_ids
 from ..tasks import check_task
 
 _FORMAT = "1"
-_KINDS = {"i": "int", "U": "str"}
 
 
 def check_table_name(table: Any) -> str:
@@ -80,24 +79,21 @@ class About:
 
     def ids(self, ids: Any, n_rows: int | None = None) -> np.ndarray:
         """Ids of the table's type, all different."""
-        ids = check_ids(np.atleast_1d(ids) if np.ndim(ids) == 0 else ids, n_rows)
-        if len(ids) and _KINDS[ids.dtype.kind] != self.id_type:
-            raise ValueError(
-                f"ids are {_KINDS[ids.dtype.kind]}, and those of the table {self.id_type}"
-            )
-        unique, counts = np.unique(ids, return_counts=True)
-        if (counts > 1).any():
-            raise ValueError(f"ids repeat: {name_ids(unique[counts > 1])}")
-        return ids
+        checked = check_ids(ids, n_rows, repeats=False)
+        kind = "int" if checked.dtype.kind == "i" else "str"
+        if len(checked) and kind != self.id_type:
+            raise ValueError(f"ids are {kind}, and those of the table {self.id_type}")
+        return checked
 
     def tasks(self, task: Any, n_rows: int) -> np.ndarray | None:
         """A task of the table's type for each row, or None."""
         if task is None:
             return None
         labels = check_task(task, n_rows)
-        if len(labels) and _KINDS[labels.dtype.kind] != self.task_type:
+        kind = "int" if labels.dtype.kind == "i" else "str"
+        if len(labels) and kind != self.task_type:
             raise ValueError(
-                f"task has the label {labels.tolist()[0]!r} of type {_KINDS[labels.dtype.kind]}; "
-                f"those of the table are {self.task_type}"
+                f"task has the label {labels.tolist()[0]!r} of type {kind}; those of the table are "
+                f"{self.task_type}"
             )
         return labels

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..neighbors.ids import name_ids
+from ..neighbors.checks import name_ids
 from .about import About, check_table_name
 from .search import DatabaseSearchMixin
 
@@ -215,7 +215,7 @@ class DatabaseCodes(DatabaseSearchMixin):
         select = f'select id from "{self.table}" where {condition} order by id'
         known = [row[0] for row in self._run(select, parameters).fetchall()]
         if known:
-            return f"ids are there already: {name_ids(known)}"
+            return f"ids are there already: {name_ids(np.array(known, dtype=object))}"
         return "ids were being added by another writer; nothing of this call was added"
 
     def remove(self, ids: ArrayLike | None = None, *, task: int | str | None = None) -> None:
@@ -248,7 +248,7 @@ class DatabaseCodes(DatabaseSearchMixin):
                 raise ValueError(f"task={task!r}, and no code in the table is of this task")
             if ids is not None and len(gone) < len(names):
                 unknown = [name for name in names.tolist() if name not in gone]
-                raise ValueError(f"ids are unknown: {name_ids(unknown)}")
+                raise ValueError(f"ids are unknown: {name_ids(np.array(unknown, dtype=object))}")
 
     # -- the object ------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..neighbors.checks import check_n_neighbors, check_radius
+from ..neighbors.checks import check_available, check_n_neighbors, check_radius
 from .about import About
 
 Found = list[tuple[Any, int]]
@@ -73,11 +73,7 @@ class DatabaseSearchMixin:
         distances, found = [], []
         for row, where, values in self._each_query(codes, task, filter, parameters):
             rows = self._nearest(row, k, where, values)
-            if len(rows) < k:
-                raise ValueError(
-                    f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k}, "
-                    f"n_samples_fit = {len(rows)}, n_samples = {np.shape(codes)[0]}"
-                )
+            check_available(k, len(rows))
             found.append([name for name, _ in rows])
             distances.append([distance for _, distance in rows])
         shape = (len(found), k)

@@ -73,3 +73,12 @@ def plain(queries, codes, ids, k):
     distances = (np.asarray(queries)[:, None] != codes[None]).sum(axis=2)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(distances, nearest, axis=1), ids[nearest]
+
+
+def check_found(database, found, expected):
+    """All of the expected ids in their order, or of an approximate index nearly all."""
+    if database.kind in ("hnsw", "ivfflat"):
+        assert found.shape == expected.shape
+        assert np.mean([np.isin(own, ids).mean() for own, ids in zip(expected, found)]) > 0.95
+    else:
+        np.testing.assert_array_equal(found, expected)
