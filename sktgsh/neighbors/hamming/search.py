@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ...codes import as_numbers, check_values, is_real_valued
+from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
 from ...threads import threads_for
-from ..checks import check_available, check_ids, check_n_neighbors, check_radius
+from ..checks import are_values, check_available, check_ids, check_n_neighbors, check_radius
 from ..graphs import NeighborGraphsMixin
 from .faiss_index import Queries
 from .ids import Ids
@@ -49,9 +49,9 @@ class HammingSearchMixin(NeighborGraphsMixin):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes), optional
-            Queries; by default the indexed codes, none of which is its own neighbour. Floating
-            point numbers of shape (n_queries, n_bits) that are not all 0 and 1 are values before
-            the threshold: positive ones expect a 1, negative ones a 0.
+            Queries; by default the indexed codes, none of which is its own neighbour. Integers
+            and booleans are codes. Floating point numbers, of shape (n_queries, n_bits), are
+            scores: positive ones expect a 1, negative ones a 0, and 0 expects neither.
         n_neighbors : int, optional
             By default as in the constructor.
         return_distance : bool, default=True
@@ -211,8 +211,9 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
+        is_real = are_values(X)
         X = as_numbers(X, "X")
-        if X.ndim != 2 or not is_real_valued(X, self.packed):
+        if X.ndim != 2 or not is_real:
             return Queries(self._pack(X, self.n_features_in_)[0]), None
         n_features = -(-X.shape[-1] // 8) if self.packed else X.shape[-1]
         if n_features != self.n_features_in_:

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
+from ...codes import check_codes
 from ...lsh import SignedRandomProjectionHasher
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
@@ -317,4 +318,6 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         for rows in row_blocks(len(X)):
             task = {} if labels is None else {"task": labels[rows]}
             parts.append(np.asarray(read(np.asarray(X[rows]), **task)))
-        return np.concatenate(parts)
+        hashed = np.concatenate(parts)
+        # Codes in floating point would be taken as scores.
+        return check_codes(hashed) if hashed.dtype.kind == "f" and "transform" in name else hashed
