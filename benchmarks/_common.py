@@ -52,7 +52,9 @@ def load_images(data: str | None) -> Images:
 
 def frozen_features_of(hasher: TaskGeometricHasher, X: Any) -> np.ndarray:
     """What the frozen network of a fitted hasher makes of rows before they are expanded."""
-    parts = hasher.learner_.map_features(lambda rows, made: made[: len(rows)].numpy().copy(), X)
+    parts = hasher.model_.network.map_features(
+        lambda rows, made: made[: len(rows)].numpy().copy(), X
+    )
     return np.concatenate(parts)
 
 

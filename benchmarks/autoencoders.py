@@ -11,7 +11,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.svm import LinearSVC
 
-from sktgsh import ConvWinnerTakeAllAutoencoder, TaskGeometricHasher, WinnerTakeAllAutoencoder
+from sktgsh import (
+    ConvEncoder,
+    ConvWinnerTakeAllAutoencoder,
+    FlyEncoder,
+    GradientSolver,
+    ModuleEncoder,
+    TaskGeometricHasher,
+    WinnerTakeAllAutoencoder,
+)
 
 from ._common import RESULTS, Images, load_images, report, seconds
 
@@ -52,7 +60,9 @@ def run(data: str | None) -> None:
     mnist = images.name == "MNIST"
     X, Q = images.X.astype(np.float32), images.Q.astype(np.float32)
     dense = WinnerTakeAllAutoencoder(
-        2000 if mnist else 256, max_epochs=15 if mnist else 60, random_state=0
+        2000 if mnist else 256,
+        solver=GradientSolver(max_epochs=15 if mnist else 60),
+        random_state=0,
     )
     conv = ConvWinnerTakeAllAutoencoder(
         images.shape,
@@ -61,7 +71,7 @@ def run(data: str | None) -> None:
         decoder_size=11 if mnist else 5,
         sparsity=0.1,
         pool=4 if mnist else 2,
-        max_epochs=6 if mnist else 20,
+        solver=GradientSolver(max_epochs=6 if mnist else 20),
         random_state=0,
     )
     rows, few = [], np.random.RandomState(0).permutation(len(X))[:N_FEW]
@@ -94,10 +104,10 @@ def run(data: str | None) -> None:
             )
         )
         report(f"autoencoders_{images.name}", figures)
-    for encoder in ("fly", "conv"):
-        hasher = TaskGeometricHasher(
-            head="block", n_hidden=8192, encoder=encoder, image_shape=images.shape, random_state=0
-        ).fit(images.X, images.y)
+    for encoder, kind in (("fly", FlyEncoder()), ("conv", ConvEncoder(images.shape))):
+        hasher = TaskGeometricHasher(head="block", n_hidden=8192, encoder=kind, random_state=0).fit(
+            images.X, images.y
+        )
         score = images.retrieval(hasher.transform(images.Q), hasher.transform(images.X))
         rows.append(dict(encoder=f"random, {encoder}", map=score))
     report(f"autoencoder_encoders_{images.name}", rows)
@@ -107,7 +117,10 @@ def run(data: str | None) -> None:
 def _encoder_row(name: str, model: Any, images: Images) -> dict:
     """mAP of the flagship over the frozen features."""
     hasher = TaskGeometricHasher(
-        head="block", n_hidden=8192, n_inputs=3, encoder=model.as_module(), random_state=0
+        head="block",
+        n_hidden=8192,
+        encoder=ModuleEncoder(model.as_module(), n_inputs=3),
+        random_state=0,
     )
     hasher.fit(images.X, images.y)
     score = images.retrieval(hasher.transform(images.Q), hasher.transform(images.X))

@@ -205,8 +205,8 @@ def unseen(name: str, data: Data, n_bits: int = 64) -> list[dict[str, Any]]:
 
     settings = {
         "ours": {},
-        "ours, structure bits 0.5": dict(structure_bits=0.5),
-        "ours, structure bits 0.25, alpha=0.3": dict(structure_bits=0.25, alpha=0.3),
+        "ours, structure bits 0.5": dict(structure_fraction=0.5),
+        "ours, structure bits 0.25, alpha=0.3": dict(structure_fraction=0.25, alpha=0.3),
     }
     for method, params in settings.items():
         hasher = TaskGeometricHasher(n_bits, random_state=0, **params).fit(X[train], y[train])

@@ -9,7 +9,7 @@ import torch
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
-from sktgsh import DeepSupervisedHasher, GeometricHasher
+from sktgsh import DeepSupervisedHasher, GeometricHasher, GradientSolver
 from sktgsh.datasets import make_manifolds
 from sktgsh.evaluation import one_shot_accuracy
 from sktgsh.metrics import geometric_sensitivity
@@ -24,7 +24,10 @@ def quality(images: Images) -> None:
     for n_bits, epochs in ((32, 5), (8, 5)):
         start = time.perf_counter()
         hasher = DeepSupervisedHasher(
-            n_bits, image_shape=images.shape, max_epochs=epochs, random_state=0
+            n_bits,
+            image_shape=images.shape,
+            solver=GradientSolver(max_epochs=epochs),
+            random_state=0,
         ).fit(images.X, images.y)
         spent = time.perf_counter() - start
         rows.append(
@@ -44,7 +47,9 @@ def quality(images: Images) -> None:
 
 def random_partner_epoch(images: Images) -> float:
     """An epoch of the same network by the random-partner recipe: two forward passes an image."""
-    hasher = DeepSupervisedHasher(image_shape=images.shape, max_epochs=1, random_state=0)
+    hasher = DeepSupervisedHasher(
+        image_shape=images.shape, solver=GradientSolver(max_epochs=1), random_state=0
+    )
     net = hasher.fit(images.X[:256], images.y[:256]).module_.train()
     samples = torch.from_numpy(images.X.astype(np.float32) / images.X.max())
     labels = torch.from_numpy(images.y.astype(np.int64))
@@ -65,7 +70,9 @@ def random_partner_epoch(images: Images) -> float:
 
 def speed(images: Images) -> None:
     """Seconds an epoch: ours, the random-partner recipe on our network and on its own."""
-    ours = DeepSupervisedHasher(image_shape=images.shape, max_epochs=2, random_state=0)
+    ours = DeepSupervisedHasher(
+        image_shape=images.shape, solver=GradientSolver(max_epochs=2), random_state=0
+    )
     ours = float(ours.fit(images.X, images.y).history_[-1]["dur"])
     partner = random_partner_epoch(images)
     spent = []
@@ -92,11 +99,11 @@ def manifolds() -> None:
     train = drawn.data[~held_out], drawn.target[~held_out]
     rng = np.random.RandomState(0)
     rows = []
-    for name, params in (
-        ("untrained", dict(max_epochs=1, lr=1e-9)),
-        ("trained", dict()),
+    for name, solver in (
+        ("untrained", GradientSolver(max_epochs=1, lr=1e-9)),
+        ("trained", None),
     ):
-        hasher = GeometricHasher(256, random_state=0, **params).fit(*train)
+        hasher = GeometricHasher(256, solver=solver, random_state=0).fit(*train)
         r = hasher.representation(drawn.data)
         sensitivity = geometric_sensitivity(r[held_out], y)
         some = rng.permutation(len(train[0]))[:6000]

@@ -103,8 +103,8 @@ def one_figures(hasher: Any, train: Part, queries: Part) -> dict[str, float]:
 
 def measure(train: Part, queries: Part, seed: int) -> dict[str, dict[str, float]]:
     found = {}
-    for name, codebook in (("shared codebook", "shared"), ("one for each domain", "per_task")):
-        hasher = TaskGeometricHasher(N_BITS, codebook=codebook, random_state=seed)
+    for name, shared in (("shared codebook", True), ("one for each domain", False)):
+        hasher = TaskGeometricHasher(N_BITS, share_codebook=shared, random_state=seed)
         for how, values in tasks_figures(hasher, train, queries):
             found[f"TaskGeometricHasher, {name}, {how}"] = values
     ours = TaskGeometricHasher(N_BITS, random_state=seed)

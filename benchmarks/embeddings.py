@@ -13,11 +13,17 @@ import numpy as np
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150, fetch_mnist
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
-from sktgsh.task_geometric.codebook import hadamard_codebook, random_codeword
+from sktgsh.networks.random import random_signs
+from sktgsh.task_geometric.learning.codebook import hadamard_codebook
 
 from ._common import report, seconds, skip_without
 from ._peers import itq_signs, pca_signs
@@ -133,7 +139,7 @@ def rivals(part: Retrieval) -> dict[str, Callable[[int], Sequence[np.ndarray]]]:
         return hasher.transform(Q), hasher.transform(X)
 
     def random_words(seed: int) -> np.ndarray:
-        return np.stack([random_codeword(label, n_bits, seed) for label in range(n_classes)])
+        return np.stack([random_signs(label, n_bits, seed) for label in range(n_classes)])
 
     return {
         "signed projections": lambda s: fitted(
@@ -160,10 +166,10 @@ def _with(kernels: tuple[np.ndarray, np.ndarray], y: np.ndarray) -> tuple[np.nda
 
 OURS: dict[str, dict[str, Any]] = {
     "ours, default": {},
-    "ours, ridge+sgd": dict(solver="ridge+sgd", max_epochs=5, lr=0.02),
-    "ours, no skip": dict(skip=False),
+    "ours, ridge+sgd": dict(solver=GradientSolver(max_epochs=5, lr=0.02)),
+    "ours, no passthrough": dict(passthrough=False),
     "ours, Gaussian units": dict(encoder="gaussian"),
-    "ours, random codewords": dict(codewords="random"),
+    "ours, random codewords": dict(codebook="random"),
     "ours, 1,024 units": dict(n_hidden=1024),
     "ours, 4,096 units": dict(n_hidden=4096),
     "ours, block head": dict(head="block"),

@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 import torch
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import ConvEncoder, TaskGeometricHasher
 
 from ._common import Images, load_images, report, seconds
 
@@ -47,7 +47,7 @@ def run(data: str | None) -> None:
         "faiss IndexLSH, 32 bits": seconds(lambda: lsh.sa_encode(X32), 3)[0],
     }
     conv = TaskGeometricHasher(
-        n_hidden=8192, encoder="conv", image_shape=images.shape, packed=True, random_state=0
+        n_hidden=8192, encoder=ConvEncoder(images.shape), packed=True, random_state=0
     ).fit(images.X[:10_000], images.y[:10_000])
     few = images.X[:10_000]
     times["TaskGeometricHasher.transform, conv"] = (
@@ -66,6 +66,9 @@ def run(data: str | None) -> None:
         [
             dict(what="context, strength, biases, codebook", bytes=modulation.nbytes),
             dict(what="density, for task inference", bytes=modulation.density.nbytes),
-            dict(what="sums of an open task (never exported)", bytes=hasher.statistics_[0].nbytes),
+            dict(
+                what="sums of an open task (never exported)",
+                bytes=hasher.model_.statistics[0].nbytes,
+            ),
         ],
     )

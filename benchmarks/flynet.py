@@ -91,8 +91,8 @@ def accuracy_by_task(images: Images, n_hidden: int) -> None:
     for epochs in (1, 3):
         accuracy, changed = [], 0
         for seed in SEEDS:
-            hasher = TaskGeometricHasher.flynet(
-                n_hidden=n_hidden, max_epochs=epochs, random_state=seed
+            hasher = TaskGeometricHasher.flynet(n_hidden=n_hidden, random_state=seed).set_params(
+                solver__max_epochs=epochs
             )
             first = {}
             for label in labels:

@@ -9,7 +9,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from sktgsh import DeepSupervisedHasher, TaskGeometricHasher
+from sktgsh import DeepSupervisedHasher, GradientSolver, TaskGeometricHasher
 from sktgsh.datasets import fetch_clinc150
 from sktgsh.neighbors import HammingNeighbors
 from sktgsh.neighbors.hamming import weighted
@@ -111,7 +111,11 @@ def learned(data: str | None) -> None:
     for name, X, y, Q in sets:
         hashers = [TaskGeometricHasher(bits, packed=True, random_state=0) for bits in (32, 64)]
         if name == "clinc150":
-            hashers.append(DeepSupervisedHasher(64, packed=True, max_epochs=20, random_state=0))
+            hashers.append(
+                DeepSupervisedHasher(
+                    64, packed=True, solver=GradientSolver(max_epochs=20), random_state=0
+                )
+            )
         for hasher in hashers:
             codes = hasher.fit(X, y).transform(X)
             queries = hasher.transform(Q)

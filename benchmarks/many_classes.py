@@ -24,7 +24,7 @@ def measure(n_classes: int) -> dict:
     y = np.repeat(np.arange(n_classes), 12)
     X = centres[y] + 0.7 * rng.normal(size=(len(y), N_FEATURES)).astype(np.float32)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    hasher = TaskGeometricHasher(N_BITS, n_hidden=1024, open_tasks=0, random_state=0)
+    hasher = TaskGeometricHasher(N_BITS, n_hidden=1024, max_open_tasks=0, random_state=0)
     time, _ = seconds(lambda: hasher.fit(X, y))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     q = np.arange(min(n_classes, 1000))

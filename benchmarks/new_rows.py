@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150, fetch_mnist
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
@@ -24,7 +29,7 @@ SETS += (("MNIST", fetch_mnist, 32),)
 
 
 def hashers(n_bits: int, seed: int) -> dict[str, Any]:
-    gradient_steps = dict(solver="ridge+sgd", max_epochs=5, lr=0.02)
+    gradient_steps = dict(solver=GradientSolver(max_epochs=5, lr=0.02))
     return {
         "TaskGeometricHasher": TaskGeometricHasher(n_bits, random_state=seed),
         "TaskGeometricHasher, ridge+sgd": TaskGeometricHasher(

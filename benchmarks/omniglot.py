@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 
 from sktgsh import (
     ConvWinnerTakeAllAutoencoder,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
 )
@@ -122,7 +123,7 @@ def trained(background: Bunch, evaluation: Bunch, episodes: Episodes, seed: int)
     """A hasher of the background alphabets, each a task."""
     found = {}
     for name, share in (("", 0.0), (", structure 0.5", 0.5)):
-        hasher = TaskGeometricHasher(N_BITS, structure_bits=share, random_state=seed)
+        hasher = TaskGeometricHasher(N_BITS, structure_fraction=share, random_state=seed)
         fit_seconds, fitted = seconds(
             lambda hasher=hasher: hasher.fit(
                 background.data, background.target, task=background.task
@@ -156,7 +157,7 @@ def untrained(
     some = np.random.default_rng(0).permutation(len(images))[:5000]
     fit_seconds, autoencoder = seconds(
         lambda: ConvWinnerTakeAllAutoencoder(
-            background.image_shape, max_epochs=3, random_state=0
+            background.image_shape, solver=GradientSolver(max_epochs=3), random_state=0
         ).fit(images[some])
     )
     asked = evaluation.data.astype(np.float32) / 255

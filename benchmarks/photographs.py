@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    ConvEncoder,
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import fetch_cifar10
 from sktgsh.metrics import mean_average_precision
 
@@ -30,16 +36,20 @@ def run(data: str) -> None:
 
     for seed in (0, 1, 2):
         conv = TaskGeometricHasher(
-            N_BITS, encoder="conv", image_shape=SHAPE, open_tasks=0, random_state=seed
+            N_BITS, encoder=ConvEncoder(SHAPE), max_open_tasks=0, random_state=seed
         )
         time = add(f"TaskGeometricHasher, conv, seed {seed}", conv)
     add("TaskGeometricHasher, default", TaskGeometricHasher(N_BITS, random_state=0))
-    one = DeepSupervisedHasher(N_BITS, image_shape=SHAPE, max_epochs=1, random_state=0)
+    one = DeepSupervisedHasher(
+        N_BITS, image_shape=SHAPE, solver=GradientSolver(max_epochs=1), random_state=0
+    )
     epoch, _ = seconds(lambda: one.fit(X, y))
     epochs = max(1, round(time / epoch))
     add(
         f"DeepSupervisedHasher, {epochs} epochs (the same time)",
-        DeepSupervisedHasher(N_BITS, image_shape=SHAPE, max_epochs=epochs, random_state=0),
+        DeepSupervisedHasher(
+            N_BITS, image_shape=SHAPE, solver=GradientSolver(max_epochs=epochs), random_state=0
+        ),
     )
     add("signed projections", SignedRandomProjectionHasher(N_BITS, random_state=0))
     report("photographs", rows)

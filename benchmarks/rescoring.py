@@ -85,11 +85,11 @@ def squashed(sets: dict[str, tuple]) -> None:
         unseen = np.isin(y, classes[: len(classes) // 5])
         held_out = np.zeros(len(y), bool)
         held_out[np.random.RandomState(1).permutation(len(y))[:N_QUERIES]] = True
-        for structure_bits in (0.0, 0.5):
-            hasher = TaskGeometricHasher(64, structure_bits=structure_bits, random_state=0)
+        for fraction in (0.0, 0.5):
+            hasher = TaskGeometricHasher(64, structure_fraction=fraction, random_state=0)
             hasher.fit(X[~unseen & ~held_out], y[~unseen & ~held_out])
             codes = hasher.transform(X[~held_out])
-            row = dict(data=name, structure_bits=structure_bits)
+            row = dict(data=name, structure_fraction=fraction)
             for kind, asked in (("seen", held_out & ~unseen), ("unseen", held_out & unseen)):
                 values = hasher.decision_function(X[asked])
                 given = (values > 0, np.arctanh(np.clip(values, -LARGEST, LARGEST)), values)

@@ -18,8 +18,10 @@ N_ROWS = 10_000
 SETTINGS = {
     "shared": {},
     "block": dict(encoder="fly", head="block", n_hidden=8192),
-    "published": TaskGeometricHasher.flynet(n_hidden=7840, max_epochs=3).get_params()
-    | dict(open_tasks=0, random_state=0),
+    "published": TaskGeometricHasher.flynet(n_hidden=7840)
+    .set_params(solver__max_epochs=3)
+    .get_params(deep=False)
+    | dict(max_open_tasks=0, random_state=0),
 }
 
 
@@ -50,7 +52,7 @@ def retrieval_by_task(images: Images) -> None:
 
 def geometry_and_inference(images: Images, name: str, setting: dict) -> TaskGeometricHasher:
     """36 rotations: similarity against angle, inference of the task, bits that changed."""
-    hasher = TaskGeometricHasher(open_tasks=0, random_state=0).set_params(**setting)
+    hasher = TaskGeometricHasher(max_open_tasks=0, random_state=0).set_params(**setting)
     X, y, task = make_image_tasks(images.X[:N_ROWS], images.y[:N_ROWS], n_tasks=36)
     Q, _, query_task = make_image_tasks(images.Q[:500], images.q[:500], n_tasks=36)
     first = {}

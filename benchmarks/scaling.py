@@ -60,7 +60,7 @@ def many_tasks() -> None:
     """Time and memory of adding a task, the last of 200 against the first."""
     X, y, task = load_digits_tasks(n_tasks=N_TASKS, step=360 / N_TASKS)
     X, y, task = X[::4], y[::4], task[::4]
-    hasher = TaskGeometricHasher(open_tasks=1, random_state=0)
+    hasher = TaskGeometricHasher(max_open_tasks=1, random_state=0)
     times, memory = [], []
     tracemalloc.start()
     for label in dict.fromkeys(task.tolist()):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import ConvEncoder, GradientSolver, SignedRandomProjectionHasher, TaskGeometricHasher
 
 from ._common import RESULTS, Images, load_images, report, seconds
 from ._peers import itq_signs, pca_signs
@@ -18,27 +18,30 @@ SEEDS = (0, 1, 2)
 
 def settings(images: Images) -> dict[str, Callable[[int], Any]]:
     """Name, and a function from a seed to a hasher."""
-    shared = dict(encoder="conv", image_shape=images.shape)
+    shared = dict(encoder=ConvEncoder(images.shape))
     conv, block = shared | dict(head="block"), dict(encoder="fly", head="block")
     # A context, 32 biases and a strength are learned: at most 7,840, 8,192 and 16,384 numbers.
     fly, small, large = 32 * 243, 32 * 254, 32 * 510
-    polish = dict(solver="ridge+sgd", max_epochs=5, lr=0.04)
+    polish = dict(solver=GradientSolver(max_epochs=5, lr=0.04))
     return {
-        "default (samples, shared), ridge": lambda s: TaskGeometricHasher(random_state=s),
+        "default (differences, shared), ridge": lambda s: TaskGeometricHasher(random_state=s),
         "conv, shared, ridge": lambda s: TaskGeometricHasher(random_state=s, **shared),
         "conv, shared, ridge+sgd": lambda s: TaskGeometricHasher(
-            random_state=s, **shared, solver="ridge+sgd", max_epochs=5, lr=0.02
+            random_state=s, **shared, solver=GradientSolver(max_epochs=5, lr=0.02)
         ),
         "fly, ridge": lambda s: TaskGeometricHasher(n_hidden=fly, **block, random_state=s),
         "fly, sgd": lambda s: TaskGeometricHasher(
-            n_hidden=fly, solver="sgd", max_epochs=5, random_state=s, **block
+            n_hidden=fly,
+            solver=GradientSolver(start="random", max_epochs=5),
+            random_state=s,
+            **block,
         ),
         "fly, ridge+sgd": lambda s: TaskGeometricHasher(
             n_hidden=fly, **block, random_state=s, **polish
         ),
         "FlyNet, 3 epochs": lambda s: TaskGeometricHasher.flynet(
-            n_hidden=10 * images.X.shape[1], max_epochs=3, random_state=s
-        ),
+            n_hidden=10 * images.X.shape[1], random_state=s
+        ).set_params(solver__max_epochs=3),
         "conv 8k, ridge": lambda s: TaskGeometricHasher(n_hidden=small, random_state=s, **conv),
         "conv 8k, ridge+sgd": lambda s: TaskGeometricHasher(
             n_hidden=small, random_state=s, **conv, **polish
@@ -48,7 +51,7 @@ def settings(images: Images) -> dict[str, Callable[[int], Any]]:
             n_hidden=large, random_state=s, **conv, **polish
         ),
         "conv 16k, ridge+sgd, 10 epochs": lambda s: TaskGeometricHasher(
-            n_hidden=large, random_state=s, **conv, **polish | {"max_epochs": 10}
+            n_hidden=large, random_state=s, **conv, solver=GradientSolver(max_epochs=10, lr=0.04)
         ),
         "signed projections": lambda s: SignedRandomProjectionHasher(N_BITS, random_state=s),
     }

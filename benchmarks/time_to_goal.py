@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sktgsh import DeepSupervisedHasher, TaskGeometricHasher
-from sktgsh.task_geometric.encoder import default_convolution
+from sktgsh import (
+    ConvEncoder,
+    DeepSupervisedHasher,
+    GradientSolver,
+    ModuleEncoder,
+    TaskGeometricHasher,
+)
+from sktgsh.task_geometric.encoding.encoders import default_convolution
 
 from ._common import Images, load_images, report, seconds
 from ._reference import train_reference
@@ -40,11 +46,14 @@ def reference(images: Images) -> list[dict]:
 def run(data: str | None) -> None:
     images = load_images(data)
     conv = TaskGeometricHasher(
-        head="block", n_hidden=32 * 254, encoder="conv", image_shape=images.shape, random_state=0
+        head="block", n_hidden=32 * 254, encoder=ConvEncoder(images.shape), random_state=0
     )
     coarse = default_convolution(images.shape, images.X[:10_000], seed=0, stride=2)
     fast = TaskGeometricHasher(
-        head="block", n_hidden=32 * 254, n_inputs=3, encoder=coarse, random_state=0
+        head="block",
+        n_hidden=32 * 254,
+        encoder=ModuleEncoder(coarse, n_inputs=3),
+        random_state=0,
     )
     rows = [
         ours(images, "TaskGeometricHasher, conv of stride 2, ridge", fast),
@@ -52,7 +61,10 @@ def run(data: str | None) -> None:
     ]
     for epochs in (1, 2):
         deep = DeepSupervisedHasher(
-            N_BITS, image_shape=images.shape, max_epochs=epochs, random_state=0
+            N_BITS,
+            image_shape=images.shape,
+            solver=GradientSolver(max_epochs=epochs),
+            random_state=0,
         )
         rows.append(ours(images, f"DeepSupervisedHasher, {epochs} epochs", deep))
     rows += reference(images)

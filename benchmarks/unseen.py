@@ -10,15 +10,17 @@ from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 
 from sktgsh import (
+    ConvEncoder,
     DeepSupervisedHasher,
     GeometricHasher,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
 )
 from sktgsh.base import HasherMixin
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
-from sktgsh.task_geometric.encoder import default_convolution
+from sktgsh.task_geometric.encoding.encoders import default_convolution
 
 from ._common import Images, frozen_features_of, load_images, report
 
@@ -50,7 +52,7 @@ class RotationHasher(HasherMixin, BaseEstimator):
 def frozen_features(images: Images, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The convolutional encoder's features of all rows, standardised on the training rows."""
     hasher = TaskGeometricHasher(
-        8, n_hidden=8, encoder="conv", image_shape=images.shape, random_state=0
+        8, n_hidden=8, encoder=ConvEncoder(images.shape), random_state=0
     ).fit(images.X[train], images.y[train])
     return frozen_features_of(hasher, images.X), frozen_features_of(hasher, images.Q)
 
@@ -73,7 +75,7 @@ def figures(hasher: Any, images: Images, X: np.ndarray, Q: np.ndarray, train: np
 def run(data: str | None) -> None:
     images = load_images(data)
     train = np.flatnonzero(images.y < SEEN)
-    conv = dict(encoder="conv", image_shape=images.shape, random_state=0)
+    conv = dict(encoder=ConvEncoder(images.shape), random_state=0)
     rows = []
 
     def add(name: str, hasher: Any, X: np.ndarray = images.X, Q: np.ndarray = images.Q) -> None:
@@ -83,27 +85,26 @@ def run(data: str | None) -> None:
         for share in (0.0, 0.25, 0.5, 0.75):
             add(
                 f"conv, ridge, {codewords} codewords, structure {share}",
-                TaskGeometricHasher(codewords=codewords, structure_bits=share, **conv),
+                TaskGeometricHasher(codebook=codewords, structure_fraction=share, **conv),
             )
-    for solver in ("sgd", "ridge+sgd"):
+    for solver, start in (("sgd", "random"), ("ridge+sgd", "ridge")):
+        steps = GradientSolver(start=start, max_epochs=3, lr=0.04)
         for share in (0.0, 0.5):
             add(
                 f"conv, {solver}, structure {share}",
-                TaskGeometricHasher(
-                    structure_bits=share, solver=solver, max_epochs=3, lr=0.04, **conv
-                ),
+                TaskGeometricHasher(structure_fraction=share, solver=steps, **conv),
             )
     for share in (0.0, 0.5):
         add(
             f"fly, ridge, structure {share}",
-            TaskGeometricHasher(structure_bits=share, random_state=0),
+            TaskGeometricHasher(structure_fraction=share, random_state=0),
         )
     unit = images.X / images.X.std(), images.Q / images.X.std()
     for seed in SEEDS:
-        large = dict(n_hidden=16320, structure_bits=0.5, random_state=seed)
+        large = dict(n_hidden=16320, structure_fraction=0.5, random_state=seed)
         add(
             f"conv, ridge, n_hidden=16320, structure 0.5, seed {seed}",
-            TaskGeometricHasher(encoder="conv", image_shape=images.shape, **large),
+            TaskGeometricHasher(encoder=ConvEncoder(images.shape), **large),
         )
         add(
             f"the same, filters from a normal distribution, seed {seed}",
@@ -112,11 +113,15 @@ def run(data: str | None) -> None:
         )
     add(
         "GeometricHasher, 5 epochs",
-        GeometricHasher(N_BITS, image_shape=images.shape, max_epochs=5, random_state=0),
+        GeometricHasher(
+            N_BITS, image_shape=images.shape, solver=GradientSolver(max_epochs=5), random_state=0
+        ),
     )
     add(
         "DeepSupervisedHasher, 5 epochs",
-        DeepSupervisedHasher(N_BITS, image_shape=images.shape, max_epochs=5, random_state=0),
+        DeepSupervisedHasher(
+            N_BITS, image_shape=images.shape, solver=GradientSolver(max_epochs=5), random_state=0
+        ),
     )
     add("trivial: a classifier's answer", ClassifierHasher())
     features = frozen_features(images, train)

@@ -25,13 +25,13 @@ def settings(seed: int) -> dict[str, Any]:
 
     return {
         "ours": ours(),
-        "ours, random codewords": ours(codewords="random"),
-        "ours, structure 0.25": ours(structure_bits=0.25),
-        "ours, structure 0.5": ours(structure_bits=0.5),
+        "ours, random codewords": ours(codebook="random"),
+        "ours, structure 0.25": ours(structure_fraction=0.25),
+        "ours, structure 0.5": ours(structure_fraction=0.5),
         "ours, alpha=0.3": ours(alpha=0.3),
         "ours, alpha=1": ours(alpha=1.0),
-        "ours, structure 0.25, alpha=0.3": ours(structure_bits=0.25, alpha=0.3),
-        "ours, structure 0.5, alpha=0.3": ours(structure_bits=0.5, alpha=0.3),
+        "ours, structure 0.25, alpha=0.3": ours(structure_fraction=0.25, alpha=0.3),
+        "ours, structure 0.5, alpha=0.3": ours(structure_fraction=0.5, alpha=0.3),
         "signed projections": SignedRandomProjectionHasher(N_BITS, random_state=seed),
         "trivial: a classifier's answer": ClassifierHasher(n_bits=N_BITS, random_state=seed),
     }

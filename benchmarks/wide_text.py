@@ -34,7 +34,7 @@ def run(data: str) -> None:
         X, Q = counts.transform(texts[drawn]), counts.transform(texts[test])
         for n_sums in (4096, 2048, 1024):
             hasher = TaskGeometricHasher(N_BITS, random_state=0)
-            with patch("sktgsh.task_geometric.encoder.MOST_FEATURES", n_sums):
+            with patch("sktgsh.task_geometric.encoding.scaling.MOST_FEATURES", n_sums):
                 taken = seconds(lambda h=hasher, X=X: h.fit(X, intent[drawn]))[0]
             codes = hasher.transform(Q), intent[test], hasher.transform(X), intent[drawn]
             rows.append(

@@ -56,12 +56,14 @@ from sktgsh.metrics import make_retrieval_scorer
 
 for_new_classes = GridSearchCV(
     TaskGeometricHasher(random_state=0),
-    {"n_bits": [8, 16, 32], "structure_bits": [0.0, 0.25, 0.5]},
+    {"n_bits": [8, 16, 32], "structure_fraction": [0.0, 0.25, 0.5]},
     cv=ClassHoldOut(n_splits=3, n_held_out=3, random_state=0),
     scoring=make_retrieval_scorer("precision_at_k", k=10),
 ).fit(X[task == 0], y[task == 0])
 table = pd.DataFrame(for_new_classes.cv_results_)
-shown = table.pivot(index="param_n_bits", columns="param_structure_bits", values="mean_test_score")
+shown = table.pivot(
+    index="param_n_bits", columns="param_structure_fraction", values="mean_test_score"
+)
 print(shown.rename_axis(index="bits", columns="structure").round(2).to_string())
 
 # %%

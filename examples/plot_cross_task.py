@@ -18,8 +18,8 @@ X, y, angle = load_digits_tasks(n_tasks=5, step=40)
 image = np.arange(len(X)) % 1797
 test = np.isin(image, np.random.default_rng(0).permutation(1797)[:450])
 scores = {}
-for codebook in ("shared", "per_task"):
-    hasher = TaskGeometricHasher(n_bits=32, codebook=codebook, random_state=0)
+for codebook, shared in (("shared", True), ("one per task", False)):
+    hasher = TaskGeometricHasher(n_bits=32, share_codebook=shared, random_state=0)
     hasher.fit(X[~test], y[~test], task=angle[~test])
     tasks, scores[codebook] = cross_task_retrieval(hasher, X[test], y[test], task=angle[test])
 

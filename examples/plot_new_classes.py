@@ -12,14 +12,19 @@ at classes that it never saw.
 import numpy as np
 from sklearn.datasets import load_digits
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.evaluation import retrieval_report
 
 X, y = load_digits(return_X_y=True)
 hashers = {
     "codebook bits only": TaskGeometricHasher(),
-    "half structure bits": TaskGeometricHasher(structure_bits=0.5),
-    "deep supervised": DeepSupervisedHasher(max_epochs=10),
+    "half structure bits": TaskGeometricHasher(structure_fraction=0.5),
+    "deep supervised": DeepSupervisedHasher(solver=GradientSolver(max_epochs=10)),
     "signed projections": SignedRandomProjectionHasher(),
 }
 reports = []
@@ -55,6 +60,8 @@ axes[0, 0].invert_yaxis()
 from sktgsh.inspection import CodeTableDisplay
 
 seen = y < 5
-deep = DeepSupervisedHasher(n_bits=12, max_epochs=10, random_state=0).fit(X[seen], y[seen])
+deep = DeepSupervisedHasher(n_bits=12, solver=GradientSolver(max_epochs=10), random_state=0).fit(
+    X[seen], y[seen]
+)
 display = CodeTableDisplay.from_estimator(deep, X[seen], y[seen])
 print(display.to_text())

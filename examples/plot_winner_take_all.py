@@ -17,13 +17,16 @@ from sklearn.svm import LinearSVC
 
 from sktgsh import (
     ConvWinnerTakeAllAutoencoder,
+    GradientSolver,
     TaskGeometricHasher,
     WinnerTakeAllAutoencoder,
 )
 
 X, y = load_digits(return_X_y=True)
 X, Q, y, q = train_test_split(X, y, test_size=0.5, random_state=0)
-autoencoder = WinnerTakeAllAutoencoder(256, max_epochs=60, lr=3e-3, random_state=0).fit(X)
+autoencoder = WinnerTakeAllAutoencoder(
+    256, solver=GradientSolver(max_epochs=60, lr=3e-3), random_state=0
+).fit(X)
 print("dead units:", autoencoder.n_dead_units_)
 
 # %%
@@ -53,7 +56,7 @@ conv = ConvWinnerTakeAllAutoencoder(
     decoder_size=7,
     sparsity=0.2,
     pool=2,
-    max_epochs=60,
+    solver=GradientSolver(max_epochs=60),
     random_state=0,
 ).fit(X)
 figure, axes = plt.subplots(4, 12, figsize=(9, 3.4), layout="constrained")

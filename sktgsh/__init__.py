@@ -4,6 +4,7 @@ from ._version import __version__
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
 from .deep import DeepSupervisedHasher, GeometricHasher
 from .features_only import FeaturesOnly
+from .linear import ITQHasher, PCAHasher, RidgeHasher
 from .lsh import (
     L2ALSH,
     DenseFlyHasher,
@@ -15,20 +16,40 @@ from .lsh import (
     SparseProjectionHasher,
 )
 from .persistence import load
-from .task_geometric import TaskGeometricHasher, TaskGeometricHasherCV
+from .solver import GradientSolver
+from .task_geometric import (
+    ConvEncoder,
+    DifferenceEncoder,
+    FlyEncoder,
+    GaussianEncoder,
+    ModuleEncoder,
+    SparseEncoder,
+    TaskGeometricHasher,
+    TaskGeometricHasherCV,
+)
 
 __all__ = [
+    "ConvEncoder",
     "ConvWinnerTakeAllAutoencoder",
     "DeepSupervisedHasher",
     "DenseFlyHasher",
+    "DifferenceEncoder",
     "FeaturesOnly",
+    "FlyEncoder",
     "FlyHasher",
+    "GaussianEncoder",
     "GeometricHasher",
+    "GradientSolver",
+    "ITQHasher",
     "L2ALSH",
+    "ModuleEncoder",
+    "PCAHasher",
     "PStableHasher",
+    "RidgeHasher",
     "SignALSH",
     "SignedRandomProjectionHasher",
     "SimpleLSH",
+    "SparseEncoder",
     "SparseProjectionHasher",
     "TaskGeometricHasher",
     "TaskGeometricHasherCV",

@@ -11,6 +11,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from .persistence import saved
+
 # Types that samples may come in and stay in; batch by batch they become float32.
 SAMPLE_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
 # Hidden activity of one batch stays in the cache. The number is fixed, and the last batch is
@@ -26,6 +28,7 @@ def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
     return np.ascontiguousarray(part.toarray() if sparse.issparse(part) else part, np.float32)
 
 
+@saved("InputScaling")
 @dataclass(frozen=True)
 class InputScaling:
     """How samples enter a frozen network: each column less its mean, by its deviation.

@@ -16,6 +16,15 @@ from numpy.typing import ArrayLike
 
 from .targets import check_targets
 
+__all__ = [
+    "codes_to_hex",
+    "hamming_distances",
+    "modal_codes",
+    "pack_codes",
+    "unpack_codes",
+    "asymmetric_hamming_distances",
+]
+
 # Rows of a distance block are chosen so that the block's distances fill about this many bytes.
 _BLOCK_BYTES = 32 * 2**20
 

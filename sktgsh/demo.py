@@ -85,7 +85,10 @@ def print_table(
     for label, row in [*zip(hasher.tasks_, rows), ("mean", np.mean(rows, axis=0))]:
         cells = [f"{value:.3f}".rjust(len(name)) for value, name in zip(row, head)]
         print(f"{label!s:>4}  " + "  ".join(cells))
-    print(f"new classes: digits {HELD_OUT}, 64 bits, trained on the others with structure_bits=0.5")
+    print(
+        f"new classes: digits {HELD_OUT}, 64 bits, trained on the others with "
+        "structure_fraction=0.5"
+    )
 
 
 def print_inference(hasher: TaskGeometricHasher, test: Samples, n_rows: int = 2000) -> None:
@@ -174,7 +177,7 @@ def main(data: str | None = None) -> None:
     print(f"{name}: {len(labels)} tasks (rotations), {len(y):,} training rows")
     start = time.perf_counter()
     first = task != labels[-1]
-    hasher = TaskGeometricHasher(max(BITS), random_state=0, open_tasks=1, verbose=1)
+    hasher = TaskGeometricHasher(max(BITS), random_state=0, max_open_tasks=1, verbose=1)
     hasher.fit(X[first], y[first], task=task[first])
     hasher.set_params(verbose=0)  # what follows is quick, and its bars would hide the table
     old = test[2] != labels[-1]
@@ -183,7 +186,7 @@ def main(data: str | None = None) -> None:
     after = hasher.transform(test[0][old], task=test[2][old])
     seen = ~np.isin(y, HELD_OUT)
     unseen = TaskGeometricHasher(
-        max(BITS), structure_bits=0.5, random_state=0, open_tasks=1, verbose=1
+        max(BITS), structure_fraction=0.5, random_state=0, max_open_tasks=1, verbose=1
     ).fit(X[seen], y[seen], task=task[seen])
     unseen.set_params(verbose=0)
     plain = SignedRandomProjectionHasher(max(BITS), random_state=0).fit(X)

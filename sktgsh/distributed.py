@@ -16,7 +16,7 @@ from .base import draft_of
 from .neighbors import HammingNeighbors, ranking
 from .neighbors.checks import check_available, check_n_neighbors
 from .task_geometric import TaskGeometricHasher
-from .task_geometric.sums import add_sums
+from .task_geometric.learning.sums import add_sums
 
 try:
     import dask
@@ -24,6 +24,8 @@ try:
     from dask import delayed
 except ImportError as error:
     raise ImportError("sktgsh.distributed needs dask: pip install sktgsh[dask]") from error
+
+__all__ = ["ShardedNeighbors", "fit", "partial_fit", "transform"]
 
 
 def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> TaskGeometricHasher:
@@ -112,7 +114,7 @@ def partial_fit(
     >>> hasher.tasks_.tolist()
     ['flat', 'turned']
     """
-    if not hasattr(hasher, "modulations_"):
+    if not hasattr(hasher, "model_"):
         return fit(hasher, X, y, task=task)
     return _learn(hasher, delayed(draft_of(hasher, fresh=False)), _partitions(X, y, task))
 
@@ -123,21 +125,19 @@ def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> Tas
         pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
         sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     draft, total = dask.compute(started, sums[0])
-    # Sums of tasks that are known already did not travel.
+    # The sums of known tasks did not travel: a copy that goes on learning keeps its model.
     if draft.modulations_:
-        draft.statistics_ = dict(hasher.statistics_)
-    with draft.learner_.threads():
-        draft._learn_from_sums(total)
-    hasher.__dict__ = draft.__dict__
+        draft.model_ = hasher.model_
+    hasher.__dict__ = draft.learn_sums(total).__dict__
     return hasher
 
 
 def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
-    return hasher._started(*chunk)
+    return hasher.started(*chunk)
 
 
 def _sums_of(started: TaskGeometricHasher, *chunk: Any) -> dict:
-    return started._sums_of(*chunk)
+    return started.sums_of(*chunk)
 
 
 def _added(first: dict, second: dict) -> dict:

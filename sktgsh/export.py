@@ -19,6 +19,9 @@ from .networks import (
     apply_weights,
 )
 from .task_geometric import TaskGeometricHasher
+from .tasks import check_known, check_task
+
+__all__ = ["as_module", "to_onnx"]
 
 
 class _Gathered(nn.Module):
@@ -53,7 +56,7 @@ class _WholeBatch(nn.Module):
         self.convolution = convolution
 
     def forward(self, samples: Tensor) -> Tensor:
-        return self.convolution._respond(samples)
+        return self.convolution.respond(samples)
 
 
 class CodeModule(nn.Module):
@@ -72,13 +75,13 @@ class CodeModule(nn.Module):
 
     def __init__(self, hasher: TaskGeometricHasher, tasks: Sequence):
         super().__init__()
-        learner = hasher.learner_
-        self.encoder = deepcopy(learner.encoder).cpu()
+        network = hasher.model_.network
+        self.encoder = deepcopy(network.encoder).cpu()
         if isinstance(self.encoder.expansion, SparseExpansion):
             self.encoder.expansion = _Gathered(self.encoder.expansion)
         if isinstance(self.encoder.extractor, (RandomConvolution, WhitenedPatchConvolution)):
             self.encoder.extractor = _WholeBatch(self.encoder.extractor)
-        inputs, sketch = learner.inputs, learner.inputs.sketch
+        inputs, sketch = network.inputs, network.inputs.sketch
         self.limit = float(inputs.limit)
         self.register_buffer("shift", torch.as_tensor(inputs.shift, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(inputs.scale, dtype=torch.float64))
@@ -86,7 +89,7 @@ class CodeModule(nn.Module):
         self.register_buffer("sketch", sketch)
         self.n_tasks = len(tasks)
         for position, label in enumerate(tasks):
-            weights, bias = learner._weights(hasher.modulations_[label])
+            weights, bias = network.folded_weights(hasher.modulations_[label])
             self.register_buffer(f"weights_{position}", weights.cpu())
             self.register_buffer(f"bias_{position}", bias.cpu())
 
@@ -148,7 +151,8 @@ def as_module(hasher: TaskGeometricHasher, *, task: Any = None) -> CodeModule:
     check_is_fitted(hasher)
     known = list(hasher.modulations_)
     labels = known if task is None else np.atleast_1d(np.asarray(task, dtype=object))
-    labels = [hasher._check_labels(label, 1)[0].item() for label in labels]
+    labels = [check_task(label, 1)[0].item() for label in labels]
+    check_known(labels, known)
     return CodeModule(hasher, labels).eval().requires_grad_(False)
 
 

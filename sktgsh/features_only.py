@@ -12,36 +12,12 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from .persistence import VersionedMixin
+from .persistence import SaveMixin, VersionedMixin, saved
 from .tasks import split_task_column
 
 
-def check_not_scaled(labels: ArrayLike, task_column: int | str) -> None:
-    """Raise ValueError for a task column that a scaler has been at.
-
-    A scaler takes the mean away: of two tasks 0 and 1 with as many rows, it makes -1 and 1. As
-    floats, tasks are therefore whole numbers that are not negative; as integers, they may be any.
-
-    Parameters
-    ----------
-    labels : array-like of shape (n_samples,)
-        The task column.
-    task_column : int or str
-        Its name or index.
-    """
-    labels = np.asarray(labels)
-    if labels.dtype.kind != "f":
-        return
-    scaled = (labels < 0) | ((labels % 1 != 0) & np.isfinite(labels))
-    if scaled.any():
-        raise ValueError(
-            f"task_column={task_column!r} holds the number {labels[scaled][0]}, as a scaler leaves "
-            "it; let earlier steps of a pipeline see the features alone, as in "
-            f"sktgsh.FeaturesOnly(StandardScaler(), {task_column!r}), or give tasks as strings"
-        )
-
-
-class FeaturesOnly(VersionedMixin, TransformerMixin, BaseEstimator):
+@saved("FeaturesOnly")
+class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
     """A transformer that sees the features alone: the task column passes as it is.
 
     For a pipeline whose last step takes the task from a column of X. A scaler, an imputer or a

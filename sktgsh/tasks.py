@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing
 
 INFER = "infer"
@@ -140,29 +141,32 @@ def check_same_kind(
     if len(kinds) == 2 and kinds[0] != kinds[1] and "str" in kinds:
         raise ValueError(
             f"{name} has labels of type {kinds[0]}, but the {what} learned before, "
-            f"{name_some(known)}, are of type {kinds[1]}"
+            f"{format_labels(known)}, are of type {kinds[1]}"
         )
 
 
-def name_some(labels: Sequence, most: int = 8) -> str:
+def format_labels(labels: Sequence, most: int = 8) -> str:
     """A list of labels for an error message, cut where it gets long."""
     named = ", ".join(repr(label) for label in list(labels)[:most])
     return named + (f", ... ({len(labels)} in all)" if len(labels) > most else "")
 
 
-def check_known(labels: np.ndarray, known: Sequence) -> None:
+def check_known(labels: ArrayLike, known: Sequence) -> None:
     """Raise ValueError if a label is not among the known ones, and name those."""
     learned = set(known)
-    unknown = [label for label in unique_in_order(labels) if label not in learned]
+    unknown = [label for label in unique_in_order(np.asarray(labels)) if label not in learned]
     if unknown:
         raise ValueError(
-            f"task has the unknown label {name_some(unknown)}; "
-            f"the tasks learned so far are {name_some(known)}"
+            f"task has the unknown label {format_labels(unknown)}; "
+            f"the tasks learned so far are {format_labels(known)}"
         )
 
 
 def iter_tasks(labels: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
     """Yield ``(label, rows)`` for each task, in order of first appearance."""
+    if len(labels) and (labels == labels[0]).all():
+        yield labels[0].item(), np.arange(len(labels))
+        return
     unique, first, place = np.unique(labels, return_index=True, return_inverse=True)
     rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
     unique = unique.tolist()
@@ -214,7 +218,7 @@ def _column_position(columns: list, task_column: int | str) -> int:
         if task_column not in columns:
             raise ValueError(
                 f"task_column={task_column!r} is not a column of X; "
-                f"the columns are {name_some(columns)}"
+                f"the columns are {format_labels(columns)}"
             )
         return columns.index(task_column)
     if not -len(columns) <= task_column < len(columns):
@@ -222,3 +226,28 @@ def _column_position(columns: list, task_column: int | str) -> int:
             f"task_column={task_column} is not a column of X with {len(columns)} columns"
         )
     return range(len(columns))[task_column]
+
+
+def check_not_scaled(labels: ArrayLike, task_column: int | str) -> None:
+    """Raise ValueError for a task column that a scaler has changed.
+
+    A scaler subtracts the mean: it turns two tasks 0 and 1 with as many rows into -1 and 1. Tasks
+    among floats must therefore be whole numbers that are not negative; integers may be any.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,)
+        The task column.
+    task_column : int or str
+        Its name or index.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind != "f":
+        return
+    scaled = (labels < 0) | ((labels % 1 != 0) & np.isfinite(labels))
+    if scaled.any():
+        raise ValueError(
+            f"task_column={task_column!r} holds the number {labels[scaled][0]}, as a scaler leaves "
+            "it; let earlier steps of a pipeline see the features alone, as in "
+            f"sktgsh.FeaturesOnly(StandardScaler(), {task_column!r}), or give tasks as strings"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm.auto import tqdm
 
+from .solver import SolverSettings
 from .threads import threads_for
-
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
 
 
 def cut(order: Tensor, batch_size: int) -> list[Tensor]:
@@ -73,18 +67,32 @@ class BalancedBatches(ShuffledBatches):
         return torch.multinomial(weight, len(self.X), replacement=True, generator=self.generator)
 
 
-class UninterruptedNet(NeuralNet):
-    """A skorch net that lets Ctrl-C through: what to keep is the caller's to decide."""
+class InterruptibleNet(NeuralNet):
+    """A skorch net that raises KeyboardInterrupt, so that its caller decides what is kept.
 
-    def fit_uninterrupted(self, X: Tensor, y: Tensor) -> UninterruptedNet:
-        """Train like ``fit``; but a KeyboardInterrupt is not swallowed."""
+    Attributes
+    ----------
+    frozen : sequence of torch.nn.Module
+        Parts of the module that stay in evaluation mode, so that their statistics stay as they are.
+    """
+
+    frozen: Sequence[nn.Module] = ()
+
+    def infer(self, x: Tensor, **params: Any) -> Any:
+        """Outputs for a batch; skorch has set the mode of the whole module just before."""
+        for part in self.frozen:
+            part.eval()
+        return super().infer(x, **params)
+
+    def partial_fit(self, X: Tensor, y: Tensor, *args: Any, **params: Any) -> InterruptibleNet:
+        """Train like skorch's ``partial_fit``, which stops without an error on Ctrl-C."""
         if not self.initialized_:
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
         try:
             self.fit_loop(X, y)
         except KeyboardInterrupt:
-            # skorch's early stopping speaks by the same exception.
+            # skorch's early stopping raises the same exception.
             stops = [c for _, c in self.callbacks_ if isinstance(c, EarlyStopping)]
             if not any(stop.misses_ == stop.patience for stop in stops):
                 raise
@@ -130,38 +138,29 @@ def train(
     loss: nn.Module,
     samples: Tensor,
     targets: Tensor,
-    *,
-    max_epochs: int,
-    lr: float,
-    lr_schedule: str | None,
-    batch_size: int,
-    optimizer: str | type[torch.optim.Optimizer],
-    callbacks: list | None,
-    device: str,
-    seed: int,
-    verbose: int,
-    iterator: type[ShuffledBatches] = ShuffledBatches,
+    settings: SolverSettings,
+    batches: Callable[..., ShuffledBatches],
+    verbose: int = 0,
 ) -> list[dict]:
-    """Train a module in place and return skorch's history as a list of epochs.
+    """Train a module in place, on the device it is on, and return one history entry an epoch.
+
+    Parts of the module that are in evaluation mode stay in it.
 
     Parameters
     ----------
     module : torch.nn.Module
-        What is trained.
+        The network.
     loss : torch.nn.Module
         The criterion, of the module's output and the targets.
     samples : Tensor of shape (n_samples, n_inputs)
     targets : Tensor of shape (n_samples, ...)
-    max_epochs, lr, lr_schedule, batch_size, optimizer, callbacks
-        As in ``TaskGeometricHasher``.
-    verbose : int
+    settings : SolverSettings
+        Of the gradient steps.
+    batches : callable
+        Makes the loader of batches from a dataset and ``batch_size``, as
+        ``partial(ShuffledBatches, seed=0)`` does.
+    verbose : int, default=0
         1 shows a progress bar over the epochs, 2 skorch's table of them.
-    device : str
-        A torch device.
-    seed : int
-        Of the order of rows.
-    iterator : type
-        Cuts the rows into batches.
 
     Returns
     -------
@@ -171,47 +170,52 @@ def train(
     Raises
     ------
     ValueError
-        If a callback waits for what is not recorded, or training ends with parameters that are not
-        finite.
+        If a callback waits for a value that is not recorded, or training ends with parameters that
+        are not finite.
     """
-    max_epochs, batch_size = int(max_epochs), int(batch_size)  # torch takes no others
-    all_callbacks = [*(callbacks or []), *([EpochBar()] if verbose == 1 else [])]
-    if lr_schedule == "one_cycle":
-        steps = max_epochs * len(cut(torch.arange(len(samples)), batch_size))
-        # A cycle is warm-up and decay; under a handful of steps there is no room for either.
-        if steps > 4:
-            all_callbacks.append(
-                LRScheduler(
-                    policy=torch.optim.lr_scheduler.OneCycleLR,
-                    max_lr=lr,
-                    total_steps=steps,
-                    step_every="batch",
-                )
-            )
-    net = UninterruptedNet(
+    net = InterruptibleNet(
         module,
         criterion=loss,
-        optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
-        lr=lr,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
-        iterator_train=iterator,
-        iterator_train__seed=seed,
+        optimizer=settings.optimizer,
+        lr=settings.lr,
+        max_epochs=settings.max_epochs,
+        batch_size=settings.batch_size,
+        iterator_train=batches,
         train_split=None,
-        callbacks=all_callbacks,
-        device=device,
+        callbacks=_callbacks(settings, len(samples), verbose),
+        device=str(next(module.parameters()).device),
         verbose=max(0, verbose - 1),
     )
-    with threads_for(_operations(net, samples[:batch_size])):
-        net.fit_uninterrupted(samples, targets)
+    net.frozen = [part for part in module.modules() if not part.training]
+    with threads_for(_operations(net, samples[: settings.batch_size])):
+        net.partial_fit(samples, targets)
     if not all(torch.isfinite(values).all() for values in module.state_dict().values()):
         raise ValueError(
             f"training diverged: not all of the network's values are finite after "
-            f"{len(net.history)} epochs with lr={lr}; lower lr, or scale X"
+            f"{len(net.history)} epochs with lr={settings.lr}; lower the solver's lr, or scale X"
         )
     return [
         {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history
     ]
+
+
+def _callbacks(settings: SolverSettings, n_samples: int, verbose: int) -> list[Callback]:
+    """The user's callbacks, a progress bar if `verbose` is 1, and the schedule of step sizes."""
+    callbacks = [*settings.callbacks, *([EpochBar()] if verbose == 1 else [])]
+    if settings.lr_schedule == "one_cycle":
+        n_batches = len(cut(torch.arange(n_samples), settings.batch_size))
+        n_steps = settings.max_epochs * n_batches
+        # A cycle is warm-up and decay, and a handful of steps has no room for either.
+        if n_steps > 4:
+            callbacks.append(
+                LRScheduler(
+                    policy=torch.optim.lr_scheduler.OneCycleLR,
+                    max_lr=settings.lr,
+                    total_steps=n_steps,
+                    step_every="batch",
+                )
+            )
+    return callbacks
 
 
 def _operations(net: NeuralNet, batch: Tensor) -> int:

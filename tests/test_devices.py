@@ -20,10 +20,10 @@ META = torch.device("meta")
 HASHERS = {
     "default": {},
     "block": {"head": "block"},
-    "structure": {"structure_bits": 0.5},
+    "structure": {"structure_fraction": 0.5},
     "fly": {"encoder": "fly"},
-    "conv": {"encoder": "conv", "image_shape": (8, 8)},
-    "readout": {"head": "readout", "solver": "sgd", "max_epochs": 1},
+    "conv": {"encoder": "conv"},
+    "readout": {"head": "readout", "solver": sktgsh.GradientSolver(start="random", max_epochs=1)},
 }
 
 
@@ -32,33 +32,41 @@ def test_flagship(name):
     hasher = sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=64, random_state=0, **HASHERS[name])
     hasher.fit(X, y)
     modulation = hasher.modulations_[0]
-    learner = copy.deepcopy(hasher.learner_).to(META)
+    network = copy.deepcopy(hasher.model_.network).to(META)
     samples = torch.empty(128, 64, device=META)
-    features = learner.encoder.features(samples)
-    hidden = learner.encoder.hidden(features)
-    weights, bias = learner._weights(modulation)
+    features = network.encoder.features(samples)
+    hidden = network.encoder.hidden(features)
+    weights, bias = network.folded_weights(modulation)
     values = apply_weights(weights, hidden) + bias[:, None]
     assert values.shape == (8, 128)
-    found = [features, hidden, values, learner.encoder.structure(features)]
-    head = learner.modulated_head(modulation)
+    found = [features, hidden, values, network.encoder.structure(features)]
+    head = network.modulated_head(modulation)
     found += head.read(hidden)
     # Batches of a whole matrix, whose hidden units are written one over another.
-    learner.map_hidden(lambda _, *tensors: found.extend(tensors), X)
+    network.map_hidden(lambda _, *tensors: found.extend(tensors), X)
     assert {tensor.device.type for tensor in found} == {"meta"}
     # A copy moved; the hasher's own network did not.
-    assert {b.device.type for b in hasher.learner_.encoder.buffers()} == {"cpu"}
+    assert {b.device.type for b in hasher.model_.network.encoder.buffers()} == {"cpu"}
     np.testing.assert_array_equal(hasher.transform(X[:3]), hasher.transform(X)[:3])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("shape", [None, (8, 8)])
 def test_deep_hashers_and_autoencoders(shape):
-    hasher = sktgsh.DeepSupervisedHasher(8, image_shape=shape, max_epochs=1, random_state=0)
+    hasher = sktgsh.DeepSupervisedHasher(
+        8, image_shape=shape, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    )
     modules = [hasher.fit(X, y).module_]
-    autoencoder = sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0)
+    autoencoder = sktgsh.WinnerTakeAllAutoencoder(
+        8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+    )
     if shape is not None:
         autoencoder = sktgsh.ConvWinnerTakeAllAutoencoder(
-            shape, n_filters=(4,), decoder_size=5, max_epochs=1, random_state=0
+            shape,
+            n_filters=(4,),
+            decoder_size=5,
+            solver=sktgsh.GradientSolver(max_epochs=1),
+            random_state=0,
         )
     modules.append(autoencoder.fit(X).as_module())
     for module in modules:

@@ -14,7 +14,7 @@ task = np.arange(len(y)) % 2
 VARIANTS = {
     "default": {},
     "block": {"head": "block"},
-    "conv": {"encoder": "conv", "image_shape": (8, 8)},
+    "conv": {"encoder": "conv"},
     "fly": {"encoder": "fly"},
     "module": {"encoder": torch.nn.Sequential(torch.nn.Linear(64, 30), torch.nn.Tanh())},
 }

@@ -12,7 +12,7 @@ from bad_inputs.harness import X, Y, quietly
 from sklearn.base import clone
 
 import sktgsh
-from sktgsh import TaskGeometricHasher
+from sktgsh import GradientSolver, TaskGeometricHasher
 
 MOMENTS = 12
 PACKAGE = str(Path(sktgsh.__file__).parent)
@@ -73,11 +73,13 @@ def test_an_interrupted_fit_changes_nothing(subject):
     assert after == before
 
 
-@pytest.mark.parametrize("solver", ["ridge", "sgd"])
+@pytest.mark.parametrize(
+    "solver", ["ridge", GradientSolver(start="random", max_epochs=1)], ids=["ridge", "sgd"]
+)
 def test_tasks_that_were_finished_stay(solver):
     tasks = np.arange(len(X)) % 2 + 1
     labels = np.arange(len(X)) // 2 % 2
-    empty = TaskGeometricHasher(8, n_hidden=64, solver=solver, max_epochs=1, random_state=0)
+    empty = TaskGeometricHasher(8, n_hidden=64, solver=solver, random_state=0)
 
     def begin():
         return clone(empty).partial_fit(X, Y, task=0)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import GradientSolver, TaskGeometricHasher
 
 FEW = settings(
     derandomize=True,
@@ -91,7 +91,7 @@ class LearnedTasks(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.model = TaskGeometricHasher(
-            8, n_hidden=64, solver=self.solver, max_epochs=1, warm_start=True, random_state=0
+            8, n_hidden=64, solver=self.solver, warm_start=True, random_state=0
         )
         self.codes, self.open = {}, set()
 
@@ -149,7 +149,7 @@ class LearnedTasks(RuleBasedStateMachine):
 
 
 class TasksLearnedByGradientSteps(LearnedTasks):
-    solver = "sgd"
+    solver = GradientSolver(start="random", max_epochs=1)
 
 
 for machine in (LearnedTasks, TasksLearnedByGradientSteps):

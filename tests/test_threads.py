@@ -10,8 +10,10 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sktgsh import (
+    ConvEncoder,
     DeepSupervisedHasher,
     FlyHasher,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
     WinnerTakeAllAutoencoder,
@@ -121,8 +123,10 @@ def estimators(rows):
     return [
         SignedRandomProjectionHasher(n_bits=16, random_state=0).fit(X),
         FlyHasher(n_bits=64, random_state=0).fit(X),
-        DeepSupervisedHasher(n_bits=8, max_epochs=1, random_state=0).fit(X, y),
-        WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0).fit(X),
+        DeepSupervisedHasher(n_bits=8, solver=GradientSolver(max_epochs=1), random_state=0).fit(
+            X, y
+        ),
+        WinnerTakeAllAutoencoder(8, solver=GradientSolver(max_epochs=1), random_state=0).fit(X),
         TaskGeometricHasher(16, n_hidden=64, random_state=0).fit(X, y, task=tasks),
     ]
 
@@ -140,7 +144,7 @@ def test_flagship_reads_the_same_whatever_the_number_of_threads(rows, shared, n_
     X, y = rows
     tasks = np.arange(len(y)) % 2
     if "encoder" in params:
-        params = params | {"image_shape": (8, 4)}
+        params = {"encoder": ConvEncoder((8, 4))}
     hasher = TaskGeometricHasher(16, n_hidden=64, random_state=0, **params)
     hasher.fit(X[:300], y[:300], task=tasks[:300])
 

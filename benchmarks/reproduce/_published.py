@@ -82,8 +82,8 @@ def learn(
 ) -> Iterator[Learned]:
     """Learn the tasks; yield after each one what is known so far, and at last with accuracies."""
     contexts = Contexts()
-    hasher = TaskGeometricHasher.flynet(
-        n_hidden=n_hidden, max_epochs=n_epochs, callbacks=[contexts], random_state=seed
+    hasher = TaskGeometricHasher.flynet(n_hidden=n_hidden, random_state=seed).set_params(
+        solver__max_epochs=n_epochs, solver__callbacks=[contexts]
     )
     learned, checked = Learned(hasher), {}
     for label, X, y, Q, q in tasks:
@@ -108,7 +108,7 @@ def published_reconstructions(learned: Learned, tasks: list) -> dict[Any, np.nda
         By task.
     """
     n_hidden = learned.hasher.n_hidden_
-    wiring = learned.hasher.learner_.encoder.expansion.indices.numpy().reshape(n_hidden, -1)
+    wiring = learned.hasher.model_.network.encoder.expansion.indices.numpy().reshape(n_hidden, -1)
     expansion = np.zeros((n_hidden, learned.hasher.n_features_in_))
     np.put_along_axis(expansion, wiring, 1.0, axis=1)
     expansion -= expansion.mean(axis=0)

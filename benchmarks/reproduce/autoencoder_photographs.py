@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sktgsh import ConvWinnerTakeAllAutoencoder, TaskGeometricHasher
+from sktgsh import (
+    ConvEncoder,
+    ConvWinnerTakeAllAutoencoder,
+    GradientSolver,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import fetch_cifar10
 
 from .._common import Images, report, seconds, skip_without
@@ -34,20 +39,18 @@ def run(data: str) -> None:
         pool=11,
         patch_size=16,
         n_patches=30_000,
-        max_epochs=5,
+        solver=GradientSolver(max_epochs=5),
         random_state=0,
     )
     spent, _ = seconds(lambda: autoencoder.fit(white.X))
     draw(autoencoder.components_[:N_SHOWN])
     rows = []
     for name, encoder, images in (
-        ("none: pixels", "samples", pixels),
-        ("random patches", "conv", pixels),
+        ("none: pixels", "differences", pixels),
+        ("random patches", ConvEncoder(shape), pixels),
         ("winner-take-all, 64 maps", autoencoder.as_module(), white),
     ):
-        hasher = TaskGeometricHasher(
-            encoder=encoder, image_shape=shape if encoder == "conv" else None, random_state=0
-        ).fit(images.X, images.y)
+        hasher = TaskGeometricHasher(encoder=encoder, random_state=0).fit(images.X, images.y)
         rows.append(
             dict(
                 encoder=name,

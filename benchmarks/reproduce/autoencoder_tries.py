@@ -13,35 +13,37 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from sktgsh import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
+from sktgsh import ConvWinnerTakeAllAutoencoder, GradientSolver, WinnerTakeAllAutoencoder
 
 from .._common import load_images, report, seconds, skip_without
 from ..autoencoders import search_params, svm_error
 from .autoencoders import GRID
 
 N_ROWS, BEST = 20_000, "convolutional, sparsity 0.05"
-DENSE = dict(max_epochs=15, random_state=0)
-CONV = dict(n_filters=(128,), sparsity=0.1, pool=4, max_epochs=6, random_state=0)
+DENSE = dict(solver=GradientSolver(max_epochs=15), random_state=0)
+CONV = dict(
+    n_filters=(128,), sparsity=0.1, pool=4, solver=GradientSolver(max_epochs=6), random_state=0
+)
 
 
 def tries(shape: tuple[int, ...]) -> dict[str, Any]:
     """Name to an autoencoder that learns from N_ROWS images; cheap ones first."""
 
     def dense(**changed: Any) -> WinnerTakeAllAutoencoder:
-        return WinnerTakeAllAutoencoder(2000, **DENSE | changed)
+        return clone(WinnerTakeAllAutoencoder(2000, **DENSE)).set_params(**changed)
 
     def conv(**changed: Any) -> ConvWinnerTakeAllAutoencoder:
-        return ConvWinnerTakeAllAutoencoder(shape, **CONV | changed)
+        return clone(ConvWinnerTakeAllAutoencoder(shape, **CONV)).set_params(**changed)
 
     return {
         "dense": dense(),
         "dense, sparsity 0.02": dense(sparsity=0.02),
-        "dense, step 0.003": dense(lr=3e-3),
-        "dense, 45 epochs": dense(max_epochs=45),
+        "dense, step 0.003": dense(solver__lr=3e-3),
+        "dense, 45 epochs": dense(solver__max_epochs=45),
         "convolutional": conv(),
         "convolutional, sparsity 0.05": conv(sparsity=0.05),
         "convolutional, 5 x 5 filters": conv(filter_size=5),
-        "convolutional, 18 epochs": conv(max_epochs=18),
+        "convolutional, 18 epochs": conv(solver__max_epochs=18),
     }
 
 

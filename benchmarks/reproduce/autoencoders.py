@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sktgsh import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
+from sktgsh import ConvWinnerTakeAllAutoencoder, GradientSolver, WinnerTakeAllAutoencoder
 
 from .._common import Images, load_images, report, seconds
 from ..autoencoders import best_params, svm_error
@@ -41,7 +41,7 @@ def run(data: str | None) -> None:
 def make_models(images: Images) -> dict[str, Any]:
     large = images.name == "MNIST"
     units, maps, side, pool = (1000, 64, 7, 4) if large else (128, 16, 5, 2)
-    epochs = dict(max_epochs=5 if large else 30, random_state=0)
+    epochs = dict(solver=GradientSolver(max_epochs=5 if large else 30), random_state=0)
     conv = dict(n_filters=(maps,), filter_size=side, sparsity=0.1, **epochs)
     conv["decoder_size"] = 11 if large else 5
     return {

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from sktgsh import DeepSupervisedHasher
+from sktgsh import DeepSupervisedHasher, GradientSolver
 from sktgsh.codes import codes_to_hex, hamming_distances, modal_codes
 from sktgsh.inspection import CodeMapDisplay
 from sktgsh.metrics import mean_average_precision
@@ -71,11 +71,14 @@ def _codes(
 
         train_reference(X, y, shape[0], N_BITS, n_epochs, after_epoch)
         return found[-1]
-    paper = dict(module="convnet", margin=2.0 * N_BITS, pair_balance=0.0, lr=3e-3)
-    params = {} if method == "ours" else paper
+    paper = dict(module="convnet", margin=2.0 * N_BITS, pair_balance=0.0, solver__lr=3e-3)
     hasher = DeepSupervisedHasher(
-        N_BITS, image_shape=shape, max_epochs=n_epochs, random_state=0, **params
-    ).fit(X, y)
+        N_BITS,
+        image_shape=shape,
+        solver=GradientSolver(max_epochs=n_epochs),
+        random_state=0,
+    )
+    hasher.set_params(**{} if method == "ours" else paper).fit(X, y)
     if method == "ours":
         return hasher.transform(X), hasher.transform(Q)
     # The paper's bits are signs: no thresholds between clusters, no rotation.

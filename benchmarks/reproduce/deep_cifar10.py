@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sktgsh import DeepSupervisedHasher
+from sktgsh import DeepSupervisedHasher, GradientSolver
 from sktgsh.datasets import fetch_cifar10
 from sktgsh.metrics import mean_average_precision
 
@@ -39,8 +39,7 @@ def run(data: str) -> None:
             N_BITS,
             module=module,
             image_shape=train.image_shape,
-            lr=lr,
-            max_epochs=n_epochs,
+            solver=GradientSolver(lr=lr, max_epochs=n_epochs),
             random_state=0,
         )
         spent, _ = seconds(lambda: hasher.fit(train.data[used], train.target[used]))

@@ -49,7 +49,7 @@ def published(images: Images) -> list[dict]:
 def closed_form(images: Images) -> list[dict]:
     """The flagship as it is by default: bits that share their units."""
     found: list[dict] = []
-    hasher = TaskGeometricHasher(open_tasks=0, random_state=0)
+    hasher = TaskGeometricHasher(max_open_tasks=0, random_state=0)
     for n_tasks, (label, X, y, _, _) in enumerate(rotations(images), start=1):
         hasher.partial_fit(X[:N_ROWS], y[:N_ROWS], task=label)
         if n_tasks in CHECKPOINTS:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sktgsh import GeometricHasher, TaskGeometricHasher
+from sktgsh import GeometricHasher, GradientSolver, TaskGeometricHasher
 from sktgsh.datasets import make_image_tasks, make_manifolds
 from sktgsh.evaluation import identifier_recovery
 from sktgsh.metrics import geometric_sensitivity
@@ -19,7 +19,7 @@ from ..deep import one_shot_nearest
 from ._published import learn, rotations
 
 # A step this small leaves the network as it was drawn.
-UNTRAINED = dict(max_epochs=1, lr=1e-9)
+UNTRAINED = dict(solver=GradientSolver(max_epochs=1, lr=1e-9))
 N_ROWS = 5_000
 
 
@@ -73,7 +73,7 @@ def by_class(images: Images) -> None:
         used = np.flatnonzero(known)
         for name, params, n_rows in (
             ("untrained", UNTRAINED, 500),
-            ("trained", dict(max_epochs=n_epochs), N_ROWS),
+            ("trained", dict(solver=GradientSolver(max_epochs=n_epochs)), N_ROWS),
         ):
             hasher = GeometricHasher(256, image_shape=images.shape, random_state=0, **params)
             hasher.fit(images.X[used[:n_rows]], images.y[used[:n_rows]])
@@ -102,8 +102,8 @@ def by_task(images: Images) -> None:
         ("FlyNet after", trained),
     ):
         rows.append(dict(representation=name, **sensitivity(values, q, task)))
-    for codebook in ("shared", "per_task"):
-        hasher = TaskGeometricHasher(64, codebook=codebook, random_state=0)
+    for codebook in ("shared", "per task"):
+        hasher = TaskGeometricHasher(64, share_codebook=codebook == "shared", random_state=0)
         for label, X, y, _, _ in rotations(few, 4, 90):
             hasher.partial_fit(X, y, task=label)
         codes = 2.0 * hasher.transform(Q, task=task) - 1

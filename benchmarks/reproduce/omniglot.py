@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
-from sktgsh import GeometricHasher
+from sktgsh import GeometricHasher, GradientSolver
 from sktgsh.datasets import fetch_omniglot
 from sktgsh.networks import RandomConvolution
 
@@ -32,7 +32,11 @@ def run(data: str) -> None:
     new = fetch_omniglot(data, subset="evaluation")
     shape = tuple(new.image_shape)
     hasher = GeometricHasher(
-        256, n_components=64, image_shape=shape, max_epochs=N_EPOCHS, random_state=0
+        256,
+        n_components=64,
+        image_shape=shape,
+        solver=GradientSolver(max_epochs=N_EPOCHS),
+        random_state=0,
     ).fit(known.data, known.target)
     untrained = GeometricHasher(
         256, n_components=64, image_shape=shape, random_state=0, **UNTRAINED

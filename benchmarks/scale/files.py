@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from sktgsh import TaskGeometricHasher, load
+from sktgsh import ConvEncoder, TaskGeometricHasher, load
 
 from .._common import load_images, report
 
@@ -13,7 +13,7 @@ from .._common import load_images, report
 def run(data: str | None) -> None:
     images, rows = load_images(data), []
     n_rows = min(10_000, len(images.X))
-    for params in ({}, {"encoder": "conv", "image_shape": images.shape}):
+    for params in ({}, {"encoder": ConvEncoder(images.shape)}):
         hasher = TaskGeometricHasher(random_state=0, **params)
         hasher.fit(images.X[:n_rows], images.y[:n_rows], task="first")
         folder = Path(tempfile.mkdtemp())
@@ -28,7 +28,7 @@ def run(data: str | None) -> None:
             ]
             rows.append(
                 dict(
-                    encoder=params.get("encoder", "default"),
+                    encoder=str(params.get("encoder", "default")),
                     half=half,
                     hasher_bytes=(folder / "hasher").stat().st_size,
                     task_bytes=(folder / "task").stat().st_size,

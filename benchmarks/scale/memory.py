@@ -88,7 +88,7 @@ def fit_and_transform(source: str, folder: Path) -> dict:
         copied = "refused"
     else:
         copied = "possible"
-    hasher = TaskGeometricHasher(n_hidden=256, skip=False, packed=True, random_state=0)
+    hasher = TaskGeometricHasher(n_hidden=256, passthrough=False, packed=True, random_state=0)
     if source == "memory-mapped array":
         fit = seconds(lambda: hasher.fit(X, labels(X)))[0]
         encode, codes = seconds(lambda: hasher.transform(X))

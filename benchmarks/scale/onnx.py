@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.quantization import quantize_dynamic
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import ConvEncoder, TaskGeometricHasher
 from sktgsh.export import to_onnx
 
 from .._common import load_images, report, seconds
@@ -27,7 +27,7 @@ def run(data: str | None) -> None:
     n_rows, Q = min(10_000, len(images.X)), images.Q.astype(np.float32)
     drawn = np.random.default_rng(0).uniform(0, Q.max(), Q.shape).astype(np.float32)
     folder = Path(tempfile.mkdtemp())
-    for params in ({}, {"encoder": "conv", "image_shape": images.shape}):
+    for params in ({}, {"encoder": ConvEncoder(images.shape)}):
         hasher = TaskGeometricHasher(random_state=0, **params)
         hasher.fit(images.X[:n_rows], images.y[:n_rows])
         to_onnx(hasher, folder / "float32.onnx")
@@ -40,7 +40,7 @@ def run(data: str | None) -> None:
             theirs, found = seconds(lambda s=session: encode(s, Q), repeat=3)
             rows.append(
                 dict(
-                    encoder=params.get("encoder", "default"),
+                    encoder=str(params.get("encoder", "default")),
                     weights=weights,
                     megabytes=path.stat().st_size / 2**20,
                     time_to_transform=theirs / ours,

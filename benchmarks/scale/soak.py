@@ -32,7 +32,7 @@ def resident_bytes() -> int:
 
 def one_round(number: int, path: Path, X: np.ndarray, y: np.ndarray, task: np.ndarray) -> None:
     """Everything once; all results are checked."""
-    hasher = TaskGeometricHasher(n_hidden=256, open_tasks=2, random_state=number)
+    hasher = TaskGeometricHasher(n_hidden=256, max_open_tasks=2, random_state=number)
     hasher.fit(X[task == 0], y[task == 0], task=0)
     for label in np.unique(task)[1:]:
         own = task == label

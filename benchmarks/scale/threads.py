@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.datasets import load_digits_tasks
 
 from .._common import report
@@ -51,7 +56,7 @@ def run(data: str | None) -> None:
         first = task == task[0]
         wide = TaskGeometricHasher(random_state=0).fit(X[first], y[first])
     signs = SignedRandomProjectionHasher(random_state=0).fit(X)
-    deep = DeepSupervisedHasher(max_epochs=2, random_state=0)
+    deep = DeepSupervisedHasher(solver=GradientSolver(max_epochs=2), random_state=0)
     jobs: dict[str, Callable[[], Any]] = {
         "fit, 12 tasks, 256 units": lambda: small.fit(X, y, task=task)
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
-from numbers import Integral, Real
+from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from ..batches import BATCH_ROWS, STATISTICS_ROWS, dense_rows
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..persistence import SaveMixin
+from ..solver import GradientSolver, SolverSettings, network_settings
 from ..threads import map_batches
-from ..training import train
+from ..training import ShuffledBatches, train
 
 
 class ReconstructionLoss(nn.Module):
@@ -42,12 +44,11 @@ class AutoencoderMixin(
     last.
     """
 
+    # What `solver` leaves open.
+    _solver_defaults: dict[str, Any] = {}
     _parameter_constraints: dict = {
         "sparsity": [Interval(Real, 0, 1, closed="right")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "callbacks": [None, list],
+        "solver": [None, GradientSolver],
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -97,6 +98,7 @@ class AutoencoderMixin(
         draft = draft_of(self, fresh=fresh)
         X = check_samples(draft, X, reset=fresh)
         draft._check_shape(X.shape[1])
+        settings = draft._settings()
         device = resolve_device(self.device)
         if fresh:
             draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -105,26 +107,20 @@ class AutoencoderMixin(
                 draft.layers_ = draft._make_layers(X.shape[1])
             draft.history_ = [[] for _ in draft.layers_]
         else:
-            draft.layers_ = deepcopy(self.layers_)
+            draft.layers_ = deepcopy(self.layers_).train()
             draft.history_ = [list(epochs) for epochs in self.history_]
         values = draft._enter(X)
         for epochs, layer in zip(draft.history_, draft.layers_):
             if fresh:
                 layer.start_at(values[:STATISTICS_ROWS])
             epochs += train(
-                layer,
+                layer.to(device),
                 ReconstructionLoss(),
                 values,
                 values,
-                max_epochs=self.max_epochs,
-                lr=self.lr,
-                lr_schedule="one_cycle",
-                batch_size=self.batch_size,
-                optimizer="adam",
-                callbacks=self.callbacks,
-                device=str(device),
-                seed=draft.seed_,
-                verbose=int(self.verbose),
+                settings,
+                partial(ShuffledBatches, seed=draft.seed_),
+                int(self.verbose),
             )
             layer.eval()
             if layer is not draft.layers_[-1]:
@@ -133,6 +129,10 @@ class AutoencoderMixin(
         draft._describe(X)
         self.__dict__ = draft.__dict__
         return self
+
+    def _settings(self) -> SolverSettings:
+        """The settings of the gradient steps."""
+        return network_settings(self.solver, type(self).__name__, **self._solver_defaults)
 
     @property
     def _n_features_out(self) -> int:

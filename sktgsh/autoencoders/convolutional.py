@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from ..base import check_samples
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer
+from ..persistence import saved
+from ..solver import GradientSolver
 from .base import AutoencoderMixin
 
 
+@saved("ConvWinnerTakeAllAutoencoder")
 class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     """Convolutional winner-take-all autoencoder.
 
@@ -48,14 +51,9 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         Train on random patches of this side in place of whole images, for large images.
     n_patches : int, default=100_000
         Number of such patches.
-    batch_size : int, default=100
-        Images over which maps compete.
-    max_epochs : int, default=10
-        Epochs for each layer.
-    lr : float, default=0.003
-        Largest step size of the one-cycle schedule of Adam.
-    callbacks : list of skorch callbacks, optional
-        Called during training.
+    solver : GradientSolver, optional
+        Settings of the gradient steps of each layer. What it leaves at None is 10 epochs,
+        ``lr=0.003`` and ``batch_size=100``; maps compete over the images of a batch.
     device : str, default="auto"
         A torch device; ``"auto"`` takes a GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -77,6 +75,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
 
     See Also
     --------
+    sktgsh.GradientSolver : Settings of the gradient steps.
     sktgsh.WinnerTakeAllAutoencoder : For vectors.
 
     References
@@ -86,14 +85,16 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sktgsh import ConvWinnerTakeAllAutoencoder
+    >>> from sktgsh import ConvWinnerTakeAllAutoencoder, GradientSolver
     >>> X = load_digits().data[:300]
     >>> autoencoder = ConvWinnerTakeAllAutoencoder(
-    ...     (8, 8), n_filters=(8,), decoder_size=5, max_epochs=5, random_state=0)
+    ...     (8, 8), n_filters=(8,), decoder_size=5, solver=GradientSolver(max_epochs=5),
+    ...     random_state=0)
     >>> autoencoder.fit(X).transform(X).shape
     (300, 32)
     """
 
+    _solver_defaults = {"max_epochs": 10, "lr": 3e-3, "batch_size": 100}
     _parameter_constraints: dict = {
         **AutoencoderMixin._parameter_constraints,
         "image_shape": ["array-like"],
@@ -118,10 +119,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         pool: int = 4,
         patch_size: int | None = None,
         n_patches: int = 100_000,
-        batch_size: int = 100,
-        max_epochs: int = 10,
-        lr: float = 3e-3,
-        callbacks: list | None = None,
+        solver: GradientSolver | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -135,10 +133,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         self.pool = pool
         self.patch_size = patch_size
         self.n_patches = n_patches
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.callbacks = callbacks
+        self.solver = solver
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -152,7 +147,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images, cut into batches of `batch_size`.
+            Images, cut into batches as in training.
 
         Returns
         -------
@@ -162,7 +157,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         X = check_samples(self, X, reset=False)
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
-            batches = self._images(X).split(int(self.batch_size))
+            batches = self._images(X).split(self._settings().batch_size)
             images = torch.cat([layer(batch) for batch in batches])
             images = images.permute(0, 2, 3, 1).flatten(1)
         return images.numpy() / np.float32(self.scale_)

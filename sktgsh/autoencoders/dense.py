@@ -17,9 +17,12 @@ from torch import nn
 from ..batches import STATISTICS_ROWS
 from ..networks.device import resolve_device
 from ..networks.winner_take_all import WinnerTakeAllLayer
+from ..persistence import saved
+from ..solver import GradientSolver
 from .base import AutoencoderMixin
 
 
+@saved("WinnerTakeAllAutoencoder")
 class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     """Fully connected winner-take-all autoencoder.
 
@@ -36,14 +39,9 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         Layers before the last, for a stack: each is trained on the features of the one before.
     tied_weights : bool, default=False
         Whether decoders are the transposes of encoders.
-    batch_size : int, default=128
-        Rows over which units compete.
-    max_epochs : int, default=20
-        Epochs for each layer.
-    lr : float, default=0.001
-        Largest step size of the one-cycle schedule of Adam.
-    callbacks : list of skorch callbacks, optional
-        Called during training.
+    solver : GradientSolver, optional
+        Settings of the gradient steps of each layer. What it leaves at None is 20 epochs,
+        ``lr=0.001`` and ``batch_size=128``; units compete over the rows of a batch.
     device : str, default="auto"
         A torch device; ``"auto"`` takes a GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -66,6 +64,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     See Also
     --------
     sktgsh.ConvWinnerTakeAllAutoencoder : For images.
+    sktgsh.GradientSolver : Settings of the gradient steps.
 
     References
     ----------
@@ -74,13 +73,15 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sktgsh import WinnerTakeAllAutoencoder
+    >>> from sktgsh import GradientSolver, WinnerTakeAllAutoencoder
     >>> X = load_digits().data
-    >>> features = WinnerTakeAllAutoencoder(64, max_epochs=5, random_state=0).fit_transform(X)
-    >>> features.shape
+    >>> autoencoder = WinnerTakeAllAutoencoder(
+    ...     64, solver=GradientSolver(max_epochs=5), random_state=0)
+    >>> autoencoder.fit_transform(X).shape
     (1797, 64)
     """
 
+    _solver_defaults = {"max_epochs": 20, "lr": 1e-3, "batch_size": 128}
     _parameter_constraints: dict = {
         **AutoencoderMixin._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -95,10 +96,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         sparsity: float = 0.05,
         hidden_layer_sizes: Sequence[int] = (),
         tied_weights: bool = False,
-        batch_size: int = 128,
-        max_epochs: int = 20,
-        lr: float = 1e-3,
-        callbacks: list | None = None,
+        solver: GradientSolver | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -107,10 +105,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         self.sparsity = sparsity
         self.hidden_layer_sizes = hidden_layer_sizes
         self.tied_weights = tied_weights
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.callbacks = callbacks
+        self.solver = solver
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

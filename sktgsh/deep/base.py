@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import nullcontext
 from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -25,9 +28,11 @@ from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws, generator
+from ..networks.user_modules import check_module, prepare_for_training, seeded_draws
+from ..solver import GradientSolver, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
-from ..training import OPTIMIZERS, BalancedBatches, ShuffledBatches, train
+from ..training import BalancedBatches, ShuffledBatches, train
 from .thresholds import split_thresholds
 
 MODULES = ("auto", "mlp", "convnet", "resnet")
@@ -68,6 +73,10 @@ class DeepHasherMixin(HasherMixin):
     become bits.
     """
 
+    # The parameter that says how many outputs the network has.
+    _outputs_parameter = "n_bits"
+    # What `solver` leaves open.
+    _solver_defaults: dict[str, Any] = {"max_epochs": 20, "lr": 1e-2, "batch_size": 128}
     _parameter_constraints: dict = {
         "n_bits": [Interval(Integral, 1, None, closed="left")],
         "module": [StrOptions(set(MODULES)), nn.Module],
@@ -77,12 +86,7 @@ class DeepHasherMixin(HasherMixin):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [None, StrOptions({"one_cycle"})],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "callbacks": [None, list],
+        "solver": [None, GradientSolver],
         "packed": ["boolean"],
         "device": [str],
         "random_state": ["random_state"],
@@ -124,34 +128,30 @@ class DeepHasherMixin(HasherMixin):
         check_classification_targets(y)
         y, targets = self._encode(y)
         self._check_shape(X.shape[1])
+        settings = network_settings(self.solver, type(self).__name__, **self._solver_defaults)
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._scale(X)
         self.n_bits_ = int(self.n_bits)
         self.seed_ = seed
-        self.module_ = self._make_module(X.shape[1], seed)
-        rows, callbacks = np.arange(len(X)), list[Any]()
+        rows = np.arange(len(X))
         if self.early_stopping:
             rows, callbacks = self._hold_out(X, y, seed)
+            settings = replace(settings, callbacks=[*callbacks, *settings.callbacks])
         samples = torch.from_numpy(dense_rows(self._scaled(X), rows))
-        history = train(
-            self.module_,
-            self._make_loss(),
-            samples,
-            targets[torch.from_numpy(rows)],
-            max_epochs=self.max_epochs,
-            lr=self.lr,
-            lr_schedule=self.lr_schedule,
-            batch_size=self.batch_size,
-            optimizer=self.optimizer,
-            callbacks=[*callbacks, *(self.callbacks or [])],
-            device=str(device),
-            seed=seed,
-            verbose=int(self.verbose),
-            iterator=BalancedBatches if self.balanced_batches else ShuffledBatches,
-        )
+        is_users = isinstance(self.module, nn.Module)
+        with seeded_draws(seed, device) if is_users else nullcontext():
+            self.module_ = self._make_module(samples, seed)
+            self.history_ = train(
+                self.module_.to(device),
+                self._make_loss(),
+                samples,
+                targets[torch.from_numpy(rows)],
+                settings,
+                partial(BalancedBatches if self.balanced_batches else ShuffledBatches, seed=seed),
+                int(self.verbose),
+            )
         self.module_.eval()
-        self.history_ = history
         few = np.arange(len(X))
         if len(few) > _DESCRIBED_ROWS:
             few = generator(seed, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
@@ -197,17 +197,34 @@ class DeepHasherMixin(HasherMixin):
     def _scaled(self, X: np.ndarray) -> ScaledRows:
         return ScaledRows(X, self.mean_, self.scale_)
 
-    def _make_module(self, n_features: int, seed: int) -> nn.Module:
+    def _make_module(self, samples: Tensor, seed: int) -> nn.Module:
         if isinstance(self.module, nn.Module):
-            return deepcopy(self.module)
+            module = deepcopy(self.module)
+            prepare_for_training(module, "module")
+            self._check_outputs(check_module(module, samples, "module"))
+            return module
         shape = None if self.image_shape is None else tuple(self.image_shape)
         kind = self.module
         if kind == "auto":
             kind = "mlp" if shape is None else "resnet"
         with OwnDraws(seed):
             if shape is None or kind == "mlp":
-                return mlp(n_features, self._n_outputs())
+                return mlp(samples.shape[1], self._n_outputs())
             return {"convnet": convnet, "resnet": resnet}[kind](shape, self._n_outputs())
+
+    def _check_outputs(self, outputs: Tensor) -> None:
+        """Raise ValueError if a module of the user's does not give what is trained here."""
+        width = self._n_outputs()
+        if outputs.shape[1:] != (width,):
+            raise ValueError(
+                f"module gives {tuple(outputs.shape[1:])} values for a sample; expected "
+                f"({width},), because {self._outputs_parameter}={width}"
+            )
+        if outputs.dtype != torch.float32:
+            raise ValueError(
+                f"module gives values of type {outputs.dtype}; expected torch.float32, as its "
+                "inputs are"
+            )
 
     def _hold_out(self, X: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, list]:
         rows, held_out = train_test_split(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
@@ -13,10 +12,13 @@ from torch import Tensor, nn
 
 from ..networks import PairwiseLoss
 from ..networks.random import generator
+from ..persistence import saved
+from ..solver import GradientSolver
 from .base import DeepHasherMixin
 from .thresholds import project_rows
 
 
+@saved("GeometricHasher")
 class GeometricHasher(DeepHasherMixin, BaseEstimator):
     """Geometric sensitive hashing: a representation that depends on a sample's manifold alone.
 
@@ -36,8 +38,12 @@ class GeometricHasher(DeepHasherMixin, BaseEstimator):
         (height, width) or (height, width, channels) of an image that is a row of X.
     margin : float, optional
         Squared distance of different manifolds, of at most 4; by default 1.
-    balanced_batches, early_stopping, validation_fraction, patience, max_epochs, lr, lr_schedule, \
-batch_size, optimizer, callbacks, packed, device, random_state, verbose
+    balanced_batches, early_stopping, validation_fraction, patience
+        As in :class:`DeepSupervisedHasher`.
+    solver : GradientSolver, optional
+        Settings of the gradient steps. What it leaves at None is 20 epochs, ``lr=0.003`` and
+        ``batch_size=256``.
+    packed, device, random_state, verbose
         As in :class:`DeepSupervisedHasher`.
 
     Attributes
@@ -63,14 +69,16 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
 
     Examples
     --------
-    >>> from sktgsh import GeometricHasher
+    >>> from sktgsh import GeometricHasher, GradientSolver
     >>> from sktgsh.datasets import make_manifolds
     >>> manifolds = make_manifolds(20, 50, random_state=0)
-    >>> hasher = GeometricHasher(max_epochs=3, random_state=0)
+    >>> hasher = GeometricHasher(solver=GradientSolver(max_epochs=3), random_state=0)
     >>> hasher.fit(manifolds.data, manifolds.target).representation(manifolds.data).shape
     (1000, 32)
     """
 
+    _outputs_parameter = "n_components"
+    _solver_defaults = {"max_epochs": 20, "lr": 3e-3, "batch_size": 256}
     _parameter_constraints: dict = {
         **DeepHasherMixin._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -88,12 +96,7 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 5,
-        max_epochs: int = 20,
-        lr: float = 3e-3,
-        lr_schedule: str | None = "one_cycle",
-        batch_size: int = 256,
-        optimizer: str | type[torch.optim.Optimizer] = "adam",
-        callbacks: list | None = None,
+        solver: GradientSolver | None = None,
         packed: bool = False,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -108,12 +111,7 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.callbacks = callbacks
+        self.solver = solver
         self.packed = packed
         self.device = device
         self.random_state = random_state
@@ -136,11 +134,11 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
     def _n_outputs(self) -> int:
         return int(self.n_components)
 
-    def _make_module(self, n_features: int, seed: int) -> nn.Module:
+    def _make_module(self, samples: Tensor, seed: int) -> nn.Module:
         rng = generator(seed, "projection")
         drawn = rng.standard_normal((self.n_bits, self.n_components))
         self.projection_ = drawn.astype(np.float32)
-        return nn.Sequential(super()._make_module(n_features, seed), UnitNorm())
+        return nn.Sequential(super()._make_module(samples, seed), UnitNorm())
 
     def _make_loss(self) -> nn.Module:
         return PairwiseLoss(1.0 if self.margin is None else self.margin, 0.0, balance=1.0)
@@ -149,6 +147,7 @@ batch_size, optimizer, callbacks, packed, device, random_state, verbose
         return project_rows(outputs, self.projection_)
 
 
+@saved("UnitNorm")
 class UnitNorm(nn.Module):
     """Scale each row to norm 1."""
 

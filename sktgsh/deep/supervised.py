@@ -6,17 +6,19 @@ import warnings
 from numbers import Real
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ..codes import codes_to_hex, hamming_distances, modal_codes
 from ..networks import PairwiseLoss
+from ..persistence import saved
+from ..solver import GradientSolver
 from .base import DeepHasherMixin
 from .thresholds import project_rows, separating_rotation, split_thresholds
 
 
+@saved("DeepSupervisedHasher")
 class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     """Deep supervised hashing: a network trained so that similar rows have near outputs.
 
@@ -50,19 +52,10 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         and there is room for all of them.
     patience : int, default=5
         Epochs without growth before stopping.
-    max_epochs : int, default=20
-        Epochs.
-    lr : float, default=0.01
-        Step size; the largest of the schedule.
-    lr_schedule : {"one_cycle"} or None, default="one_cycle"
-        Schedule of the step size.
-    batch_size : int, default=128
-        Rows of a gradient step.
-    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or class, default="adam"
-        Optimizer.
-    callbacks : list of skorch callbacks, optional
-        Called during training. They find ``train_loss`` in the history, and ``valid_map`` with
-        `early_stopping`; there is no ``valid_loss``.
+    solver : GradientSolver, optional
+        Settings of the gradient steps. What it leaves at None is 20 epochs, ``lr=0.01`` and
+        ``batch_size=128``. Callbacks find ``train_loss`` in the history, and ``valid_map`` with
+        `early_stopping`.
     packed : bool, default=False
         Give eight bits in a byte.
     device : str, default="auto"
@@ -93,6 +86,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
 
     See Also
     --------
+    sktgsh.GradientSolver : Settings of the gradient steps.
     sktgsh.GeometricHasher : Trains a network so that distances become representations.
     sktgsh.TaskGeometricHasher : Learns codes, for one task or many.
 
@@ -106,7 +100,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
     >>> from sklearn.datasets import load_digits
     >>> from sktgsh import DeepSupervisedHasher
     >>> X, y = load_digits(return_X_y=True)
-    >>> hasher = DeepSupervisedHasher(n_bits=12, max_epochs=10, random_state=0).fit(X, y)
+    >>> hasher = DeepSupervisedHasher(n_bits=12, random_state=0).fit(X, y)
     >>> hasher.class_codes_.shape
     (10, 12)
     """
@@ -132,12 +126,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 5,
-        max_epochs: int = 20,
-        lr: float = 1e-2,
-        lr_schedule: str | None = "one_cycle",
-        batch_size: int = 128,
-        optimizer: str | type[torch.optim.Optimizer] = "adam",
-        callbacks: list | None = None,
+        solver: GradientSolver | None = None,
         packed: bool = False,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -154,12 +143,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
-        self.max_epochs = max_epochs
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.callbacks = callbacks
+        self.solver = solver
         self.packed = packed
         self.device = device
         self.random_state = random_state

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
+from ..linear import ITQHasher, PCAHasher, RidgeHasher
 from ..metrics import mean_average_precision
 from ..targets import check_targets
 from .protocols import one_shot_accuracy, transfer_accuracy, unpacked
@@ -73,31 +75,47 @@ def _hold_out(y: np.ndarray, unseen_classes: np.ndarray) -> tuple[np.ndarray, np
     return unseen, y if y.ndim == 1 else y[:, np.unique(unseen_classes)]
 
 
+def _linear_rivals(beside: Any, X: np.ndarray, random_state: int | None) -> dict[str, Any]:
+    """Rivals of the length of a hasher's codes, or of as many bits as there are axes."""
+    n_bits = getattr(beside, "n_bits", ClassifierHasher().n_bits)
+    n_axes = min(n_bits, X.shape[1])
+    return {
+        "ridge": RidgeHasher(n_bits, random_state=random_state),
+        "ITQ": ITQHasher(n_axes, random_state=random_state),
+        "PCA signs": PCAHasher(n_axes),
+    }
+
+
 def retrieval_report(
     hashers: Mapping[str, Any],
     X: ArrayLike,
     y: ArrayLike,
     *,
     unseen_classes: Iterable,
+    rivals: bool = False,
     test_size: float = 0.25,
     max_queries: int = 1000,
     random_state: int | None = 0,
 ) -> RetrievalReport:
     """Train hashers on some classes, and look at those and at the others.
 
-    The trivial solution, :class:`ClassifierHasher`, is measured beside them.
+    The trivial solution, :class:`ClassifierHasher`, is measured beside them, and the linear rivals
+    if wanted.
 
     Parameters
     ----------
     hashers : mapping from name to estimator
         Unfitted; each is cloned.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples; sparse ones where all hashers take them.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Class labels, or an indicator of labels.
     unseen_classes : array-like
         Classes that are held out from training; of an indicator, numbers of columns. Rows that
         have any of them are not trained on, and are compared by these labels alone.
+    rivals : bool, default=False
+        Whether to measure :class:`~sktgsh.RidgeHasher`, :class:`~sktgsh.ITQHasher` and
+        :class:`~sktgsh.PCAHasher` as well, at the length of the first hasher's codes.
     test_size : float, default=0.25
         Share of the rows that are queries; the others are database, and of seen classes training.
     max_queries : int, default=1000
@@ -123,13 +141,13 @@ def retrieval_report(
     >>> from sktgsh.evaluation import retrieval_report
     >>> X, y = load_digits(return_X_y=True)
     >>> report = retrieval_report(
-    ...     {"ours": TaskGeometricHasher(structure_bits=0.5, random_state=0),
+    ...     {"ours": TaskGeometricHasher(structure_fraction=0.5, random_state=0),
     ...      "random": SignedRandomProjectionHasher(random_state=0)}, X, y, unseen_classes=range(5))
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
     """
-    X = np.asarray(X)
-    y = check_targets(y, len(X))
+    X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
+    y = check_targets(y, X.shape[0])
     unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(
         np.arange(len(y)),
@@ -138,7 +156,10 @@ def retrieval_report(
         random_state=random_state,
     )
     rows = []
-    for name, hasher in {**hashers, "trivial": ClassifierHasher()}.items():
+    asked = {**hashers, "trivial": ClassifierHasher()}
+    if rivals:
+        asked |= _linear_rivals(next(iter(hashers.values()), None), X, random_state)
+    for name, hasher in asked.items():
         train = database[~unseen[database]]
         fitted = clone(hasher).fit(X[train], y[train])
         codes = {

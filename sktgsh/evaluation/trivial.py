@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
+from ..networks.random import random_signs
+from ..persistence import saved
 from ..targets import check_targets
-from ..task_geometric.codebook import extend_codebook
 
 
+@saved("ClassifierHasher")
 class ClassifierHasher(HasherMixin, BaseEstimator):
     """The trivial solution: the code of a row is a random codeword of its predicted class.
 
@@ -35,7 +40,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         Length of a code.
     packed : bool, default=False
         Give eight bits in a byte.
-    random_state : int, default=0
+    random_state : int, RandomState instance or None, default=0
         Of the codewords.
 
     See Also
@@ -57,7 +62,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         n_bits: int = 32,
         *,
         packed: bool = False,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
     ):
         self.classifier = classifier
         self.n_bits = n_bits
@@ -69,7 +74,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or an indicator of labels.
@@ -85,30 +90,36 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         ValueError
             If there are fewer than 2 classes.
         """
-        X, y = validate_data(self, X, y, multi_output=True)
+        X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True)
         y = check_targets(y, len(X))
         classifier = self.classifier
         if classifier is None:
             model = LogisticRegression(max_iter=200)
             model = model if y.ndim == 1 else OneVsRestClassifier(model)
-            classifier = make_pipeline(StandardScaler(), model)
+            scaler = StandardScaler(with_mean=not sparse.issparse(X))
+            classifier = make_pipeline(scaler, model)
         self.classes_ = np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
         if len(self.classes_) < 2:
             raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
         self.several_ = y.ndim == 2
         self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
-        empty = np.empty((0, self.n_bits), np.int8)
-        labels = self.classes_.tolist()
-        self.codewords_ = extend_codebook(empty, [], labels, "random", self.random_state) > 0
         self.n_bits_ = int(self.n_bits)
+        self.codewords_ = self._draw_codewords(self.classes_.tolist())
         return self
+
+    def _draw_codewords(self, labels: list) -> np.ndarray:
+        """A random codeword for each label, which depends on the label and the seed alone."""
+        seed = self.random_state
+        if not isinstance(seed, Integral):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        return np.stack([random_signs(label, self.n_bits_, int(seed)) for label in labels]) > 0
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Codewords of the predicted classes.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         task : ignored
             For the common interface.
@@ -119,7 +130,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             Bits; packed if `packed` is set.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
         if self.several_:
             signs = 2.0 * self.codewords_ - 1
             bits = self.classifier_.predict_proba(X) @ signs > 0
@@ -131,5 +142,6 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags

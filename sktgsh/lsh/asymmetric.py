@@ -35,6 +35,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import HasherMixin, check_samples, draft_of
 from ..norms import norms_of
+from ..persistence import saved
 from .signed import SignedRandomProjectionHasher
 
 # Squares of numbers between these stay in the range of float32.
@@ -257,6 +258,7 @@ def _sign_probability(cosine: np.ndarray) -> np.ndarray:
     return 1 - np.arccos(np.clip(cosine, -1, 1)) / np.pi
 
 
+@saved("SignALSH")
 class SignALSH(AsymmetricHasherMixin, BaseEstimator):
     """Sign-ALSH: ``P(x) = [x; 1/2 - |x|^2; 1/2 - |x|^4; ...]``, ``Q(q) = [q; 0; ...]``, signs.
 
@@ -337,6 +339,7 @@ class SignALSH(AsymmetricHasherMixin, BaseEstimator):
         return _sign_probability(inner / np.sqrt(length))
 
 
+@saved("SimpleLSH")
 class SimpleLSH(AsymmetricHasherMixin, BaseEstimator):
     """Simple-LSH: ``P(x) = [x; sqrt(1 - |x|^2)]``, ``Q(q) = [q; 0]``, signs.
 

@@ -13,6 +13,7 @@ from scipy.stats import multivariate_normal
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from ..persistence import saved
 from .base import RandomProjectionMixin, sign_collision, signed_sizes, sparse_matrix
 
 
@@ -49,6 +50,7 @@ class _CentredRows:
         return part - part.mean(axis=1, keepdims=True)
 
 
+@saved("FlyHasher")
 class FlyHasher(_FlyExpansionMixin, BaseEstimator):
     """The fly's olfactory hash: sparse expansion, then the most active units win.
 
@@ -164,6 +166,7 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
         return np.reshape(both, angle.shape) / share
 
 
+@saved("DenseFlyHasher")
 class DenseFlyHasher(_FlyExpansionMixin, BaseEstimator):
     """Signs of the fly's sparse expansion, with short pseudo-hashes as bucket keys.
 

@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from ..persistence import saved
 from .asymmetric import AsymmetricHasherMixin, constant, norm_powers
 from .pstable import PStableHasher
 
 
+@saved("L2ALSH")
 class L2ALSH(AsymmetricHasherMixin, BaseEstimator):
     """L2-ALSH: ``P(x) = [x; |x|^2; |x|^4; ...]``, ``Q(q) = [q; 1/2; ...]``, p-stable hashes.
 

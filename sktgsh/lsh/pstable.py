@@ -11,12 +11,14 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from ..persistence import saved
 from .base import RandomProjectionMixin, gaussian_matrix, signed_sizes
 
 # Intervals from the origin at which float32 has four binary digits left for a place within one.
 _FARTHEST = 2**20
 
 
+@saved("PStableHasher")
 class PStableHasher(RandomProjectionMixin, BaseEstimator):
     """Random projections cut into intervals: the family for Euclidean distances.
 

@@ -10,9 +10,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from ..persistence import saved
 from .base import RandomProjectionMixin, gaussian_matrix, sign_collision, sparse_matrix
 
 
+@saved("SignedRandomProjectionHasher")
 class SignedRandomProjectionHasher(RandomProjectionMixin, BaseEstimator):
     """Signs of Gaussian random projections: the family for angles.
 
@@ -81,6 +83,7 @@ class SignedRandomProjectionHasher(RandomProjectionMixin, BaseEstimator):
         return sign_collision(angle)
 
 
+@saved("SparseProjectionHasher")
 class SparseProjectionHasher(RandomProjectionMixin, BaseEstimator):
     """Signs of sums and differences of a few coordinates; several tables of bits.
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from ..norms import norms_of
+from ..persistence import saved
 from . import ranking
 
 # Pairs in a block: what is made of them stays in the cache.
@@ -59,6 +60,7 @@ def points_of(X: Any, metric: str) -> DensePoints | SparsePoints:
     return (SparsePoints if sparse.issparse(X) else DensePoints)(X, metric)
 
 
+@saved("DensePoints")
 class DensePoints:
     """Dense rows, and exact distances of pairs.
 
@@ -203,6 +205,7 @@ def _cosine_distances(
     return np.where(is_zero, 1.0, np.einsum("ij,ij->i", left, left) / 2)
 
 
+@saved("SparsePoints")
 class SparsePoints:
     """Sparse rows, never made dense."""
 
@@ -239,6 +242,7 @@ class SparsePoints:
         return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS)
 
 
+@saved("CodePoints")
 class CodePoints:
     """Codes by the number of values that differ: 64-bit words of bits, or integers."""
 

@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..persistence import saved
 
+
+@saved("FrozenEncoder")
 class FrozenEncoder(nn.Module):
     """Extract features, standardise them, expand. Nothing in here is trained.
 
@@ -27,7 +30,7 @@ class FrozenEncoder(nn.Module):
         Maps features (batch, n_features) to rectified units (n_units, batch); has `n_hidden`.
     unit_scale : float, default=1.0
         Rectified units are multiplied by it.
-    skip : bool, default=False
+    passthrough : bool, default=False
         Let the features stand beside the rectified units, after them.
 
     See Also
@@ -64,12 +67,12 @@ class FrozenEncoder(nn.Module):
         probes: Tensor,
         expansion: Any,
         unit_scale: float = 1.0,
-        skip: bool = False,
+        passthrough: bool = False,
     ):
         super().__init__()
         self.extractor = extractor
         self.expansion = expansion
-        self.unit_scale, self.skip = unit_scale, skip
+        self.unit_scale, self.passthrough = unit_scale, passthrough
         self.register_buffer("feature_mean", feature_mean)
         self.register_buffer("feature_scale", feature_scale)
         self.register_buffer("axes", axes)
@@ -87,7 +90,7 @@ class FrozenEncoder(nn.Module):
     @property
     def n_hidden(self) -> int:
         """Number of hidden units, features beside the rectified ones counted in."""
-        return self.expansion.n_hidden + (self.n_features if self.skip else 0)
+        return self.expansion.n_hidden + (self.n_features if self.passthrough else 0)
 
     def train(self, mode: bool = True) -> FrozenEncoder:
         """Stay in evaluation mode: batch statistics and dropout would unfreeze the encoder."""
@@ -113,12 +116,12 @@ class FrozenEncoder(nn.Module):
 
         It is written into `out`, where that is given.
         """
-        n_units = self.expansion.n_hidden if self.skip or n_hidden is None else n_hidden
+        n_units = self.expansion.n_hidden if self.passthrough or n_hidden is None else n_hidden
         given = {} if out is None else {"out": out[:n_units]}
         units = self.expansion(features, n_units, **given)
         if self.unit_scale != 1.0:
             units *= self.unit_scale
-        if not self.skip:
+        if not self.passthrough:
             return units
         if out is None:
             return torch.cat([units, features.T])

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..persistence import saved
 from .random import generator, sample_without_replacement
 
 _SIGNS = np.array([-1, 1], np.float32)
 
 
+@saved("SparseExpansion")
 class SparseExpansion(nn.Module):
     """Each hidden unit sums a few randomly chosen features, then is rectified.
 
@@ -120,6 +122,7 @@ class SparseExpansion(nn.Module):
         return torch.clamp_min(hidden, 0, out=out) if out is not None else hidden.relu_()
 
 
+@saved("DenseExpansion")
 class DenseExpansion(nn.Module):
     """Each hidden unit is a projection of all features, rectified.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..persistence import saved
 from .random import generator
 
 
@@ -60,6 +61,7 @@ def _check_filter_size(filter_size: int, image_shape: tuple[int, ...]) -> None:
         )
 
 
+@saved("RandomConvolution")
 class RandomConvolution(nn.Module):
     """Random filters, absolute value, divisive normalisation, average pooling, square root.
 
@@ -153,10 +155,11 @@ class RandomConvolution(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """Flattened images (batch, n_pixels) to features (batch, n_features)."""
-        parts = [self._respond(part) for part in samples.split(self.images_at_once)]
+        parts = [self.respond(part) for part in samples.split(self.images_at_once)]
         return torch.cat(parts) if parts else samples.new_zeros((0, self.n_features))
 
-    def _respond(self, samples: Tensor) -> Tensor:
+    def respond(self, samples: Tensor) -> Tensor:
+        """Features of a whole batch at once."""
         # A view of (height, width, channels) values as channels-first is already channels-last
         # in memory, which is the layout that the convolution is fastest in.
         images = samples.reshape(-1, *self.shape).permute(0, 3, 1, 2)
@@ -169,6 +172,7 @@ class RandomConvolution(nn.Module):
         return torch.matmul(self.pool_columns, pooled).sqrt_().view(samples.shape[0], -1)
 
 
+@saved("WhitenedPatchConvolution")
 class WhitenedPatchConvolution(nn.Module):
     """Whitened patches as filters, two-sided rectification, average pooling: for photographs.
 
@@ -267,10 +271,11 @@ class WhitenedPatchConvolution(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """Flattened images (batch, n_pixels) to features (batch, n_features)."""
         # 16 divides a full batch: all images take the same path, and responses stay in the cache.
-        parts = [self._respond(part) for part in samples.split(16)]
+        parts = [self.respond(part) for part in samples.split(16)]
         return torch.cat(parts) if parts else samples.new_zeros((0, self.n_features))
 
-    def _respond(self, samples: Tensor) -> Tensor:
+    def respond(self, samples: Tensor) -> Tensor:
+        """Features of a whole batch at once."""
         images = samples.reshape(-1, *self.shape).permute(0, 3, 1, 2)
         images = images.contiguous(memory_format=torch.channels_last)
         mean = F.avg_pool2d(images.mean(dim=1, keepdim=True), self.filter_size, 1)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..persistence import saved
+
 
 def mlp(n_features: int, n_outputs: int, hidden: tuple[int, ...] = (256, 256)) -> nn.Sequential:
     """Dense layers with batch normalisation and ReLU, for vectors and tables.
@@ -45,6 +47,7 @@ def mlp(n_features: int, n_outputs: int, hidden: tuple[int, ...] = (256, 256)) -
     return nn.Sequential(*layers, nn.Linear(n_features, n_outputs))
 
 
+@saved("ToImages")
 class ToImages(nn.Module):
     """Flattened (height, width, channels) values to channels-first images."""
 
@@ -119,6 +122,7 @@ def _keep_variance(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+@saved("ResidualBlock")
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (He et al., CVPR 2016, figure 2)."""
 

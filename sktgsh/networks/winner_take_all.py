@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..persistence import saved
+
 
 def largest(values: Tensor, n_winners: int, dim: int) -> Tensor:
     """Mask of the `n_winners` largest values along a dimension.
@@ -35,6 +37,7 @@ def n_lifetime_winners(batch: int, sparsity: float) -> int:
     return max(1, round(batch * sparsity))
 
 
+@saved("WinnerTakeAllLayer")
 class WinnerTakeAllLayer(nn.Module):
     """Dense ReLU encoder, lifetime sparsity in training, linear decoder.
 
@@ -92,6 +95,7 @@ class WinnerTakeAllLayer(nn.Module):
         return self.decode(self.sparse_code(samples))
 
 
+@saved("ConvWinnerTakeAllLayer")
 class ConvWinnerTakeAllLayer(nn.Module):
     """Zero-padded ReLU convolutions, spatial then lifetime sparsity, one large-kernel decoder.
 

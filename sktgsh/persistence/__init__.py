@@ -2,5 +2,13 @@
 
 from .files import SaveMixin, load, save
 from .pickles import SteadyPickleMixin, VersionedMixin
+from .registry import saved
 
-__all__ = ["SaveMixin", "SteadyPickleMixin", "VersionedMixin", "load", "save"]
+__all__ = [
+    "SaveMixin",
+    "SteadyPickleMixin",
+    "VersionedMixin",
+    "load",
+    "save",
+    "saved",
+]

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,10 +18,21 @@ from uuid import uuid4
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from .tree import FORMAT, Reader, Writer, is_known, name_of
+from .._version import __version__
+from .reader import Reader
+from .registry import name_of, saved_name
+from .upgrades import FORMAT
+from .writer import Writer
 
 _BLANK = "0" * 64
 _CHUNK = 2**20
+# How files of other kinds begin.
+_STRANGERS = {
+    b"\x80": "a pickle, which joblib.load or pickle.load opens",
+    b"PK": "a zip archive, as torch.save, numpy.savez and skops write them",
+    b"\x93NUMPY": "an array, which numpy.load opens",
+    b"\x89HDF": "an HDF5 file",
+}
 
 
 class SaveMixin:
@@ -43,21 +53,25 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
     """Write an estimator or an index of the package to a file.
 
     The file is written under another name beside `path`, and renamed when it is complete and on
-    disk: a process that dies, or a full disk, leaves what was there. What is not the package's is
+    disk: a process that dies, or a full disk, leaves what was there. Objects of other classes are
     not stored: of an encoder or module of yours, the weights are, and ``load`` asks for the
     object; of callbacks or an optimizer class, nothing is.
+
+    Pipelines and common transformers of scikit-learn are stored too (scalers, encoders of columns,
+    ``PCA``, ``TruncatedSVD``, ``SimpleImputer``, ``ColumnTransformer``, ``FrozenEstimator``).
 
     Parameters
     ----------
     estimator : estimator
-        Of a class of the package, fitted or not.
+        Of a class of the package, or a pipeline or transformer around one; fitted or not.
     path : str or path-like
-        The file.
+        The file; of a symbolic link, its target.
 
     Raises
     ------
     TypeError
-        If the estimator is not of a class of the package, or holds what cannot be stored.
+        If the estimator is of another class, or holds an object of one that ``load`` could not be
+        given again.
     OSError
         If the disk is full, or the folder may not be written to. What was there stays.
 
@@ -76,11 +90,12 @@ def save(estimator: Any, path: str | os.PathLike) -> None:
     >>> load(path).transform([[3.0, 4.0]]) == hasher.transform([[3.0, 4.0]])
     array([[ True,  True,  True,  True,  True,  True,  True,  True]])
     """
-    if not is_known(type(estimator)) or not hasattr(estimator, "get_params"):
+    if saved_name(type(estimator)) is None or not hasattr(estimator, "get_params"):
         raise TypeError(
-            f"{name_of(type(estimator))} is not an estimator of sktgsh; only those are saved"
+            f"{name_of(type(estimator))} is not an estimator of sktgsh, or one of scikit-learn "
+            "that files hold; only those are saved"
         )
-    write(estimator, "estimator", path)
+    write(estimator, "estimator", path, root=estimator)
 
 
 def load(path: str | os.PathLike, **given: Any) -> Any:
@@ -94,8 +109,9 @@ def load(path: str | os.PathLike, **given: Any) -> Any:
     path : str or path-like
         The file.
     **given
-        Constructor parameters that could not be stored, as in ``encoder=module``. It is copied,
-        and the copy takes the weights of the file.
+        Constructor parameters that could not be stored, by their names in ``get_params``, as in
+        ``encoder=module`` or ``hasher__encoder=module``. A module is copied, and the copy takes the
+        weights of the file.
 
     Returns
     -------
@@ -106,7 +122,7 @@ def load(path: str | os.PathLike, **given: Any) -> Any:
     ------
     ValueError
         If the file is damaged, incomplete, not one of the package's, or of a newer version; or if
-        it needs a parameter that was not given.
+        it needs a parameter that was not given, or holds one that was.
 
     See Also
     --------
@@ -124,21 +140,38 @@ def load(path: str | os.PathLike, **given: Any) -> Any:
     >>> bool((again.transform([[3.0, 4.0]]) == hasher.transform([[3.0, 4.0]])).all())
     True
     """
-    estimator = read(path, "estimator", given)
-    if not is_known(type(estimator)) or not hasattr(estimator, "get_params"):
+    estimator, used = _read(path, "estimator", given)
+    if saved_name(type(estimator)) is None or not hasattr(estimator, "get_params"):
         raise ValueError(_damaged(Path(path), "it holds no estimator"))
-    unknown = set(given) - set(estimator.get_params())
-    if unknown:
-        raise ValueError(f"{type(estimator).__name__} has no parameter {', '.join(unknown)}")
+    name, parameters = type(estimator).__name__, estimator.get_params()
+    for key in given:
+        if key not in parameters:
+            raise ValueError(f"{name} has no parameter {key}")
+        if key not in used:
+            raise ValueError(
+                f"{os.fspath(path)} holds the parameter {key}={parameters[key]!r} of {name} "
+                "itself; leave it out here, and change it by set_params"
+            )
     return estimator
 
 
-def write(value: Any, kind: str, path: str | os.PathLike) -> None:
-    """Write any value that a tree can hold beside `path`, then rename."""
-    path, writer = Path(path), Writer()
-    tree = json.dumps(writer.encode(value))
+def write(value: Any, kind: str, path: str | os.PathLike, root: Any = None) -> None:
+    """Write any value that a tree can hold beside `path`, then rename.
+
+    Parameters
+    ----------
+    value : object
+    kind : str
+        Kind of file, which :func:`read` asks for.
+    path : str or path-like
+        The file; of a symbolic link, its target.
+    root : estimator, optional
+        Its constructor parameters may be of foreign classes.
+    """
+    path, writer = Path(os.path.realpath(path)), Writer(root)
+    tree = json.dumps(writer.encode(value, type(value).__name__))
     metadata = {
-        "sktgsh": import_module("sktgsh").__version__,
+        "sktgsh": __version__,
         "format": str(FORMAT),
         "kind": kind,
         "sha256": _BLANK,
@@ -200,8 +233,13 @@ def _is_whole(path: Path) -> bool:
     return digest.hexdigest().encode() == stored
 
 
-def read(path: str | os.PathLike, kind: str, given: Mapping[str, Any] | None = None) -> Any:
-    """The value of a file, once its checksum, kind and version are found to be right."""
+def read(path: str | os.PathLike, kind: str) -> Any:
+    """Return the value of a file, once its checksum, kind and version are found to be right."""
+    return _read(path, kind, {})[0]
+
+
+def _read(path: str | os.PathLike, kind: str, given: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """The value, and which of the given parameters it needed."""
     path = Path(path)
     whole = _is_whole(path)
     try:
@@ -209,7 +247,7 @@ def read(path: str | os.PathLike, kind: str, given: Mapping[str, Any] | None = N
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()} if whole else {}
     except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise ValueError(_damaged(path, error)) from error
+        raise ValueError(_damaged(path, error) if whole else _unreadable(path, error)) from error
     if "sktgsh" not in metadata:
         raise ValueError(f"{path} is a safetensors file, but sktgsh has not written it")
     if not whole:
@@ -221,11 +259,27 @@ def read(path: str | os.PathLike, kind: str, given: Mapping[str, Any] | None = N
         )
     if metadata["kind"] != kind:
         raise ValueError(f"{path} holds a {metadata['kind']}, not a {kind}")
+    reader = Reader(arrays, given, int(metadata["format"]))
     try:
-        return Reader(arrays, given or {}).decode(json.loads(metadata["tree"]))
+        return reader.decode(json.loads(metadata["tree"])), reader.used
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(_damaged(path, f"{type(error).__name__}: {error}")) from error
 
 
 def _damaged(path: Path, reason: Any) -> str:
     return f"{path} is damaged or incomplete ({reason}); restore it from a copy, or save it again"
+
+
+def _unreadable(path: Path, error: Any) -> str:
+    """Of a file that cannot be opened: whether its beginning is that of one of ours."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if b'"sktgsh"' in head or b'"sha256"' in head:
+        return _damaged(path, error)
+    for beginning, kind in _STRANGERS.items():
+        if head.startswith(beginning):
+            return f"{path} is not a file that sktgsh has written, but {kind}"
+    return (
+        f"{path} is not a file that sktgsh has written, or it is damaged or incomplete from its "
+        f"beginning on ({error}); load opens files of an estimator's method save"
+    )

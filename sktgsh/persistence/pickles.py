@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from .._version import __version__
 
+# The key of a pickle's state that tells which version of the package made it.
+VERSION = "_sktgsh_version"
 _NUMPY_TYPES = (torch.float32, torch.float64, torch.float16, torch.bool, torch.uint8)
 _NUMPY_TYPES += (torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -47,11 +49,11 @@ class VersionedMixin(SteadyPickleMixin):
 
     def __getstate__(self) -> dict:
         state: Any = super().__getstate__()
-        return {**state, "_sktgsh_version": __version__}
+        return {**state, VERSION: __version__}
 
     def __setstate__(self, state: dict) -> None:
         state = dict(state)
-        version = state.pop("_sktgsh_version", "unknown")
+        version = state.pop(VERSION, "unknown")
         if version != __version__:
             warnings.warn(
                 f"{type(self).__name__} was saved by sktgsh {version} and is opened by "

@@ -15,11 +15,13 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 
 from ..base import HasherMixin, score_codes
+from ..persistence import saved
 from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
 from .hasher import TaskGeometricHasher
 
 
+@saved("TaskGeometricHasherCV")
 class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
     """A :class:`TaskGeometricHasher` that chooses its code length by cross-validation.
 
@@ -252,7 +254,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         def rows(values: Any, chosen: np.ndarray) -> Any:
             return None if values is None else _safe_indexing(values, chosen)
 
-        hasher.set_params(packed=False, open_tasks=0).fit(
+        hasher.set_params(packed=False, max_open_tasks=0).fit(
             _safe_indexing(X, train),
             rows(y, train),
             task=rows(task, train),

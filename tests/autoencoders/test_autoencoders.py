@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from sktgsh import (
     ConvWinnerTakeAllAutoencoder,
+    GradientSolver,
     SignedRandomProjectionHasher,
     TaskGeometricHasher,
     WinnerTakeAllAutoencoder,
@@ -23,13 +24,20 @@ def digits():
 
 @pytest.fixture(scope="module")
 def dense(digits):
-    return WinnerTakeAllAutoencoder(256, max_epochs=30, lr=3e-3, random_state=0).fit(digits[0])
+    return WinnerTakeAllAutoencoder(
+        256, solver=GradientSolver(max_epochs=30, lr=3e-3), random_state=0
+    ).fit(digits[0])
 
 
 @pytest.fixture(scope="module")
 def conv(digits):
     return ConvWinnerTakeAllAutoencoder(
-        (8, 8), n_filters=(32, 32), filter_size=3, decoder_size=5, max_epochs=15, random_state=0
+        (8, 8),
+        n_filters=(32, 32),
+        filter_size=3,
+        decoder_size=5,
+        solver=GradientSolver(max_epochs=15),
+        random_state=0,
     ).fit(digits[0])
 
 
@@ -68,9 +76,9 @@ def test_convolutional_features_and_reconstruction(digits, conv):
 def test_stacks_train_one_layer_after_another(digits):
     X, _ = digits
     stack = WinnerTakeAllAutoencoder(
-        32, hidden_layer_sizes=(64,), max_epochs=5, random_state=0
+        32, hidden_layer_sizes=(64,), solver=GradientSolver(max_epochs=5), random_state=0
     ).fit(X)
-    alone = WinnerTakeAllAutoencoder(64, max_epochs=5, random_state=0)
+    alone = WinnerTakeAllAutoencoder(64, solver=GradientSolver(max_epochs=5), random_state=0)
     assert stack.transform(X).shape == (1797, 32) and len(stack.history_) == 2
     assert stack.inverse_transform(stack.transform(X)).shape == X.shape
     # The second layer is trained on the first one's features, and does not change it.
@@ -81,7 +89,7 @@ def test_stacks_train_one_layer_after_another(digits):
         stacked_filters=(12,),
         decoder_size=5,
         pool=2,
-        max_epochs=3,
+        solver=GradientSolver(max_epochs=3),
         random_state=0,
     ).fit(X)
     assert maps.transform(X).shape == (1797, 12 * 4)
@@ -89,7 +97,7 @@ def test_stacks_train_one_layer_after_another(digits):
 
 def test_partial_fit_goes_on(digits):
     X, _ = digits
-    model = WinnerTakeAllAutoencoder(64, max_epochs=5, random_state=0)
+    model = WinnerTakeAllAutoencoder(64, solver=GradientSolver(max_epochs=5), random_state=0)
     errors = [model.partial_fit(X).reconstruction_err_ for _ in range(3)]
     assert len(model.history_[0]) == 15
     losses = [epoch["train_loss"] for epoch in model.history_[0]]
@@ -107,7 +115,7 @@ def test_patches_of_large_images():
         patch_size=12,
         n_patches=200,
         pool=10,
-        max_epochs=2,
+        solver=GradientSolver(max_epochs=2),
         random_state=0,
     ).fit(X)
     assert model.transform(X).shape == (6, 8 * 4 * 5)
@@ -132,7 +140,8 @@ def test_repeatable_and_pickles(digits, dense):
     again = pickle.loads(pickle.dumps(dense))
     np.testing.assert_array_equal(again.transform(X), dense.transform(X))
     one, other = (
-        WinnerTakeAllAutoencoder(16, max_epochs=2, random_state=0).fit(X) for _ in range(2)
+        WinnerTakeAllAutoencoder(16, solver=GradientSolver(max_epochs=2), random_state=0).fit(X)
+        for _ in range(2)
     )
     np.testing.assert_array_equal(one.transform(X), other.transform(X))
 
@@ -141,7 +150,10 @@ def test_dead_units_are_counted_and_reported(digits):
     X, _ = digits
     with pytest.warns(UserWarning, match="of 200 units are dead"):
         model = WinnerTakeAllAutoencoder(
-            200, sparsity=0.01, batch_size=64, lr=0.5, max_epochs=3, random_state=0
+            200,
+            sparsity=0.01,
+            solver=GradientSolver(batch_size=64, lr=0.5, max_epochs=3),
+            random_state=0,
         ).fit(X)
     dead = (model.transform(X).max(axis=0) == 0).sum()
     assert model.n_dead_units_ == dead > 0
@@ -167,7 +179,8 @@ def test_features_of_another_width(dense):
 
 def test_sizes_of_any_integer(digits):
     X = digits[0][:65]  # and a last batch of a single row
-    sizes = dict(max_epochs=np.int64(1), batch_size=np.int32(32), random_state=0)
+    solver = GradientSolver(max_epochs=np.int64(1), batch_size=np.int32(32))
+    sizes = dict(solver=solver, random_state=0)
     dense = WinnerTakeAllAutoencoder(np.int64(16), hidden_layer_sizes=np.array([24]), **sizes)
     assert dense.fit(X).transform(X).shape == (65, 16)
     conv = ConvWinnerTakeAllAutoencoder(

@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import estimators
 import numpy as np
 from sklearn.base import clone
-from sklearn.preprocessing import Binarizer
-
-import sktgsh
-from sktgsh.neighbors import HammingNeighbors, LSHNeighbors, RescoredNeighbors
 
 N_ROWS, N_FEATURES, N_CLASSES = 30, 16, 3
 # What the estimators themselves say; anything else is a leak.
@@ -34,36 +31,7 @@ def make_data() -> tuple[np.ndarray, np.ndarray]:
 X, Y = make_data()
 NAMES = [f"column {i}" for i in range(N_FEATURES)]
 
-ESTIMATORS = [
-    sktgsh.SignedRandomProjectionHasher(16, random_state=0),
-    sktgsh.SparseProjectionHasher(16, n_inputs=4, random_state=0),
-    sktgsh.PStableHasher(16, r=40.0, random_state=0),
-    sktgsh.FlyHasher(40, random_state=0),
-    sktgsh.DenseFlyHasher(40, random_state=0),
-    sktgsh.SignALSH(16, random_state=0),
-    sktgsh.SimpleLSH(16, random_state=0),
-    sktgsh.L2ALSH(16, random_state=0),
-    sktgsh.TaskGeometricHasher(8, n_hidden=96, random_state=0),
-    sktgsh.TaskGeometricHasherCV(
-        [4, 8], estimator=sktgsh.TaskGeometricHasher(n_hidden=96), cv=2, random_state=0
-    ),
-    sktgsh.DeepSupervisedHasher(16, max_epochs=2, batch_size=16, random_state=0),
-    sktgsh.GeometricHasher(16, n_components=8, max_epochs=2, batch_size=16, random_state=0),
-    sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=2, batch_size=16, random_state=0),
-    sktgsh.ConvWinnerTakeAllAutoencoder(
-        (4, 4),
-        n_filters=(4,),
-        filter_size=3,
-        decoder_size=3,
-        sparsity=0.5,
-        pool=2,
-        max_epochs=2,
-        batch_size=16,
-        random_state=0,
-    ),
-]
-SUPERVISED = ("TaskGeometricHasher", "TaskGeometricHasherCV", "DeepSupervisedHasher")
-SUPERVISED += ("GeometricHasher",)
+SUPERVISED = {type(estimator) for estimator in [*estimators.SUPERVISED, *estimators.CHOOSERS]}
 
 
 class Subject:
@@ -75,7 +43,7 @@ class Subject:
 
     def __init__(self, estimator: Any):
         self.estimator, self.name = estimator, type(estimator).__name__
-        self.is_supervised = self.name in SUPERVISED
+        self.is_supervised = type(estimator) in SUPERVISED
         self.has_tasks = self.name.startswith("TaskGeometric")
         self.is_hasher = hasattr(estimator, "score")
         self.is_sparse = estimator.__sklearn_tags__().input_tags.sparse
@@ -138,17 +106,11 @@ class Columns(Subject):
         return np.asarray(found).astype(float)
 
 
-SUBJECTS = [Subject(estimator) for estimator in ESTIMATORS]
-INDEXES = [
-    Index(HammingNeighbors()),
-    Index(LSHNeighbors(n_bits=2, n_tables=40, metric="euclidean", random_state=0)),
-    Index(RescoredNeighbors(metric="euclidean")),
-]
-EVERYTHING = [
-    *SUBJECTS,
-    *INDEXES,
-    Columns(sktgsh.FeaturesOnly(Binarizer(threshold=30.0), 0)),
-]
+HASHERS = [*estimators.HASHERS, *estimators.CHOOSERS, *estimators.autoencoders((4, 4))]
+SUBJECTS = [Subject(estimator) for estimator in HASHERS]
+INDEXES = [Index(estimator) for estimator in estimators.INDEXES]
+COLUMNS = [Columns(estimator) for estimator in estimators.TRANSFORMERS]
+EVERYTHING = [*SUBJECTS, *INDEXES, *COLUMNS]
 
 
 def quietly(function: Callable[[], Any]) -> Any:

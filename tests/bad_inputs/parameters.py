@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 
 from .harness import EVERYTHING, Case, Subject, Y, quietly
@@ -27,7 +27,7 @@ def _bad_values(interval: Interval) -> dict[str, Any]:
 def parameter_cases() -> Iterator[Case]:
     intervals: dict[str, Interval] = {}
     for subject in EVERYTHING:
-        for name, constraints in subject.estimator._parameter_constraints.items():
+        for name, constraints in _constraints(subject.estimator).items():
             for constraint in constraints:
                 if isinstance(constraint, Interval):
                     intervals[name] = constraint
@@ -39,7 +39,7 @@ def parameter_cases() -> Iterator[Case]:
                 lambda m, s, name=name, value=value: m.set_params(**{name: value}).fit(
                     s.samples, Y
                 ),
-                f"{name}",
+                _last(name),
                 where=lambda s, name=name, interval=interval: _has_interval(s, name, interval),
             )
     for integer in (np.int64, np.int8, np.uint16):
@@ -55,21 +55,39 @@ def parameter_cases() -> Iterator[Case]:
     others |= {"module": "big", "optimizer": "best", "n_hidden": 0, "task_column": 1.5}
     others |= {"metric": "far", "algorithm": "fast", "index_params": 3, "mode": "text"}
     others |= {"candidates": "few", "vectors": "int4", "hasher": 3, "transformer": 3}
+    others |= {"solver__callbacks": 3, "solver__optimizer": "best", "solver__lr_schedule": "steep"}
     others |= {"U": 0.0, "lr_schedule": "steep", "n_filters": 3, "cv": 1.5, "estimator": 3}
     for name, value in others.items():
         yield Case(
             "parameters",
             f"{name}={value!r}",
             lambda m, s, name=name, value=value: m.set_params(**{name: value}).fit(s.samples, Y),
-            f"{name}",
-            where=lambda s, name=name: name in s.estimator.get_params(deep=False),
+            _last(name),
+            where=lambda s, name=name: name in s.estimator.get_params(),
         )
+
+
+def _constraints(estimator: Any) -> dict[str, list]:
+    """What parameters must be, those of a solver among them."""
+    nested = [("", estimator)]
+    if isinstance(solver := getattr(estimator, "solver", None), BaseEstimator):
+        nested.append(("solver__", solver))
+    return {
+        prefix + name: constraints
+        for prefix, owner in nested
+        for name, constraints in owner._parameter_constraints.items()
+    }
+
+
+def _last(name: str) -> str:
+    """The name of a parameter in an error: without the path to its owner."""
+    return name.rsplit("__", 1)[-1]
 
 
 def _has_interval(subject: Subject, name: str, interval: Interval) -> bool:
     return any(
         isinstance(constraint, Interval) and str(constraint) == str(interval)
-        for constraint in subject.estimator._parameter_constraints.get(name, [])
+        for constraint in _constraints(subject.estimator).get(name, [])
     )
 
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 from skorch.dataset import Dataset
 
-from sktgsh import DeepSupervisedHasher, GeometricHasher, WinnerTakeAllAutoencoder
+from sktgsh import DeepSupervisedHasher, GeometricHasher, GradientSolver, WinnerTakeAllAutoencoder
 from sktgsh.codes import codes_to_hex, hamming_distances
 from sktgsh.datasets import make_manifolds
 from sktgsh.deep.base import CodeScoring
@@ -28,9 +28,9 @@ def digits(digit_tasks):
     "params",
     [
         dict(),
-        dict(module="resnet", image_shape=(8, 8), max_epochs=8),
-        dict(module="convnet", image_shape=(8, 8), max_epochs=40),
-        dict(pairs="random", max_epochs=30),
+        dict(module="resnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=8)),
+        dict(module="convnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=40)),
+        dict(pairs="random", solver=GradientSolver(max_epochs=30)),
         dict(balanced_batches=True),
     ],
     ids=str,
@@ -65,7 +65,9 @@ def test_short_codes_of_classes_are_two_bits_apart(digits, seed):
 def test_collision_of_classes_is_a_warning(digits):
     X, y, _, _ = digits
     with pytest.warns(UserWarning, match="classes share their most frequent code"):
-        DeepSupervisedHasher(3, max_epochs=2, random_state=0).fit(X, y)  # 8 codes for 10 classes
+        DeepSupervisedHasher(3, solver=GradientSolver(max_epochs=2), random_state=0).fit(
+            X, y
+        )  # 8 codes for 10 classes
 
 
 def test_multilabel_rows_that_share_a_label_are_similar(digits):
@@ -73,7 +75,9 @@ def test_multilabel_rows_that_share_a_label_are_similar(digits):
     labels, asked = (np.stack([v < 5, v % 2 == 0, v == 7], axis=1).astype(int) for v in (y, q))
     hasher = DeepSupervisedHasher(16, random_state=0).fit(X, labels)
     found = mean_average_precision(hasher.transform(Q), asked, hasher.transform(X), labels)
-    untrained = DeepSupervisedHasher(16, max_epochs=1, lr=1e-9, random_state=0).fit(X, labels)
+    untrained = DeepSupervisedHasher(
+        16, solver=GradientSolver(max_epochs=1, lr=1e-9), random_state=0
+    ).fit(X, labels)
     assert (
         found
         > mean_average_precision(untrained.transform(Q), asked, untrained.transform(X), labels)
@@ -85,7 +89,7 @@ def test_multilabel_rows_that_share_a_label_are_similar(digits):
 
 def test_targets_are_read_as_everywhere(digits):
     X, y, _, _ = digits
-    hasher = DeepSupervisedHasher(8, max_epochs=1, random_state=0)
+    hasher = DeepSupervisedHasher(8, solver=GradientSolver(max_epochs=1), random_state=0)
     codes = hasher.fit(X, y).transform(X)
     np.testing.assert_array_equal(hasher.fit(X, y[:, None]).transform(X), codes)
     with pytest.raises(ValueError, match=r"y has shape .* and the value 2.*indicator"):
@@ -95,7 +99,11 @@ def test_targets_are_read_as_everywhere(digits):
 def test_early_stopping_keeps_the_best(digits):
     X, y, _, _ = digits
     hasher = DeepSupervisedHasher(
-        16, early_stopping=True, patience=2, max_epochs=60, lr_schedule=None, random_state=0
+        16,
+        early_stopping=True,
+        patience=2,
+        solver=GradientSolver(max_epochs=60, lr_schedule=None),
+        random_state=0,
     ).fit(X, y)
     scores = [epoch["valid_map"] for epoch in hasher.history_]
     assert len(scores) < 60 and scores[-1] < max(scores)
@@ -106,21 +114,23 @@ def test_module_of_the_users_is_copied(digits):
     torch.manual_seed(0)
     module = torch.nn.Linear(64, 8)
     before = module.weight.detach().clone()
-    hasher = DeepSupervisedHasher(8, module=module, max_epochs=3, random_state=0).fit(X, y)
+    hasher = DeepSupervisedHasher(
+        8, module=module, solver=GradientSolver(max_epochs=3), random_state=0
+    ).fit(X, y)
     assert torch.equal(module.weight, before)
     assert not torch.equal(hasher.module_.weight.cpu(), before)
 
 
 def test_interrupted_or_bad_fit_changes_nothing(digits):
     X, y, _, _ = digits
-    hasher = DeepSupervisedHasher(8, max_epochs=2, random_state=0).fit(X, y)
+    hasher = DeepSupervisedHasher(8, solver=GradientSolver(max_epochs=2), random_state=0).fit(X, y)
     codes = hasher.transform(X)
 
     class Interrupt(Callback):
         def on_epoch_end(self, net, **kwargs):
             raise KeyboardInterrupt
 
-    hasher.set_params(callbacks=[Interrupt()])
+    hasher.set_params(solver__callbacks=[Interrupt()])
     with pytest.raises(KeyboardInterrupt):
         hasher.fit(X[:500], y[:500])
     for params, message in [
@@ -128,7 +138,7 @@ def test_interrupted_or_bad_fit_changes_nothing(digits):
         (dict(image_shape=(3, 3)), r"image_shape=\(3, 3\) has 9 values"),
     ]:
         with pytest.raises(ValueError, match=message):
-            hasher.set_params(callbacks=None, **params).fit(X, y)
+            hasher.set_params(solver__callbacks=None, **params).fit(X, y)
         hasher.set_params(module="auto", image_shape=None)
     with pytest.raises(ValueError, match="one class only"):
         hasher.fit(X, np.zeros(len(X), int))
@@ -140,7 +150,9 @@ def test_global_random_state_is_left_alone(digits):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    DeepSupervisedHasher(8, max_epochs=1, random_state=0).fit(X[:200], y[:200])
+    DeepSupervisedHasher(8, solver=GradientSolver(max_epochs=1), random_state=0).fit(
+        X[:200], y[:200]
+    )
     assert torch.equal(torch.rand(2), expected)
 
 
@@ -149,7 +161,7 @@ def manifolds():
     """400 manifolds to train on, and 10 that are held out."""
     drawn = make_manifolds(410, 60, random_state=0)
     held_out = drawn.target >= 400
-    hasher = GeometricHasher(128, max_epochs=15, random_state=0)
+    hasher = GeometricHasher(128, solver=GradientSolver(max_epochs=15), random_state=0)
     hasher.fit(drawn.data[~held_out], drawn.target[~held_out])
     return drawn, held_out, hasher
 
@@ -167,9 +179,9 @@ def test_manifolds_never_seen_are_told_apart_from_one_example(manifolds):
 def test_variance_within_manifolds_falls(manifolds):
     drawn, held_out, hasher = manifolds
     X, y = drawn.data[held_out], drawn.target[held_out]
-    untrained = GeometricHasher(128, max_epochs=1, lr=1e-9, random_state=0).fit(
-        drawn.data[~held_out], drawn.target[~held_out]
-    )
+    untrained = GeometricHasher(
+        128, solver=GradientSolver(max_epochs=1, lr=1e-9), random_state=0
+    ).fit(drawn.data[~held_out], drawn.target[~held_out])
     before = geometric_sensitivity(untrained.representation(X), y)
     after = geometric_sensitivity(hasher.representation(X), y)
     assert after.variance.mean() < before.variance.mean() / 5
@@ -187,17 +199,20 @@ def test_gamma_is_recovered_on_manifolds_never_seen(manifolds):
 def test_split_of_rows_is_reproducible(digits):
     X, y, _, _ = digits
     part, _ = train_test_split(X, train_size=300, random_state=0)
-    one, other = (GeometricHasher(16, max_epochs=2, random_state=5).fit(X, y) for _ in range(2))
+    one, other = (
+        GeometricHasher(16, solver=GradientSolver(max_epochs=2), random_state=5).fit(X, y)
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(one.transform(part), other.transform(part))
 
 
 # -- ordinary input that went wrong ----------------------------------------------------------------
 
 
-def small(**params):
-    return DeepSupervisedHasher(
-        **{"n_bits": 8, "max_epochs": 2, "batch_size": 32, "random_state": 0, **params}
-    )
+def small(n_bits=8, random_state=0, **params):
+    settings = {"max_epochs": 2, "batch_size": 32} | params.pop("solver", {})
+    solver = GradientSolver(**settings)
+    return DeepSupervisedHasher(n_bits, solver=solver, random_state=random_state, **params)
 
 
 @pytest.mark.parametrize("shuffle", [ShuffledBatches, BalancedBatches])
@@ -210,7 +225,7 @@ def test_no_batch_has_a_single_row(shuffle):
 
 def test_rows_that_leave_one_over(digits):
     X, y, _, _ = digits
-    hasher = small(max_epochs=8).fit(X[:97], y[:97])
+    hasher = small(solver=dict(max_epochs=8)).fit(X[:97], y[:97])
     assert hasher.score(X[:97], y[:97]) > 0.5
 
 
@@ -218,9 +233,9 @@ def test_fits_in_threads_are_equal(digits):
     X, y, _, _ = digits
     X, y = X[:64], y[:64] % 2
     models = [
-        small(n_bits=16, max_epochs=1),
-        GeometricHasher(8, max_epochs=1, random_state=0),
-        WinnerTakeAllAutoencoder(16, max_epochs=1, random_state=0),
+        small(n_bits=16, solver=dict(max_epochs=1)),
+        GeometricHasher(8, solver=GradientSolver(max_epochs=1), random_state=0),
+        WinnerTakeAllAutoencoder(16, solver=GradientSolver(max_epochs=1), random_state=0),
     ]
     for model in models:
         expected = clone(model).fit(X, y).transform(X)
@@ -236,7 +251,7 @@ def test_held_out_rows_are_stratified(digits):
     rare = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:10]])
     hasher = small(early_stopping=True, validation_fraction=0.2)
     seen = []
-    hasher.set_params(callbacks=[Spy(lambda net: seen.append(net.callbacks_))])
+    hasher.set_params(solver__callbacks=[Spy(lambda net: seen.append(net.callbacks_))])
     hasher.fit(X[rare], y[rare])
     scoring = next(c for _, c in seen[0] if isinstance(c, CodeScoring))
     assert (scoring.y == 1).sum() == 2
@@ -259,17 +274,19 @@ class Spy(Callback):
 def test_callbacks_that_wait_for_what_is_not_recorded(digits):
     X, y, _, _ = digits
     for callback in (EarlyStopping(), Checkpoint(f_params=None, f_optimizer=None)):
-        hasher = small(callbacks=[callback])
+        hasher = small(solver=dict(callbacks=[callback]))
         with pytest.raises(ValueError, match=r"callbacks has .*monitor='valid_loss.*'train_loss'"):
             hasher.fit(X[:64], y[:64])
         assert not hasattr(hasher, "module_")
-    small(callbacks=[EarlyStopping("train_loss")]).fit(X[:64], y[:64])
-    small(callbacks=[EarlyStopping("valid_map")], early_stopping=True).fit(X, y)
+    small(solver=dict(callbacks=[EarlyStopping("train_loss")])).fit(X[:64], y[:64])
+    small(solver=dict(callbacks=[EarlyStopping("valid_map")]), early_stopping=True).fit(X, y)
 
 
 def test_divergence_is_an_error(digits):
     with pytest.raises(ValueError, match=r"training diverged.*lr=1e"):
-        small(lr=1e30, optimizer="sgd", lr_schedule=None).fit(digits[0][:64], digits[1][:64])
+        small(solver=dict(lr=1e30, optimizer="sgd", lr_schedule=None)).fit(
+            *(v[:64] for v in digits[:2])
+        )
 
 
 @pytest.mark.parametrize(
@@ -285,7 +302,7 @@ def test_unknown_devices_are_named(digits, device, message):
 def test_an_offset_that_float32_cannot_hold(digits, dtype):
     X, y, _, _ = digits
     X, y = X[:200], y[:200]
-    hasher = GeometricHasher(32, max_epochs=5, random_state=0)
+    hasher = GeometricHasher(32, solver=GradientSolver(max_epochs=5), random_state=0)
     codes = hasher.fit(X, y).transform(X)
     assert hasher.score(X, y) > 0.5 and len(np.unique(codes, axis=0)) > 100
     np.testing.assert_array_equal(hasher.transform(X.astype(np.float32)), codes)
@@ -296,7 +313,7 @@ def test_an_offset_that_float32_cannot_hold(digits, dtype):
 @pytest.mark.parametrize("kind", [DeepSupervisedHasher, GeometricHasher])
 def test_values_before_the_threshold(digits, kind):
     X, y, Q, _ = digits
-    hasher = kind(8, max_epochs=2, random_state=0).fit(X, y)
+    hasher = kind(8, solver=GradientSolver(max_epochs=2), random_state=0).fit(X, y)
     values = hasher.decision_function(Q)
     assert values.dtype == np.float32 and values.shape == (len(Q), 8)
     np.testing.assert_array_equal(values > 0, hasher.transform(Q))

@@ -3,7 +3,12 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 
-from sktgsh import DeepSupervisedHasher, SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import (
+    DeepSupervisedHasher,
+    GradientSolver,
+    SignedRandomProjectionHasher,
+    TaskGeometricHasher,
+)
 from sktgsh.evaluation import (
     ClassHoldOut,
     ClassifierHasher,
@@ -34,7 +39,7 @@ def test_held_out_classes_are_never_trained_on():
 def test_hold_out_in_cross_validation(digits):
     X, y = digits
     cv = ClassHoldOut(2, random_state=0)
-    ours = cross_val_score(TaskGeometricHasher(structure_bits=0.5, random_state=0), X, y, cv=cv)
+    ours = cross_val_score(TaskGeometricHasher(structure_fraction=0.5, random_state=0), X, y, cv=cv)
     trivial = cross_val_score(ClassifierHasher(), X, y, cv=cv)
     assert len(ours) == 2 and ours.mean() > trivial.mean()
 
@@ -103,15 +108,15 @@ def test_cross_task_retrieval(digit_tasks):
     (X, y, task), _ = digit_tasks
     X, y, task = X[::3], y[::3], task[::3]
     diagonal = {}
-    for codebook in ("shared", "per_task"):
+    for shared in (True, False):
         hasher = TaskGeometricHasher(
-            16, n_hidden=1024, codebook=codebook, codewords="random", random_state=0
+            16, n_hidden=1024, share_codebook=shared, codebook="random", random_state=0
         ).fit(X, y, task=task)
         tasks, scores = cross_task_retrieval(hasher, X, y, task=task)
         assert tasks.tolist() == [0, 30, 60] and scores.shape == (3, 3)
-        diagonal[codebook] = np.diag(scores).mean()
+        diagonal[shared] = np.diag(scores).mean()
         off = scores[~np.eye(3, dtype=bool)].mean()
-        assert off > 0.8 if codebook == "shared" else off < diagonal[codebook]
+        assert off > 0.8 if shared else off < diagonal[shared]
 
 
 def test_identifier_is_recovered_where_it_is_there_to_be_read():
@@ -128,7 +133,7 @@ def test_report_exposes_the_trivial_solution(digits):
     X, y = digits
     report = retrieval_report(
         {
-            "ours": TaskGeometricHasher(structure_bits=0.5, random_state=0),
+            "ours": TaskGeometricHasher(structure_fraction=0.5, random_state=0),
             "random": SignedRandomProjectionHasher(32, random_state=0),
         },
         X,
@@ -149,7 +154,7 @@ def test_report_of_several_labels(digits):
     X, y = (part[:700] for part in digits)
     labels = np.stack([y == 0, y == 1, y % 2 == 0, y < 5, y > 6], axis=1)
     hashers = {
-        "trained": DeepSupervisedHasher(16, max_epochs=3, random_state=0),
+        "trained": DeepSupervisedHasher(16, solver=GradientSolver(max_epochs=3), random_state=0),
         "random": SignedRandomProjectionHasher(16, random_state=0),
     }
     report = retrieval_report(hashers, X, labels, unseen_classes=[0, 1])
@@ -159,3 +164,15 @@ def test_report_of_several_labels(digits):
     assert rows["random"]["one_shot"] > 0.8  # zeros and ones are easily told apart
     with pytest.raises(ValueError, match=r"unseen_classes=\[4, 7\]; .* 5 columns"):
         retrieval_report({}, X, labels, unseen_classes=[4, 7])
+
+
+def test_report_beside_the_rivals(digits):
+    X, y = digits
+    hasher = SignedRandomProjectionHasher(n_bits=24, random_state=0)
+    report = retrieval_report({"random": hasher}, X, y, unseen_classes=[0, 1, 2], rivals=True)
+    found = {row["hasher"]: row for row in report.rows}
+    assert list(found) == ["random", "trivial", "ridge", "ITQ", "PCA signs"]
+    assert {found[name]["bits"] for name in ("random", "ridge", "ITQ", "PCA signs")} == {24}
+    assert found["ITQ"]["seen_map"] > found["random"]["seen_map"]
+    assert found["ridge"]["seen_map"] > found["ITQ"]["seen_map"]
+    assert found["ITQ"]["unseen_map"] > found["ridge"]["unseen_map"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import pythons
 import torch
+from estimators import CHOOSERS, HASHERS, LSH, autoencoders, name
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from scipy import sparse
@@ -22,7 +23,9 @@ import sktgsh
 from sktgsh import load
 from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
 from sktgsh.persistence import files, save
-from sktgsh.persistence.tree import FORMAT, Reader, Writer
+from sktgsh.persistence.reader import Reader
+from sktgsh.persistence.upgrades import FORMAT
+from sktgsh.persistence.writer import Writer
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:200], y[:200]
@@ -40,26 +43,12 @@ class Backbone(torch.nn.Module):
         return self.layer(samples).relu()
 
 
-ESTIMATORS = [
-    sktgsh.SignedRandomProjectionHasher(random_state=0),
-    sktgsh.PStableHasher(random_state=0),
-    sktgsh.SparseProjectionHasher(random_state=0),
-    sktgsh.FlyHasher(n_bits=64, random_state=0),
-    sktgsh.DenseFlyHasher(n_bits=64, random_state=0),
-    sktgsh.SignALSH(random_state=0),
-    sktgsh.L2ALSH(random_state=0),
-    sktgsh.SimpleLSH(random_state=0),
-    sktgsh.TaskGeometricHasher(n_bits=8, random_state=0),
-    sktgsh.TaskGeometricHasher(8, encoder="conv", image_shape=(8, 8), random_state=0),
-    sktgsh.TaskGeometricHasher(8, encoder="gaussian", structure_bits=0.5, random_state=0),
-    sktgsh.TaskGeometricHasherCV([4, 8], cv=2, random_state=0),
-    sktgsh.DeepSupervisedHasher(n_bits=8, max_epochs=1, random_state=0),
-    sktgsh.GeometricHasher(8, image_shape=(8, 8), max_epochs=1, random_state=0),
-    sktgsh.WinnerTakeAllAutoencoder(8, max_epochs=1, random_state=0),
-    sktgsh.ConvWinnerTakeAllAutoencoder(
-        (8, 8), n_filters=(8,), decoder_size=5, max_epochs=1, random_state=0
-    ),
+SETTINGS = [
+    sktgsh.TaskGeometricHasher(8, encoder="conv", random_state=0),
+    sktgsh.TaskGeometricHasher(8, encoder="gaussian", structure_fraction=0.5, random_state=0),
 ]
+# Codes are indexed, and a task column is cut off, elsewhere.
+LEARN = [*HASHERS, *CHOOSERS, *autoencoders((8, 8)), *SETTINGS]
 
 
 @pytest.fixture
@@ -67,7 +56,7 @@ def path(tmp_path):
     return tmp_path / "saved.safetensors"
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", LEARN, ids=name)
 @pytest.mark.filterwarnings("ignore:.*dead:UserWarning", "ignore:classes share:UserWarning")
 def test_codes_are_the_same_after_loading(estimator, path):
     fitted = clone(estimator).fit(X, y)
@@ -328,8 +317,8 @@ def test_nothing_is_pickled_in_either_direction(tmp_path, monkeypatch):
         (pickle, "dump dumps load loads Pickler Unpickler"),
         (torch, "save load"),
     ):
-        for name in names.split():
-            monkeypatch.setattr(module, name, refuse)
+        for function in names.split():
+            monkeypatch.setattr(module, function, refuse)
     with pytest.raises(AssertionError, match="pickle"):
         torch.save(torch.zeros(1), tmp_path / "tensor")
     pythons.write(tmp_path, fitted)
@@ -391,7 +380,7 @@ def test_equal_arrays_are_stored_once_and_are_not_one():
     assert second[0] == 0
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[:8], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", LSH, ids=name)
 def test_skops_finds_the_packages_own_types_alone(estimator):
     """Of estimators without a network: skops has no form for tensors of torch."""
     skops = pytest.importorskip("skops.io")

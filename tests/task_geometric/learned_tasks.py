@@ -1,8 +1,8 @@
-"""What the tests of the flagship share."""
+"""Small hashers and scores that the tests of the flagship share."""
 
 import numpy as np
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import GradientSolver, TaskGeometricHasher
 from sktgsh.metrics import mean_average_precision
 
 SOLVERS = ["ridge", "sgd", "ridge+sgd"]
@@ -10,6 +10,12 @@ SOLVERS = ["ridge", "sgd", "ridge+sgd"]
 
 def small(**params):
     return TaskGeometricHasher(**{"n_bits": 16, "n_hidden": 512, "random_state": 0, **params})
+
+
+def steps(solver, **params):
+    """The solver of a name, with parameters of its gradient steps where it takes any."""
+    start = "random" if solver == "sgd" else "ridge"
+    return solver if solver == "ridge" else GradientSolver(start=start, **params)
 
 
 def held_out_map(hasher, train, test):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sktgsh.task_geometric.codebook import (
+from sktgsh.task_geometric.learning.codebook import (
     ClassProjections,
     choose_splits,
     extend_codebook,
@@ -48,7 +48,7 @@ def test_hadamard_bits_repeat_where_there_are_no_other_splits():
     assert len(np.unique(hadamard_codebook(10, 4, 0), axis=0)) == 10
 
 
-def test_random_codeword_hangs_on_its_label_alone():
+def test_random_signs_hangs_on_its_label_alone():
     one = extend_codebook(empty(32), [], ["x", "y"], "random", 0)
     other = extend_codebook(empty(32), [], ["z", "y"], "random", 0)
     np.testing.assert_array_equal(one[1], other[1])

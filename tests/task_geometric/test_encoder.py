@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sktgsh.task_geometric.encoder import _distinct
+from sktgsh.task_geometric.encoding.scaling import distinct_rows
 
 
 def table():
@@ -14,10 +14,10 @@ def table():
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csr_matrix])
 def test_distinct_rows_whatever_their_order(make):
     X, rows = table(), np.arange(6)
-    found = X[_distinct(make(X), rows)]
+    found = X[distinct_rows(make(X), rows)]
     assert sorted(found.tolist()) == np.unique(X, axis=0).tolist()
     backwards = X[::-1].copy()
-    np.testing.assert_array_equal(backwards[_distinct(make(backwards), rows)], found)
+    np.testing.assert_array_equal(backwards[distinct_rows(make(backwards), rows)], found)
 
 
 def test_sparse_rows_are_told_apart_by_their_values_alone(monkeypatch):
@@ -26,5 +26,7 @@ def test_sparse_rows_are_told_apart_by_their_values_alone(monkeypatch):
     indices, data = np.array([1, 1, 4, 1, 2, 0]), np.array([3.0, 3.0, 7.0, 3.0, -0.0, -2.0])
     odd = sparse.csr_array((data, indices, [0, 1, 2, 4, 5, 6, 6]), shape=(6, 5))
     monkeypatch.setattr(sparse.csr_array, "toarray", None)  # rows never become dense
-    np.testing.assert_array_equal(_distinct(odd, np.arange(6)), _distinct(plain, np.arange(6)))
+    np.testing.assert_array_equal(
+        distinct_rows(odd, np.arange(6)), distinct_rows(plain, np.arange(6))
+    )
     np.testing.assert_array_equal(odd.indices, indices)  # nor does X change

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from learned_tasks import held_out_map, small
+from learned_tasks import held_out_map, small, steps
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher
+from sktgsh import ModuleEncoder, SignedRandomProjectionHasher, TaskGeometricHasher
 from sktgsh.metrics import make_retrieval_scorer, mean_average_precision
 
 # -- quality on real digits ----------------------------------------------------------------------
@@ -30,22 +30,22 @@ def test_defaults_beat_random_projections(digit_tasks):
 @pytest.mark.parametrize(
     "params, least",
     [
-        (dict(solver="sgd", max_epochs=20), 0.9),
-        (dict(solver="ridge+sgd", max_epochs=5), 0.9),
-        (dict(solver="sgd", head="dense", n_hidden=2048, max_epochs=20), 0.9),
+        (dict(solver=steps("sgd", max_epochs=20)), 0.9),
+        (dict(solver=steps("ridge+sgd", max_epochs=5)), 0.9),
+        (dict(solver=steps("sgd", max_epochs=20), head="dense", n_hidden=2048), 0.9),
         (dict(encoder="gaussian"), 0.9),
         (dict(encoder="fly"), 0.9),
-        (dict(skip=False), 0.9),
+        (dict(passthrough=False), 0.9),
         (dict(head="block", encoder="fly", n_hidden=2048), 0.9),
-        (dict(head="block", solver="ridge+sgd", n_hidden=2048, max_epochs=5), 0.9),
-        (dict(encoder="conv", image_shape=(8, 8)), 0.9),
-        (dict(codewords="hadamard"), 0.85),
-        (dict(codewords="random"), 0.85),
-        (dict(codebook="per_task"), 0.85),
-        (dict(structure_bits=0.25), 0.8),
-        (dict(structure_bits=0.5, solver="sgd"), 0.7),
-        (dict(loss="hinge", solver="sgd"), 0.8),
-        (dict(loss="cross_entropy", solver="sgd"), 0.8),
+        (dict(head="block", solver=steps("ridge+sgd", max_epochs=5), n_hidden=2048), 0.9),
+        (dict(encoder="conv"), 0.9),
+        (dict(codebook="hadamard"), 0.85),
+        (dict(codebook="random"), 0.85),
+        (dict(share_codebook=False), 0.85),
+        (dict(structure_fraction=0.25), 0.8),
+        (dict(structure_fraction=0.5, solver="sgd"), 0.7),
+        (dict(solver=steps("sgd", loss="hinge")), 0.8),
+        (dict(solver=steps("sgd", loss="cross_entropy")), 0.8),
     ],
     ids=str,
 )
@@ -57,7 +57,8 @@ def test_every_setting_learns(digit_tasks, params, least):
 
 def test_published_recipe_classifies(digit_tasks):
     train, test = digit_tasks
-    hasher = TaskGeometricHasher.flynet(n_hidden=2048, max_epochs=20, random_state=0)
+    hasher = TaskGeometricHasher.flynet(n_hidden=2048, random_state=0)
+    hasher.set_params(solver__max_epochs=20)
     hasher.fit(train[0], train[1], task=train[2])
     assert (hasher.predict_class(test[0], task=test[2]) == test[1]).mean() > 0.93
     assert held_out_map(hasher, train, test) > 0.7
@@ -100,7 +101,9 @@ def test_unseen_classes_are_found_better_with_structure_bits(digit_tasks):
     X, y = X[task == 0], y[task == 0]
     values = []
     for share in (0.0, 0.5):
-        hasher = TaskGeometricHasher(structure_bits=share, random_state=0).fit(X[y < 5], y[y < 5])
+        hasher = TaskGeometricHasher(structure_fraction=share, random_state=0).fit(
+            X[y < 5], y[y < 5]
+        )
         values.append(hasher.score(X[y >= 5], y[y >= 5]))
     assert values[1] > values[0] + 0.05
 
@@ -190,7 +193,9 @@ def test_a_network_of_the_users_is_frozen(digit_tasks):
         torch.nn.Conv2d(1, 16, 3), torch.nn.BatchNorm2d(16), torch.nn.ReLU(), torch.nn.Dropout()
     )
     before = [p.detach().clone() for p in backbone.parameters()]
-    hasher = small(encoder=backbone, image_shape=(1, 8, 8), solver="ridge+sgd", max_epochs=2)
+    hasher = small(
+        encoder=ModuleEncoder(backbone, (1, 8, 8)), solver=steps("ridge+sgd", max_epochs=2)
+    )
     hasher.fit(X[task == 0], y[task == 0])
     assert hasher.score(X[task == 0], y[task == 0]) > 0.8
     np.testing.assert_array_equal(hasher.transform(X[:5]), hasher.transform(X[:5]))
@@ -216,7 +221,7 @@ def test_a_users_module_gets_samples_as_they_come(digit_tasks):
     (X, y, task), _ = digit_tasks
     samples = (1000 + X[task == 0] - X.max() / 2).astype(np.float32)
     hasher = small(encoder=Watched()).fit(samples, y[task == 0])
-    seen = hasher.learner_.encoder.extractor[-1].span
+    seen = hasher.model_.network.encoder.extractor[-1].span
     assert seen.tolist() == [samples.min(), samples.max()]
     assert hasher.score(samples, y[task == 0]) > 0.9
 

@@ -4,9 +4,11 @@ import pickle
 import numpy as np
 import polars as pl
 import pytest
-from learned_tasks import SOLVERS, small
+from learned_tasks import SOLVERS, small, steps
 from sklearn.base import clone
 from skorch.callbacks import Callback
+
+from sktgsh import ConvEncoder
 
 
 def bad_calls(X, y, task):
@@ -48,9 +50,12 @@ def bad_calls(X, y, task):
             lambda h: h.set_params(head="dense").fit(X, y),
             "head='dense' has no closed form",
         ),
-        "no shape": (lambda h: h.set_params(encoder="conv").fit(X, y), "needs image_shape"),
+        "no shape": (
+            lambda h: h.set_params(encoder="conv").fit(X[:, :60], y),
+            "60 features.*image_shape",
+        ),
         "bad shape": (
-            lambda h: h.set_params(image_shape=(8, 9)).fit(X, y),
+            lambda h: h.set_params(encoder=ConvEncoder((8, 9))).fit(X, y),
             r"image_shape=\(8, 9\)",
         ),
         "alpha": (lambda h: h.set_params(alpha=[]).fit(X, y), "alpha="),
@@ -82,11 +87,11 @@ def test_interrupted_fit_keeps_the_tasks_that_were_finished(digit_tasks):
             if Interrupt.epochs == 3:  # in the second task
                 raise KeyboardInterrupt
 
-    hasher = small(solver="sgd", max_epochs=2, callbacks=[Interrupt()])
+    hasher = small(solver=steps("sgd", max_epochs=2, callbacks=[Interrupt()]))
     with pytest.raises(KeyboardInterrupt):
         hasher.fit(X, y, task=task)
     assert hasher.tasks_.tolist() == [0]
-    expected = small(solver="sgd", max_epochs=2).fit(X[task == 0], y[task == 0], task=0)
+    expected = small(solver=steps("sgd", max_epochs=2)).fit(X[task == 0], y[task == 0], task=0)
     np.testing.assert_array_equal(hasher.transform(X), expected.transform(X))
 
 
@@ -98,7 +103,7 @@ def test_degenerate_data_gives_sound_codes(solver, alpha):
     X[:, 2] = 1.0  # constant
     y = (X[:, 0] > X[:, 1]).astype(int)
     X, y = np.repeat(X, 3, axis=0), np.repeat(y, 3)  # fewer different rows than units a bit
-    hasher = small(solver=solver, alpha=alpha, max_epochs=2).fit(X, y)
+    hasher = small(solver=steps(solver, max_epochs=2), alpha=alpha).fit(X, y)
     for value in (hasher.contexts_, hasher.strengths_, hasher.biases_):
         assert np.isfinite(value).all()
     if "ridge" in solver:
@@ -107,7 +112,7 @@ def test_degenerate_data_gives_sound_codes(solver, alpha):
 
 def test_history_and_callbacks(digit_tasks):
     (X, y, task), _ = digit_tasks
-    hasher = small(solver="sgd", max_epochs=3).fit(X, y, task=task)
+    hasher = small(solver=steps("sgd", max_epochs=3)).fit(X, y, task=task)
     losses = [epoch["train_loss"] for epoch in hasher.history_[30]]
     assert len(losses) == 3 and losses[-1] < losses[0]
     assert small().fit(X, y, task=task).history_ == {0: [], 30: [], 60: []}
@@ -118,7 +123,7 @@ def test_history_and_callbacks(digit_tasks):
 
 @pytest.mark.parametrize(
     "late",
-    [dict(n_bits=8), dict(head="block"), dict(structure_bits=0.5), dict(encoder="fly")],
+    [dict(n_bits=8), dict(head="block"), dict(structure_fraction=0.5), dict(encoder="fly")],
     ids=str,
 )
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])
@@ -135,7 +140,7 @@ def test_parameters_of_the_frozen_network_come_too_late(few, late, call):
     if call == "fit":
         assert hasher.set_params(warm_start=False, **late).fit(X, y, task=task).tasks_.size == 3
     else:
-        hasher.set_params(alpha=1e-3, open_tasks=2).partial_fit(X, y, task=task)
+        hasher.set_params(alpha=1e-3, max_open_tasks=2).partial_fit(X, y, task=task)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])

@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
-from learned_tasks import SOLVERS, small
+from learned_tasks import SOLVERS, small, steps
 from sklearn.base import clone
 
 from sktgsh import TaskGeometricHasher
@@ -10,14 +10,14 @@ from sktgsh.metrics import mean_average_precision
 
 
 def frozen_bytes(hasher):
-    state = hasher.learner_.encoder.state_dict()
+    state = hasher.model_.network.encoder.state_dict()
     return [tensor.numpy().tobytes() for tensor in state.values()]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_older_tasks_do_not_change(digit_tasks, solver):
     (X, y, task), _ = digit_tasks
-    hasher = small(solver=solver, max_epochs=2).fit(X[task == 0], y[task == 0], task=0)
+    hasher = small(solver=steps(solver, max_epochs=2)).fit(X[task == 0], y[task == 0], task=0)
     codes, frozen = hasher.transform(X, task=0), frozen_bytes(hasher)
     hasher.partial_fit(X[task == 30], y[task == 30], task=30)
     hasher = pickle.loads(pickle.dumps(hasher))
@@ -31,8 +31,8 @@ def test_older_tasks_do_not_change(digit_tasks, solver):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_tasks_one_by_one_or_at_once(digit_tasks, solver):
     (X, y, task), _ = digit_tasks
-    together = small(solver=solver, max_epochs=2).fit(X, y, task=task)
-    apart = small(solver=solver, max_epochs=2)
+    together = small(solver=steps(solver, max_epochs=2)).fit(X, y, task=task)
+    apart = small(solver=steps(solver, max_epochs=2))
     for label in (0, 30, 60):
         apart.partial_fit(X[task == label], y[task == label], task=label)
     np.testing.assert_array_equal(together.transform(X, task=task), apart.transform(X, task=task))
@@ -41,29 +41,29 @@ def test_tasks_one_by_one_or_at_once(digit_tasks, solver):
 def test_shared_codebook_makes_codes_comparable(digit_tasks):
     (X, y, task), (Q, q, qtask) = digit_tasks
     values = {}
-    for codebook in ("shared", "per_task"):
-        hasher = small(n_hidden=1024, codebook=codebook, codewords="learned").fit(X, y, task=task)
+    for shared in (True, False):
+        hasher = small(n_hidden=1024, share_codebook=shared).fit(X, y, task=task)
         queries = hasher.transform(Q[qtask == 30], task=30)
-        values[codebook] = mean_average_precision(
+        values[shared] = mean_average_precision(
             queries, q[qtask == 30], hasher.transform(X[task == 0], task=0), y[task == 0]
         )
-    assert values["shared"] > 0.85 > 0.7 > values["per_task"]
+    assert values[True] > 0.85 > 0.7 > values[False]
     assert hasher.codebook_.shape == (3, 10, 16)
 
 
 # -- more rows -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codewords", ["learned", "hadamard", "random"])
+@pytest.mark.parametrize("codebook", ["learned", "hadamard", "random"])
 @pytest.mark.parametrize("params", [{}, dict(head="block", encoder="fly")], ids=str)
-def test_chunks_in_any_order_are_as_good_as_all_at_once(digit_tasks, codewords, params):
+def test_chunks_in_any_order_are_as_good_as_all_at_once(digit_tasks, codebook, params):
     (X, y, task), _ = digit_tasks
     X, y = X[task == 0], y[task == 0]
     order = np.random.RandomState(0).permutation(len(X))
     first, *others = np.split(order, [30, 50, 300, 301 + 40, 700, 1000])
     # The frozen network takes its statistics from the first call.
     whole, hasher = (
-        small(codewords=codewords, **params).partial_fit(X[first], y[first]) for _ in range(2)
+        small(codebook=codebook, **params).partial_fit(X[first], y[first]) for _ in range(2)
     )
     rest = np.concatenate(others)
     whole.partial_fit(X[rest], y[rest])
@@ -71,7 +71,7 @@ def test_chunks_in_any_order_are_as_good_as_all_at_once(digit_tasks, codewords, 
         hasher.partial_fit(X[rows], y[rows])
     assert (whole.transform(X) == hasher.transform(X)).mean() >= 0.9999
     if params:  # the fly takes one scale for all columns, and even that does not matter
-        fitted = small(codewords=codewords, **params).fit(X, y)
+        fitted = small(codebook=codebook, **params).fit(X, y)
         assert (fitted.transform(X) == hasher.transform(X)).mean() >= 0.9999
 
 
@@ -79,7 +79,7 @@ def test_sorted_by_class_chunks(digit_tasks):
     (X, y, task), _ = digit_tasks
     X, y = X[task == 0], y[task == 0]
     first = np.isin(y, [3, 8])
-    hasher, whole = (small(codewords="random").partial_fit(X[first], y[first]) for _ in range(2))
+    hasher, whole = (small(codebook="random").partial_fit(X[first], y[first]) for _ in range(2))
     for classes in ([1], [0, 2, 4, 5, 6, 7, 9]):
         rows = np.isin(y, classes)
         hasher.partial_fit(X[rows], y[rows])
@@ -88,18 +88,18 @@ def test_sorted_by_class_chunks(digit_tasks):
     assert hasher.classes_.tolist() == list(range(10))
 
 
-@pytest.mark.parametrize("codebook", ["shared", "per_task"])
-def test_a_first_chunk_with_one_class(few, codebook):
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_first_chunk_with_one_class(few, shared):
     X, y, task = few
     X, y = X[task == 0], y[task == 0]
-    hasher = small(codebook=codebook)
+    hasher = small(share_codebook=shared)
     for label in range(10):
         rows = y == label
         hasher.partial_fit(X[rows], y[rows], **({} if label else {"classes": np.arange(10)}))
         assert hasher.classes_.tolist() == list(range(10))
     assert hasher.score(X, y) > 0.95 and (hasher.predict_class(X) == y).mean() > 0.95
     # Classes that were named are only to come: with their rows, all is as without naming them.
-    named, plain = small(codebook=codebook), small(codebook=codebook)
+    named, plain = small(share_codebook=shared), small(share_codebook=shared)
     two = np.isin(y, [3, 5])
     named.partial_fit(X[two], y[two], classes=range(10)).partial_fit(X[~two], y[~two])
     plain.partial_fit(X[two], y[two]).partial_fit(X[~two], y[~two])
@@ -141,7 +141,7 @@ def test_weights_are_repetitions(digit_tasks):
 def test_gradient_steps_go_on_from_what_was_learned(digit_tasks):
     (X, y, task), _ = digit_tasks
     X, y = X[task == 0], y[task == 0]
-    hasher = small(solver="sgd", max_epochs=3).fit(X, y)
+    hasher = small(solver=steps("sgd", max_epochs=3)).fit(X, y)
     first = hasher.score(X, y)
     hasher.partial_fit(X, y)
     assert len(hasher.history_[0]) == 6 and hasher.score(X, y) > first
@@ -149,13 +149,13 @@ def test_gradient_steps_go_on_from_what_was_learned(digit_tasks):
 
 def test_closed_tasks_keep_their_codes_and_take_no_rows(digit_tasks):
     (X, y, task), _ = digit_tasks
-    hasher = small(open_tasks=1).fit(X, y, task=task)
-    assert list(hasher.statistics_) == [60]
+    hasher = small(max_open_tasks=1).fit(X, y, task=task)
+    assert list(hasher.model_.statistics) == [60]
     codes = hasher.transform(X, task=task)
-    with pytest.raises(ValueError, match=r"task 0 is closed.*open_tasks=1"):
+    with pytest.raises(ValueError, match=r"task 0 is closed.*max_open_tasks=1"):
         hasher.partial_fit(X[:50], y[:50], task=0)
     hasher.close_task(60)
-    assert not hasher.statistics_
+    assert not hasher.model_.statistics
     np.testing.assert_array_equal(hasher.transform(X, task=task), codes)
     assert len(pickle.dumps(small().fit(X, y))) == pytest.approx(len(pickle.dumps(hasher)), rel=0.8)
 
@@ -172,12 +172,16 @@ def test_warm_start_keeps_other_tasks(digit_tasks):
 # -- code length ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codewords", ["learned", "hadamard", "random"])
-@pytest.mark.parametrize("structure_bits", [0.0, 0.5])
+@pytest.mark.parametrize("codebook", ["learned", "hadamard", "random"])
+@pytest.mark.parametrize("structure_fraction", [0.0, 0.5])
 @pytest.mark.parametrize("head, sizes", [("shared", 16), ("block", 32)])
-def test_short_codes_are_prefixes_of_long_ones(digit_tasks, codewords, structure_bits, head, sizes):
+def test_short_codes_are_prefixes_of_long_ones(
+    digit_tasks, codebook, structure_fraction, head, sizes
+):
     (X, y, task), _ = digit_tasks
-    params = dict(head=head, codewords=codewords, structure_bits=structure_bits, random_state=0)
+    params = dict(
+        head=head, codebook=codebook, structure_fraction=structure_fraction, random_state=0
+    )
     long = TaskGeometricHasher(24, n_hidden=24 * sizes, **params).fit(X, y, task=task)
     short = TaskGeometricHasher(8, n_hidden=(8 if head == "block" else 24) * sizes, **params)
     short.fit(X, y, task=task)
@@ -197,7 +201,7 @@ def test_several_labels_a_row(digit_tasks, solver):
     X, y, Q, q = X[task == 0], y[task == 0], Q[qtask == 0], q[qtask == 0]
     facts = np.stack([y % 2 == 0, y < 5, np.isin(y, [0, 6, 8, 9])], axis=1).astype(int)
     wanted = np.stack([q % 2 == 0, q < 5, np.isin(q, [0, 6, 8, 9])], axis=1).astype(int)
-    hasher = small(solver=solver, max_epochs=15).fit(X, facts)
+    hasher = small(solver=steps(solver, max_epochs=15)).fit(X, facts)
     values = hasher.decision_function(Q)
     words = hasher.modulations_[0].codewords.astype(float)
     counts = wanted.sum(axis=1)
@@ -205,8 +209,8 @@ def test_several_labels_a_row(digit_tasks, solver):
     target = (wanted @ words)[rows] / counts[rows, None]
     assert np.corrcoef(values[rows].ravel(), target.ravel())[0, 1] > 0.8
     assert hasher.classes_.tolist() == [0, 1, 2]
-    one_hot = small(solver=solver, max_epochs=15).fit(X, np.eye(10, dtype=int)[y])
-    plain = small(solver=solver, max_epochs=15).fit(X, y)
+    one_hot = small(solver=steps(solver, max_epochs=15)).fit(X, np.eye(10, dtype=int)[y])
+    plain = small(solver=steps(solver, max_epochs=15)).fit(X, y)
     assert (one_hot.transform(Q) == plain.transform(Q)).mean() > 0.95
 
 
@@ -230,7 +234,7 @@ def test_given_codes_are_reproduced(digit_tasks, solver, packed):
     (X, y, task), (Q, q, qtask) = digit_tasks
     X, y, Q, q = X[task == 0], y[task == 0], Q[qtask == 0], q[qtask == 0]
     old = small(encoder="fly", packed=packed).fit(X[:, ::2], y)
-    new = small(solver=solver, packed=packed, max_epochs=15)
+    new = small(solver=steps(solver, max_epochs=15), packed=packed)
     new.fit_codes(X[:, 1::2], old.transform(X[:, ::2]))
     found = mean_average_precision(
         new.transform(Q[:, 1::2]), q, old.transform(X[:, ::2]), y, packed=packed

@@ -55,7 +55,7 @@ def test_representation_is_what_bits_are_read_from(digit_tasks):
     hasher = small(head="block").fit(X, y, task=task)
     r = hasher.representation(X[:20], task=0)
     assert r.shape == (20, 512) and r.dtype == np.float32
-    projection = hasher.learner_.projection.ravel()
+    projection = hasher.model_.network.projection.ravel()
     values = (r * projection).reshape(20, 16, 32).sum(axis=2) + hasher.biases_[0]
     np.testing.assert_array_equal(values > 0, hasher.transform(X[:20], task=0))
 
@@ -66,7 +66,7 @@ def test_representations_are_compared_as_the_whole_modulated_activity(digit_task
     hasher = small(head=head).fit(X, y, task=task)
     rows = np.concatenate([np.flatnonzero(task == label)[:4] for label in (0, 30)])
     X, task = X[rows], task[rows]
-    hidden = hasher.learner_.hidden_rows(X)
+    hidden = hasher.model_.network.hidden_rows(X)
     contexts = {label: hasher.contexts_[i] for i, label in enumerate(hasher.tasks_.tolist())}
     whole = np.array([(contexts[t] * h).ravel() for t, h in zip(task.tolist(), hidden)])
     whole /= np.linalg.norm(whole, axis=1, keepdims=True)
@@ -91,8 +91,8 @@ def test_values_before_the_threshold(digit_tasks):
 
 def test_codes_of_structure_alone_say_no_class(digit_tasks):
     X, y, _ = digit_tasks[0]
-    hasher = small(structure_bits=1.0, n_hidden=64)
+    hasher = small(structure_fraction=1.0, n_hidden=64)
     codes = hasher.fit(X[:300], y[:300]).transform(X)
     assert (codes.mean(axis=0) > 0.1).all() and (codes.mean(axis=0) < 0.9).all()
-    with pytest.raises(ValueError, match=r"structure_bits=1\.0 leaves no bit"):
+    with pytest.raises(ValueError, match=r"structure_fraction=1\.0 leaves no bit"):
         hasher.predict_class(X)

@@ -3,7 +3,8 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import Ridge
 
-from sktgsh.task_geometric.ridge import RidgeStatistics
+from sktgsh.task_geometric.learning.ridge import CentredProblem
+from sktgsh.task_geometric.learning.statistics import RidgeStatistics
 
 N_BITS, UNITS, N_ROWS = 3, 5, 60
 
@@ -28,7 +29,7 @@ def statistics_of(hidden, labels, weight, rows=slice(None), known=None):
 
 
 def solve(statistics, codewords, alphas):
-    centred = statistics.centred()
+    centred = CentredProblem(statistics)
     right, sums, squares = centred.targets(
         codewords[centred.classes], np.arange(N_BITS), np.arange(0)
     )
@@ -95,7 +96,7 @@ def test_singular_problem_has_the_least_norm_solution(problem):
 
 def test_explained_is_the_sum_of_squares_of_a_split(problem):
     hidden, labels, _, _ = problem
-    centred = statistics_of(hidden, labels, None).centred()
+    centred = CentredProblem(statistics_of(hidden, labels, None))
     explained = centred.explained([0, 2], 1e-6, np.arange(4))
     order = np.array(centred.classes)
     split = np.array([1, -1, 1, 1])

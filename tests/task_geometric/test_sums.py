@@ -182,7 +182,7 @@ def test_a_class_with_another_codeword_is_refused(tmp_path):
     only = y != 5
     other.partial_fit(X[only], y[only], task="most")
     other.export_task("most", tmp_path / "task")
-    words = [h.shared_codebook_.words for h in (one, other)]
+    words = [h.model_.codebook.words for h in (one, other)]
     if all(np.array_equal(words[0][c], words[1][c]) for c in words[1]):
         one.import_task(tmp_path / "task")
     else:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...persistence import saved
 from .. import ranking
 from .faiss_index import FaissIndex, Queries
 from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
@@ -70,6 +71,7 @@ def build_index(
     return FaissIndex(packed)
 
 
+@saved("DistinctCodes")
 class DistinctCodes:
     """An index of the distinct codes, and the rows of each; with the interface of FaissIndex.
 

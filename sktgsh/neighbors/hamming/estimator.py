@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ...codes import as_numbers, check_codes
-from ...persistence import SaveMixin, VersionedMixin
+from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task
 from ..checks import check_ids, name_ids
 from .faiss_index import ALGORITHMS, check_parameters
@@ -22,6 +22,7 @@ from .search import HammingSearchMixin
 from .shards import Shards
 
 
+@saved("HammingNeighbors")
 class HammingNeighbors(
     VersionedMixin, SaveMixin, HammingSearchMixin, TransformerMixin, BaseEstimator
 ):

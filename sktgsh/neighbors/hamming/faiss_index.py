@@ -10,6 +10,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from ...persistence import saved
 from .. import ranking
 from . import lookup, weighted
 
@@ -96,6 +97,7 @@ class Queries:
         return Queries(self.packed[rows], values, self.oversampling)
 
 
+@saved("CodeIndex")
 class FaissIndex:
     """Codes in an index of faiss; a code's position is its number in the order of adding.
 
@@ -232,7 +234,3 @@ class FaissIndex:
         self.index = faiss.deserialize_index_binary(state["index"])
         self.by_tables = state.get("by_tables", False)
         self._lookup = None
-
-
-# The name in files of format 1.
-CodeIndex = FaissIndex

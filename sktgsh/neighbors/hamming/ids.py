@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...persistence import saved
+
 _KINDS = {"i": "integers", "O": "strings"}
 
 
+@saved("Ids")
 class Ids:
     """The id of each slot, and the slot of each id that is in use.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...persistence import saved
 from ...tasks import iter_tasks
 from .. import ranking
 from .distinct import build_index
@@ -25,6 +26,7 @@ _SPARE = 16
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+@saved("Shard")
 class Shard:
     """The codes of one task."""
 
@@ -108,6 +110,7 @@ class Shard:
         return query_of[left], distances[left], slots[left]
 
 
+@saved("Shards")
 class Shards:
     """Codes with tasks or without.
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
 from ...lsh import SignedRandomProjectionHasher
-from ...persistence import SaveMixin, VersionedMixin
+from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task, unique_in_order
 from ..checks import METRICS
 from ..distances import CodePoints, points_of, stacked
@@ -25,6 +25,7 @@ from .tables import Tables
 from .tuning import tuned_parameters
 
 
+@saved("LSHNeighbors")
 class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
     """Approximate neighbours: K hashes a key, L tables, candidates ranked by a metric.
 

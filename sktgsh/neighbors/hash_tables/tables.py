@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
+from ...persistence import saved
 from ...threads import parallel_map
 
 # Odd multipliers of a 64-bit mixing step (the finaliser of SplitMix64).
@@ -65,6 +66,7 @@ def probe_steps(n_hashes: int, n_probes: int, *, is_bits: bool) -> np.ndarray:
     return np.array(steps).astype(np.uint8 if is_bits else np.int64)
 
 
+@saved("Tables")
 class Tables:
     """L hash tables: each one's sorted keys, and a sparse matrix of all buckets by rows.
 

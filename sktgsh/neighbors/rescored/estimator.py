@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from ...base import draft_of
 from ...codes import check_codes
 from ...lsh import SignedRandomProjectionHasher
-from ...persistence import SaveMixin, VersionedMixin
+from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
 from ..checks import METRICS, check_available, check_n_neighbors, check_radius
 from ..graphs import NeighborGraphsMixin
@@ -25,6 +25,7 @@ from ..hamming.faiss_index import ALGORITHMS
 from .vectors import PRECISIONS, Vectors, as_rows, row_blocks
 
 
+@saved("RescoredNeighbors")
 class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEstimator):
     """Neighbours by a metric: candidates by their codes, ranked by their vectors.
 

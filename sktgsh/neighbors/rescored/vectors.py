@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ...codes import as_numbers
+from ...persistence import saved
 from ..distances import DensePoints
 
 PRECISIONS = ("same", "float32", "float16", "int8")
@@ -23,6 +24,7 @@ def row_blocks(n_rows: int) -> list[slice]:
     ]
 
 
+@saved("Vectors")
 class Vectors:
     """Rows, kept as they came or shortened.
 

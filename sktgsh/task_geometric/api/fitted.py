@@ -1,0 +1,140 @@
+"""The fitted state of the hasher, and the checks of new rows; every chapter reads it."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ...base import HasherMixin, check_samples
+from ...tasks import (
+    INFER,
+    check_known,
+    check_not_scaled,
+    check_task,
+    format_labels,
+    split_task_column,
+)
+from ..encoding.modulation import Modulation
+from ..model import TaskModel
+from ..parameters import TaskParameters
+
+
+class FittedTasks(HasherMixin, TaskParameters):
+    """The fitted state: `model_` owns what was learned, and properties show it."""
+
+    model_: TaskModel
+    n_bits_: int
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_") and bool(self.model_.modulations)
+
+    # -- state -----------------------------------------------------------------------------------
+
+    @property
+    def modulations_(self) -> dict[Any, Modulation]:
+        """Learned part of each task, by label."""
+        return self.model_.modulations
+
+    @property
+    def history_(self) -> dict[Any, list[dict]]:
+        """Epochs of the gradient steps of each task."""
+        return self.model_.history
+
+    @property
+    def n_hidden_(self) -> int:
+        """Number of hidden units, with the features beside them."""
+        return self.model_.network.encoder.n_hidden
+
+    @property
+    def tasks_(self) -> np.ndarray:
+        """Labels of the tasks."""
+        return np.array(self.model_.tasks)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class labels of all tasks, sorted."""
+        return self.model_.class_labels()
+
+    @property
+    def contexts_(self) -> np.ndarray:
+        """Contexts of the tasks, (n_tasks, n_bits, n_hidden) or (n_tasks, n_hidden)."""
+        return np.stack([m.context for m in self.modulations_.values()])
+
+    @property
+    def strengths_(self) -> np.ndarray:
+        """Strengths of the tasks, (n_tasks,)."""
+        return np.array([m.strength for m in self.modulations_.values()], dtype=np.float32)
+
+    @property
+    def biases_(self) -> np.ndarray:
+        """Biases of the tasks' bits, (n_tasks, n_bits)."""
+        return np.stack([m.bias for m in self.modulations_.values()])
+
+    @property
+    def codebook_(self) -> np.ndarray:
+        """Target codes of the classes."""
+        tables = self.model_.codeword_tables()
+        if not self.share_codebook:
+            return tables
+        # A class has the same codeword in every task that has the class, and 0 in the others.
+        return np.where(tables.max(axis=0) > 0, 1, tables.min(axis=0)).astype(np.int8)
+
+    # -- checks of new rows ----------------------------------------------------------------------
+
+    def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:
+        """Take the task column out of X, if there is one."""
+        if self.task_column is None:
+            return X, task
+        if task is not None:
+            raise ValueError(
+                f"task was given beside task_column={self.task_column!r}; give one of them"
+            )
+        features, labels = split_task_column(X, self.task_column)
+        check_not_scaled(labels, self.task_column)
+        return features, labels
+
+    def _check_prefix(self, n_bits: int | None) -> int:
+        """Check the number of bits that are asked for."""
+        check_is_fitted(self)
+        if n_bits is None:
+            return self.n_bits_
+        if isinstance(n_bits, bool) or not isinstance(n_bits, Integral):
+            raise ValueError(f"n_bits={n_bits!r}; expected an integer")
+        if not 1 <= n_bits <= self.n_bits_:
+            raise ValueError(f"n_bits={n_bits}; the code has 1 to {self.n_bits_} bits to give")
+        return int(n_bits)
+
+    def _check_samples(self, X: Any) -> Any:
+        """Check samples without a task column."""
+        return check_samples(self, X, accept_sparse="csr", reset=False)
+
+    def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
+        """Check samples, and find the task of each row."""
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
+        X, task = self._split_task(X, task)
+        X = self._check_samples(X)
+        if isinstance(task, str) and task == INFER:
+            return X, self.tasks_[self.model_.infer(X, progress=self._progress("predict_task"))[0]]
+        return X, self._check_labels(task, X.shape[0])
+
+    def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:
+        """Check that tasks were learned; one label per row."""
+        known = self.model_.tasks
+        if task is None:
+            if len(known) > 1:
+                raise ValueError(
+                    f"task is missing, and {len(known)} tasks were learned: {format_labels(known)};"
+                    f" give one label per row, a single label for all, or task={INFER!r}"
+                )
+            return np.repeat(np.array(known[:1]), n_samples)
+        labels = check_task(task, n_samples)
+        check_known(labels, known)
+        return labels
+
+    def _progress(self, title: str) -> str:
+        """Title of a progress bar, empty if `verbose` asks for none."""
+        return title if self.verbose else ""

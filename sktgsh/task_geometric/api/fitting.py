@@ -1,0 +1,247 @@
+"""Learning from rows: on a working copy, which replaces the estimator's state task by task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
+from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
+
+from ...base import check_samples, draft_of
+from ...tasks import iter_tasks
+from ..checks import check_classes, check_given_codes, check_rows, check_task_labels, check_tasks
+from ..learning.rows import Rows
+from .fitted import FittedTasks
+
+
+class FittingMixin(FittedTasks):
+    """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn a modulation for each task in the data, one task after another.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or label indicators: a row's target is then the mean codeword of its
+            labels, and rows without a label are left out.
+        task : int, str or array-like of shape (n_samples,), optional
+            One task label for all rows, or one per row.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If X, y or task are malformed, or a task has a single class. The estimator then stays
+            as it was. After Ctrl-C it keeps the tasks that were finished.
+
+        Notes
+        -----
+        The memory of the closed form does not grow with the number of rows. It is about five Gram
+        matrices of ``8 * n_hidden_ ** 2`` bytes while a task is learned, and one for each open
+        task: 36 MB for 64 features beside 2,048 units, 210 MB for more than 6,144 columns, which
+        are summed into 4,096. Class sums take three times 8 bytes for each class and unit. Rows are
+        read in chunks; at most a thousand sparse rows are dense at a time.
+        """
+        return self._learn(X, y, task, sample_weight, reset=not self._is_warm(), relearn=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn new tasks, or more rows and classes of known ones.
+
+        With ``solver="ridge"`` the result is the same as if all rows of a task had come at once.
+        The codes of tasks that are not in the data stay bit-identical.
+
+        Parameters
+        ----------
+        X, y, task, sample_weight
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), optional
+            All classes that the tasks of this chunk have or will have. A first chunk needs it if
+            it lacks some of them. Classes without rows get codewords, too. Later chunks need not
+            name the classes, and may bring others.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`; if `classes` lacks a label of y; if the closed form needs the sums
+            of a closed task; or if a parameter of the frozen network (`n_bits`, `encoder`, `head`
+            and the like) was changed since it was made.
+        """
+        known = check_classes(classes)
+        return self._learn(
+            X, y, task, sample_weight, reset=not hasattr(self, "model_"), classes=known
+        )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_codes(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn codes that rows have elsewhere (backward-compatible codes).
+
+        A new embedding model can then replace an old one while the database keeps its codes: give
+        the new model's embeddings of some rows, and the codes that the rows have in the database.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        codes : array-like of shape (n_samples, n_bits), values 0 and 1
+            Target code of each row; packed if `packed` is set.
+        task, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If X, codes or task are malformed. The estimator then stays as it was.
+        """
+        return self._learn(
+            X, codes, task, sample_weight, reset=not self._is_warm(), relearn=True, codes_given=True
+        )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit_codes(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        task: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn given codes in chunks: as ``partial_fit``, for ``fit_codes``.
+
+        Parameters
+        ----------
+        X, codes, task, sample_weight
+            As in :meth:`fit_codes`.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        reset = not hasattr(self, "model_")
+        return self._learn(X, codes, task, sample_weight, reset=reset, codes_given=True)
+
+    def close_task(self, task: int | str) -> Self:
+        """Drop the sums of a task that will get no more rows; its codes stay.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        check_is_fitted(self)
+        label = self._check_labels(task, 1)[0].item()
+        self.model_ = self.model_.close(label)
+        return self
+
+    def _is_warm(self) -> bool:
+        """Whether `fit` keeps the network and the tasks learned before."""
+        return self.warm_start and hasattr(self, "model_")
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        task: Any,
+        sample_weight: Any,
+        *,
+        reset: bool,
+        relearn: bool = False,
+        codes_given: bool = False,
+        classes: Sequence = (),
+    ) -> Self:
+        """Learn each task in the data.
+
+        `reset` draws a new network, `relearn` forgets what a task has learned before, and with
+        `codes_given` y holds codes.
+        """
+        settings = self._settings()
+        draft = draft_of(self, fresh=reset)
+        rows, labels = draft._check_training_rows(
+            X, y, task, sample_weight, reset=reset, codes_given=codes_given
+        )
+        rows = rows.with_classes(classes)
+        check_tasks(rows, labels, None if reset else self.model_, settings, relearn)
+        if reset:
+            draft._start(rows, labels)
+        for label, positions in self._bar(list(iter_tasks(labels)), "task"):
+            with draft.model_.threads():
+                draft.model_ = draft.model_.learn(label, rows.take(positions), settings, relearn)
+            # The state is replaced after each task: Ctrl-C keeps the finished ones.
+            self.__dict__ = dict(draft.__dict__)
+        return self
+
+    def _start(self, rows: Rows, labels: np.ndarray) -> None:
+        """Make the frozen network from the rows of the first task."""
+        self.n_bits_ = int(self.n_bits)
+        self.frozen_parameters_ = self._frozen_parameters()
+        self.model_ = self._new_model(rows.take(np.flatnonzero(labels == labels[0])))
+
+    def _check_training_rows(
+        self,
+        X: Any,
+        y: Any,
+        task: Any,
+        sample_weight: Any,
+        *,
+        reset: bool,
+        codes_given: bool = False,
+    ) -> tuple[Rows, np.ndarray]:
+        """Check rows, and find the task of each; sets the number and the names of features."""
+        X, task = self._split_task(X, task)
+        X, y = check_samples(self, X, y, accept_sparse="csr", reset=reset, multi_output=True)
+        labels = check_task_labels(task, X.shape[0], None if reset else self.model_)
+        if not reset:
+            self._check_frozen()
+        codes = check_given_codes(y, int(self.n_bits), self.packed) if codes_given else None
+        return check_rows(X, y, labels, sample_weight, codes)
+
+    def _bar(self, items: Iterable, unit: str) -> Iterable:
+        """Iterate under a progress bar if `verbose` is set."""
+        return tqdm(items, desc=f"{unit}s", unit=unit, disable=not self.verbose)

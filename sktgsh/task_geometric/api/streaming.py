@@ -1,0 +1,178 @@
+"""Learning from sums: chunks of a stream, partitions on many machines, federated parties.
+
+Everything that the closed form needs is a sum over rows. Chunks are added up where they are, and a
+task is learned once, from the total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Self
+
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from ...base import draft_of
+from ...tasks import iter_tasks
+from ..checks import check_class_number, check_open
+from ..learning.learner import LearningSettings
+from ..learning.sums import TaskSums, add_sums
+from .exchange import ExchangeMixin
+from .fitting import FittingMixin
+
+
+class StreamingMixin(FittingMixin, ExchangeMixin):
+    """Chapter on sums: `fit_batches`, `merge`, and the steps that a cluster distributes."""
+
+    def fit_batches(self, batches: Iterable) -> Any:
+        """Learn from chunks of rows in one pass.
+
+        Sums of the chunks are added up, and every task is learned once at the end, so a data set
+        larger than memory needs one chunk at a time. The frozen network is built from the first
+        chunk.
+
+        Parameters
+        ----------
+        batches : iterable of tuple (X, y) or (X, y, task)
+            Arrays, tensors or DataFrames: batches of a Parquet file, or a torch DataLoader. A task
+            may miss classes in a chunk.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If a chunk is malformed, a task has a single class in all, or `solver` is not
+            ``"ridge"``. The estimator then stays as it was.
+        """
+        draft, sums = None, dict[Hashable, TaskSums]()
+        for chunk in self._bar(batches, "chunk"):
+            if draft is None:
+                draft = self.started(*chunk)
+            add_sums(sums, draft.sums_of(*chunk))
+        if draft is None:
+            raise ValueError("batches is empty; give at least one chunk (X, y)")
+        draft.learn_sums(sums)
+        self.__dict__ = draft.__dict__
+        return self
+
+    def merge(self, *others: Any) -> Any:
+        """Learn from the rows of other parties without seeing them (federated learning).
+
+        All parties start from copies of one saved hasher and learn from rows of their own. A task
+        that several of them know is learned again from the sum of their sums, as if its rows had
+        come to one place. Other tasks are added as they are. The density for task inference is
+        merged from the moments of the parties' densities.
+
+        Parameters
+        ----------
+        *others : TaskGeometricHasher
+            Hashers with the same frozen network. The sums of common tasks must be open in all of
+            them (see `max_open_tasks`), which they are not after saving.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If networks differ, sums were dropped, or an added task gives a class another
+            codeword. The estimator then stays as it was.
+        """
+        check_is_fitted(self)
+        settings, model = self._sums_settings(), self.model_
+        for other in others:
+            self.check_same_network(other.fingerprint(), "the other hasher's")
+            for label, modulation in other.modulations_.items():
+                if label not in model.modulations:
+                    known = other.model_.statistics.get(label)
+                    model = model.adopt(label, modulation, self.share_codebook, known)
+                # A task that both sides learned before they were copied adds nothing.
+                elif not modulation.is_equal(model.modulations[label]):
+                    check_open(label, model, self.max_open_tasks, "this")
+                    check_open(label, other.model_, other.max_open_tasks, "the other")
+                    model = model.merge_task(label, other.model_, settings)
+        self.model_ = model
+        return self
+
+    # -- sums ------------------------------------------------------------------------------------
+
+    def started(self, X: Any, y: Any, task: Any = None) -> Self:
+        """Copy the hasher with a frozen network that is built from a first chunk, and no task.
+
+        Parameters
+        ----------
+        X, y, task
+            A chunk, as in :meth:`fit`.
+
+        Returns
+        -------
+        hasher : TaskGeometricHasher
+        """
+        self._validate_params()
+        self._sums_settings()
+        draft = draft_of(self)
+        rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=True)
+        draft._start(rows, labels)
+        return draft
+
+    def sums_of(self, X: Any, y: Any, task: Any = None) -> dict[Hashable, TaskSums]:
+        """Sufficient statistics of a chunk, by task.
+
+        Parameters
+        ----------
+        X, y, task
+            A chunk, as in :meth:`fit`.
+
+        Returns
+        -------
+        sums : dict of TaskSums
+        """
+        rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
+        return {
+            label: self.model_.sums_of(rows.take(positions))
+            for label, positions in iter_tasks(labels)
+        }
+
+    def learn_sums(self, sums: Mapping[Hashable, TaskSums]) -> Self:
+        """Learn tasks from the sums of their rows, or add them to those of open tasks.
+
+        Parameters
+        ----------
+        sums : mapping of TaskSums
+            By task, as :meth:`sums_of` gives them.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        settings, model = self._sums_settings(), self.model_
+        with model.threads():
+            for label, new in self._bar(sums.items(), "task"):
+                if label in model.modulations:
+                    check_open(label, model, self.max_open_tasks, "this")
+                statistics = new.statistics
+                known = model.statistics[label].classes if label in model.modulations else []
+                check_class_number(label, {*known, *statistics.classes}, new.n_rows)
+                model = model.learn_sums(label, new, settings)
+        self.model_ = model
+        return self
+
+    def _sums_settings(self) -> LearningSettings:
+        """The settings; raises ValueError if they need more than sums."""
+        settings = self._settings()
+        if not settings.closed_form or settings.gradient is not None:
+            raise ValueError(
+                f"solver={self.solver!r} takes gradient steps, which need all rows at once; only "
+                "solver='ridge' learns from sums"
+            )
+        return settings
+
+
+def _arrays(X: Any, y: Any, task: Any) -> tuple[Any, Any, Any]:
+    """Turn tensors into arrays; leave everything else as it is."""
+    X, y, task = (v.numpy(force=True) if isinstance(v, torch.Tensor) else v for v in (X, y, task))
+    return X, y, task

@@ -1,0 +1,88 @@
+"""The learned part of one task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...persistence import saved
+from .density import TaskDensity
+
+
+@saved("Modulation")
+@dataclass(frozen=True)
+class Modulation:
+    """The learned part of one task.
+
+    Attributes
+    ----------
+    context : ndarray of shape (n_bits, n_hidden) or (n_hidden,), dtype float32
+        Local modulation, of root mean square 1: one value a hidden unit, for each bit where bits
+        share the units, once where each bit has units of its own.
+    strength : float
+        One value for all units (global modulation).
+    bias : ndarray of shape (n_bits,), dtype float32
+        Added to each bit before the threshold at 0.
+    classes : tuple
+        Labels of the classes that the task was trained on; empty where it was trained on codes.
+    codewords : ndarray of shape (n_classes, n_codebook_bits), dtype int8
+        Target code of each class, -1 and +1.
+    alpha : ndarray of shape (n_bits,), or None
+        Ridge penalty of each bit; None where there was no closed form.
+    density : TaskDensity or None
+        Density of the task's samples, for task inference.
+    """
+
+    context: np.ndarray
+    strength: float
+    bias: np.ndarray
+    classes: tuple
+    codewords: np.ndarray
+    alpha: np.ndarray | None = None
+    density: TaskDensity | None = None
+
+    @property
+    def vector(self) -> np.ndarray:
+        """Strength times context."""
+        return np.float32(self.strength) * self.context
+
+    def gain(self, other: Modulation) -> np.ndarray:
+        """Weight of each hidden unit in the inner product of two tasks' representations.
+
+        The inner product of modulated activities, ``sum_b (c_b h) . (c'_b h')`` over the bits, is
+        ``sum_j gain_j h_j h'_j``, which needs no array of bits times units for a row.
+
+        Returns
+        -------
+        gain : ndarray of shape (n_hidden,), dtype float32
+        """
+        product = self.vector * other.vector
+        return product.sum(axis=0) if product.ndim == 2 else product
+
+    def known_density(self) -> TaskDensity:
+        """The density; raises ValueError if the task is not learned yet."""
+        if self.density is None:
+            raise ValueError("the modulation has no density: it is not learned yet")
+        return self.density
+
+    def is_equal(self, other: Modulation) -> bool:
+        """Whether both modulations give bit-identical codes."""
+        same = self.strength == other.strength and self.classes == other.classes
+        return same and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("context", "bias")
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of everything that codes depend on, in bytes."""
+        return self.context.nbytes + self.bias.nbytes + self.codewords.nbytes + 4
+
+
+def normalised(weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Split weights of any shape into a context of root mean square 1, and a strength."""
+    strength = float(np.sqrt(np.mean(np.square(weights, dtype=np.float64))))
+    if strength == 0:
+        return np.zeros(weights.shape, np.float32), 0.0
+    return (weights / strength).astype(np.float32), strength

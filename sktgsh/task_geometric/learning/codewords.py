@@ -1,0 +1,103 @@
+"""The choice of codewords: known classes keep theirs, new classes get new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...networks.random import generator
+from .codebook import (
+    MOST_JUDGED_CLASSES,
+    ClassProjections,
+    Codebook,
+    extend_codebook,
+    learn_projections,
+)
+from .ridge import CentredProblem
+
+# Ridge penalty that judges how easy a split of the classes is. It is large, because everything can
+# be fitted where units outnumber rows.
+_JUDGING_PENALTY = 0.1
+
+
+@dataclass(frozen=True)
+class CodewordChooser:
+    """Chooses codewords for the classes of one task after another.
+
+    Attributes
+    ----------
+    bits : ndarray of int
+        Bits that spell the codeword.
+    geometry : slice
+        Units whose class means the codewords follow.
+    seed : int
+    """
+
+    bits: np.ndarray
+    geometry: slice
+    seed: int
+
+    def choose(
+        self,
+        problem: CentredProblem | None,
+        known: Codebook,
+        new: Sequence[Hashable],
+        kind: str,
+        own_to: Hashable = None,
+    ) -> Codebook:
+        """Keep the codewords of the known classes, and choose those of the new ones.
+
+        Parameters
+        ----------
+        problem : CentredProblem or None
+            Problem of the task's rows, which a new codebook is learned from.
+        known : Codebook
+        new : sequence of class labels
+        kind : {"learned", "hadamard", "random"}
+        own_to : task label, optional
+            Task that does not share its codewords. Their bits are flipped at random, which keeps
+            the distances within the task and breaks those to other tasks.
+        """
+        n_bits = len(self.bits)
+        flips = np.ones(n_bits, np.int8)
+        if own_to is not None:
+            rng = generator(self.seed, f"flips {own_to!r}")
+            flips = rng.choice(np.array([-1, 1], np.int8), size=n_bits)
+        words = {label: word * flips for label, word in known.words.items()}
+        projections = known.projections
+        if kind == "learned" and problem is not None and problem.classes and n_bits:
+            means = dict(zip(problem.classes, problem.class_means(self.geometry)))
+            if not words and len(means) > 1:
+                judged = self._judged(problem)
+                projections = self._learn_projections(problem, judged)
+                labels = [problem.classes[position] for position in judged]
+                found = projections.codewords(np.array([means[label] for label in labels]))
+                words |= dict(zip(labels, found))
+            follow = [label for label in problem.classes if label not in words]
+            if projections is not None and follow:
+                taken = np.array(list(words.values()))
+                rest = np.array([means[label] for label in follow])
+                words |= dict(zip(follow, projections.later_codewords(rest, taken)))
+        later = [label for label in new if label not in words]
+        table = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
+        extended = extend_codebook(table, list(words), later, kind, self.seed) * flips
+        return Codebook(dict(zip([*words, *later], extended)), projections)
+
+    def _judged(self, problem: CentredProblem) -> np.ndarray:
+        """Positions of the classes that a codebook is learned from."""
+        n_classes = len(problem.classes)
+        if n_classes <= MOST_JUDGED_CLASSES:
+            return np.arange(n_classes)
+        drawn = generator(self.seed, "judged").permutation(n_classes)
+        return np.sort(drawn[:MOST_JUDGED_CLASSES])
+
+    def _learn_projections(self, problem: CentredProblem, judged: np.ndarray) -> ClassProjections:
+        return learn_projections(
+            problem.class_means(self.geometry)[judged],
+            problem.explained(self.bits, _JUDGING_PENALTY, judged),
+            problem.counts[judged],
+            len(self.bits),
+            self.seed,
+        )

@@ -1,0 +1,360 @@
+"""Learn one task: from its rows and the frozen network to a modulation."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...networks import CodewordLoss, FrozenEncoder
+from ...networks.random import generator
+from ...solver import SolverSettings
+from ...threads import one_thread, threads_for
+from ...training import ShuffledBatches, to_numpy, train
+from ..encoding.density import TaskDensity
+from ..encoding.layout import BitLayout
+from ..encoding.modulation import Modulation, normalised
+from ..encoding.network import TaskNetwork
+from .codewords import CodewordChooser
+from .ridge import CentredProblem
+from .rows import Rows
+from .statistics import RidgeStatistics
+
+# Rows of one product for the Gram matrices; sums over more rows are in float64. More rows make
+# fewer sums and give threads more batches to share, as long as their hidden activity is small.
+FEWEST_GRAM_ROWS, MOST_GRAM_ROWS, GRAM_VALUES = 1024, 4096, 12_000_000
+# Rows for the estimate of a task's density, and for its calibration against other tasks.
+DENSITY_ROWS = 2_000
+CALIBRATION_ROWS = 128
+# Features of one task's rows are kept while it is learned, up to this many bytes.
+FEATURE_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """How tasks are learned; a hasher makes it from its parameters.
+
+    Attributes
+    ----------
+    closed_form : bool
+        Solve the ridge problem.
+    gradient : SolverSettings or None
+        Gradient steps, after the closed form where there is one.
+    alpha : float or sequence of float
+        Ridge penalty, or penalties to choose from for each bit.
+    codebook : {"learned", "hadamard", "random"}
+        How new codewords are chosen.
+    share_codebook : bool
+        Whether a class has the same codeword in all tasks.
+    max_open_tasks : int
+        Number of tasks that keep their sufficient statistics.
+    verbose : int
+        Verbosity of the gradient steps.
+    """
+
+    closed_form: bool
+    gradient: SolverSettings | None
+    alpha: float | Sequence[float]
+    codebook: str
+    share_codebook: bool
+    max_open_tasks: int
+    verbose: int = 0
+
+
+@dataclass(frozen=True)
+class TaskLearner:
+    """The steps by which a modulation of the frozen network is learned.
+
+    Attributes
+    ----------
+    network : TaskNetwork
+        The frozen network.
+    """
+
+    network: TaskNetwork
+
+    @property
+    def layout(self) -> BitLayout:
+        """Layout of the bits."""
+        return self.network.layout
+
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """The frozen encoder."""
+        return self.network.encoder
+
+    @property
+    def seed(self) -> int:
+        """Seed of all draws."""
+        return self.network.seed
+
+    def threads(self) -> AbstractContextManager:
+        """Threads to learn a task on; the largest step is an eigendecomposition."""
+        return threads_for(10.0 * self.layout.units_per_block**3)
+
+    # -- rows ------------------------------------------------------------------------------------
+
+    def extract(self, rows: Rows, always: bool = False) -> Rows:
+        """Compute the features of the rows once, if they are costly and fit in memory.
+
+        Parameters
+        ----------
+        rows : Rows
+        always : bool, default=False
+            Also compute cheap or large features: gradient steps need all of them in memory.
+        """
+        n_rows, n_features = len(rows.positions), self.encoder.n_features
+        costly = self.encoder.extractor is not None and 4 * n_rows * n_features <= FEATURE_BYTES
+        if rows.extracted or not (always or costly):
+            return rows
+        features = np.empty((n_rows, n_features), np.float32)
+
+        def store(batch: np.ndarray, values: Tensor) -> None:
+            features[batch[0] : batch[-1] + 1] = values[: len(batch)].cpu().numpy()
+
+        self.network.map_features(store, rows.X, rows.positions)
+        return replace(rows, X=features, positions=np.arange(n_rows), extracted=True)
+
+    def _targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
+        """Real-valued targets of some rows, (batch, n_targets), dtype float32."""
+        if rows.codes is not None:
+            return 2 * rows.codes[batch].astype(np.float32) - 1
+        targets = np.zeros((len(batch), len(self.layout.structure_bits)), np.float32)
+        if targets.shape[1]:
+            axes = self.encoder.structure(features)[: len(batch), : targets.shape[1]]
+            targets[:, : axes.shape[1]] = axes.cpu().numpy()
+        return targets
+
+    @property
+    def chooser(self) -> CodewordChooser:
+        """Chooser of codewords.
+
+        Codewords follow the class means of the features if these stand among the units, otherwise
+        the class means of the units.
+        """
+        units, encoder = self.layout.units_per_block, self.encoder
+        width = encoder.n_features if encoder.passthrough else units
+        return CodewordChooser(self.layout.codebook_bits, slice(units - width, None), self.seed)
+
+    # -- closed form -----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def add_statistics(self, rows: Rows, known: RidgeStatistics | None) -> RidgeStatistics:
+        """Add the sufficient statistics of the rows to a copy of the known ones."""
+        n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
+        n_rows, n_targets = (
+            len(rows.positions),
+            len(self.layout.target_bits(rows.codes is not None)),
+        )
+        statistics = known.copy() if known else RidgeStatistics(n_blocks, units, n_targets)
+        classes, weight = rows.classes, rows.sample_weight
+        shares = rows.shares(classes)
+        most = int(np.clip(GRAM_VALUES // (n_blocks * units), FEWEST_GRAM_ROWS, MOST_GRAM_ROWS))
+        at_once = min(most, n_rows)
+        block = np.ones((n_blocks, at_once, units + 1), np.float32)
+        targets = np.empty((at_once, n_targets), np.float32)
+        for start in range(0, n_rows, at_once):
+            span = slice(start, min(start + at_once, n_rows))
+            filled = span.stop - start
+            self._fill(block, targets, rows, span)
+            statistics.add(
+                block[:, :filled],
+                shares[span],
+                classes,
+                None if weight is None else weight[span],
+                targets[:filled],
+                rows.multilabel,
+            )
+        return statistics
+
+    def _fill(self, block: np.ndarray, targets: np.ndarray, rows: Rows, span: slice) -> None:
+        """Write the hidden activity and the targets of some rows into larger arrays."""
+        n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
+
+        def store(batch: np.ndarray, features: Tensor, hidden: Tensor) -> None:
+            values = hidden.view(n_blocks, units, -1).cpu().numpy()
+            place = slice(batch[0], batch[-1] + 1)
+            block[:, place, :units] = values[:, :, : len(batch)].transpose(0, 2, 1)
+            targets[place] = self._targets(rows, span.start + batch, features)
+
+        self.network.map_hidden(store, rows.X, rows.positions[span], rows.extracted)
+
+    def solve(
+        self,
+        problem: CentredProblem,
+        classes: Sequence[Hashable],
+        codewords: np.ndarray,
+        alpha: float | Sequence[float],
+        target_bits: np.ndarray,
+    ) -> Modulation:
+        """The closed form.
+
+        Parameters
+        ----------
+        problem : CentredProblem
+        classes : sequence of class labels
+        codewords : ndarray of shape (n_classes, n_codebook_bits)
+        alpha : float or sequence of float
+            From a sequence each bit takes the best by generalised cross-validation.
+        target_bits : ndarray of int
+            Bits with real-valued targets.
+        """
+        by_class = dict(zip(classes, codewords))
+        codebook_bits = np.setdiff1d(np.arange(self.layout.n_bits), target_bits)
+        words = np.zeros((len(problem.classes), len(codebook_bits)), np.int8)
+        for position, label in enumerate(problem.classes):
+            words[position] = by_class[label]
+        right, sums, squares = problem.targets(words, codebook_bits, target_bits)
+        alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
+        chosen = np.full(self.layout.n_bits, alphas[0])
+        if len(alphas) > 1:
+            errors = problem.generalised_cross_validation(right, squares, alphas)
+            # Ties go to the largest penalty.
+            order = np.argsort(-alphas, kind="stable")
+            chosen = alphas[order][errors[:, order].argmin(axis=1)]
+        weights, bias = problem.solve(right, sums, chosen)
+        weights = weights / self.network.projection
+        context, strength = normalised(
+            weights if self.network.head == "shared" else weights.ravel()
+        )
+        return Modulation(
+            context, strength, bias.astype(np.float32), tuple(classes), codewords, chosen
+        )
+
+    # -- gradient steps --------------------------------------------------------------------------
+
+    def start(
+        self,
+        previous: Modulation | None,
+        classes: Sequence[Hashable],
+        codewords: np.ndarray,
+        task: Hashable,
+    ) -> Modulation:
+        """Start of the gradient steps: the previous modulation, or a small random context.
+
+        Small random contexts let gradients choose the signs soon, and related tasks start apart.
+        Contexts of ones end at a mean average precision of 0.92 after 20 epochs on digits, small
+        random ones at 0.97.
+        """
+        if previous is not None:
+            return replace(previous, classes=tuple(classes), codewords=codewords)
+        layout = self.layout
+        shape = (
+            (layout.n_bits, layout.n_hidden)
+            if self.network.head == "shared"
+            else (layout.n_hidden,)
+        )
+        bound = 1 / np.sqrt(layout.n_hidden)
+        drawn = generator(self.seed, f"context {task!r}").uniform(-bound, bound, shape)
+        bias = np.zeros(layout.n_bits, np.float32)
+        return Modulation(drawn.astype(np.float32), 1.0, bias, tuple(classes), codewords)
+
+    def polish(
+        self, rows: Rows, start: Modulation, solver: SolverSettings, verbose: int
+    ) -> tuple[Modulation, list[dict]]:
+        """Take gradient steps from `start`; returns the modulation and the history of epochs.
+
+        Parameters
+        ----------
+        rows : Rows
+        start : Modulation
+        solver : SolverSettings
+        verbose : int
+            As in :func:`~sktgsh.training.train`.
+        """
+        rows = self.extract(rows, always=True)
+        head = self.network.modulated_head(start)
+        head.encoder = HiddenActivity(self.encoder)
+        given = rows.codes is not None
+        target_bits = self.layout.target_bits(given)
+        structure = np.arange(0) if given else target_bits
+        criterion = CodewordLoss(
+            solver.loss,
+            head.codewords,
+            torch.from_numpy(target_bits) if given else head.codebook_bits,
+            torch.from_numpy(structure),
+            target="codes" if given else "shares" if rows.multilabel else "class",
+        )
+        history = train(
+            head,
+            criterion,
+            torch.from_numpy(rows.X),
+            self._training_targets(rows, start.classes),
+            solver,
+            partial(ShuffledBatches, seed=self.seed),
+            verbose,
+        )
+        context, scale = normalised(to_numpy(head.context))
+        strength = scale * float(head.strength.detach())
+        return replace(start, context=context, strength=strength, bias=to_numpy(head.bias)), history
+
+    def _training_targets(self, rows: Rows, classes: Sequence[Hashable]) -> Tensor:
+        """Columns of the loss: weight, real-valued targets, and class index or shares."""
+        n_rows = len(rows.positions)
+        weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
+        parts = [weight[:, None]]
+        if len(self.layout.target_bits(rows.codes is not None)):
+            found = self.network.map_features(
+                lambda batch, features: self._targets(rows, batch, features),
+                rows.X,
+                rows.positions,
+                rows.extracted,
+            )
+            parts.append(np.concatenate(found))
+        if rows.codes is None:
+            shares = rows.shares(classes)
+            parts.append(shares.toarray() if rows.multilabel else shares.indices[:, None])
+        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+
+    # -- task inference --------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def with_density(
+        self,
+        rows: Rows,
+        learned: Modulation,
+        previous: Modulation | None,
+        others: Sequence[Modulation],
+    ) -> Modulation:
+        """Add the density for task inference, calibrated against other tasks.
+
+        The density of an earlier chunk stays if a later chunk has fewer classes.
+        """
+        drawn = rows.sample(DENSITY_ROWS, self.seed)
+        known = previous.density if previous is not None else None
+        if known is not None and len(np.unique(drawn.density_groups)) < len(known.log_priors):
+            return replace(learned, density=known)
+
+        def read(batch: np.ndarray, features: Tensor) -> tuple[np.ndarray, ...]:
+            return tuple(found[: len(batch)] for found in self.network.coordinates(features))
+
+        found = self.network.map_features(read, drawn.X, drawn.positions, drawn.extracted)
+        probes, axes = (np.concatenate(part) for part in zip(*found))
+        with one_thread():  # the matrices are small
+            density = TaskDensity.fit(probes, axes, drawn.density_groups)
+        learned = replace(learned, density=density)
+        if others:
+            few = drawn.sample(CALIBRATION_ROWS, self.seed + 1)
+            against = self.network.log_densities(
+                few.X[few.positions], [learned, *others], few.extracted
+            )
+            learned = replace(learned, density=density.calibrated(against))
+        return learned
+
+
+class HiddenActivity(torch.nn.Module):
+    """The frozen encoder from features to hidden activity, in front of a head that is trained."""
+
+    def __init__(self, encoder: FrozenEncoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Standardised features (batch, n_features) to hidden activity (n_hidden, batch)."""
+        with torch.no_grad():
+            return self.encoder.hidden(features)

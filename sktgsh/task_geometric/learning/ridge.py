@@ -1,0 +1,238 @@
+"""Modulation in closed form: each bit solves a ridge problem on the hidden units that it sees.
+
+For a bit with units h, target k and penalty a:
+
+    minimise  sum_i w_i (c' h_i + c0 - k_i)^2  +  a * mean(diag(G)) * |c|^2
+
+where G is the centred Gram matrix. Units come in blocks: one that all bits share, or one for each
+bit. One eigendecomposition of a block's G serves all its bits, all penalties and the choice of
+codewords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy.linalg.lapack import dpstrf
+
+from .statistics import RidgeStatistics
+
+_EPSILON = np.finfo(np.float64).eps
+# Directions with less than this share of the largest variance are rounding noise of the sums.
+_LEAST_VARIANCE = 1e-10
+_LEAST_PIVOT = 1e-9
+# Cross-validation skips penalties that leave fewer degrees of freedom than this share of the rows:
+# where units outnumber rows, a few repeated rows would make no penalty at all look best.
+_LEAST_FREEDOM = 0.3
+# A Gram matrix of fewer rows than this share of the units is decomposed up to its rank.
+_FEW_ROWS = 0.6
+# Wider Gram matrices are decomposed in float32 to judge penalties, in less than half the time. The
+# final solve always runs in float64.
+_WIDE = 1024
+_LEAST_SINGLE = 1e-6
+_STRIP = 64
+
+
+def _mirror(matrix: np.ndarray) -> None:
+    """Copy the lower triangle to the upper one in strips that fit the cache."""
+    for start in range(0, len(matrix), _STRIP):
+        stop = start + _STRIP
+        corner = np.tril(matrix[start:stop, start:stop])
+        matrix[start:stop, start:stop] = corner + np.tril(corner, -1).T
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
+
+
+class Spectrum(NamedTuple):
+    """Eigenvalues (at least 0) and eigenvectors of a Gram matrix.
+
+    Eigenvalues below the share `least` of the largest one are noise.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    least: float = _LEAST_PIVOT
+
+    def damped(self, penalties: np.ndarray) -> np.ndarray:
+        """Eigenvalues plus penalties, (units, n_penalties); infinite where both vanish."""
+        damped = self.values[:, None] + penalties
+        empty = max(self.values[-1], _EPSILON) * len(self.values) * _LEAST_VARIANCE
+        return np.where(damped > empty, damped, np.inf)
+
+    def solve(self, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """Weights (n_bits, units) of right-hand sides (n_bits, units), from a penalty a bit."""
+        along = (self.vectors.T @ right.T) / self.damped(penalties)
+        return (self.vectors @ along).T
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether vectors are in float64."""
+        return self.vectors.dtype == np.float64
+
+    @property
+    def is_kept(self) -> np.ndarray:
+        """Whether an eigenvalue is more than noise, (units,)."""
+        return self.values > self.least * max(self.values[-1], _EPSILON)
+
+
+def _spectrum(gram: np.ndarray, total: float, roughly: bool = False) -> Spectrum:
+    """Decompose a Gram matrix; if rows are few, only its range.
+
+    With `roughly`, a wide matrix is decomposed in float32.
+    """
+    width = len(gram)
+    if total < _FEW_ROWS * width:
+        # A pivoted Cholesky factorisation stops at the rank, so few rows cost few operations.
+        factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=_LEAST_PIVOT * gram.diagonal().max())
+        if 0 < rank < _FEW_ROWS * width:
+            thin = np.empty((width, rank))
+            thin[pivots - 1] = np.tril(factor)[:, :rank]
+            values, small = eigh(thin.T @ thin, check_finite=False)
+            kept = values > _LEAST_PIVOT * values[-1]
+            return Spectrum(values[kept], thin @ (small[:, kept] / np.sqrt(values[kept])))
+    single = roughly and width > _WIDE
+    matrix = gram.astype(np.float32) if single else gram
+    values, vectors = eigh(matrix, driver="evd", check_finite=False, overwrite_a=single)
+    values = np.maximum(values.astype(np.float64), 0)
+    return Spectrum(values, vectors, _LEAST_SINGLE if single else _LEAST_PIVOT)
+
+
+class CentredProblem:
+    """Ridge problems of all bits of one task; see :class:`RidgeStatistics`."""
+
+    def __init__(self, statistics: RidgeStatistics):
+        gram, units = statistics.gram, statistics.units_per_block
+        self.n_blocks = len(gram)
+        self.total = gram[0, units, units]
+        self.means = gram[:, units, :units] / self.total
+        self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
+        for centred, sums in zip(self.gram, gram[:, :units, :units]):
+            centred += sums
+            _mirror(centred)
+        self.classes = statistics.classes
+        sums = np.array(list(statistics.class_sums.values()), dtype=np.float64)
+        sums = sums.reshape(len(self.classes), self.n_blocks, units + 1)
+        self.counts = sums[:, 0, units].copy()
+        self.class_sums = sums[:, :, :units] - self.counts[:, None, None] * self.means
+        self.overlap = statistics.overlap
+        targets = statistics.target_sums
+        self.target_totals = targets[:, 0, units]
+        self.target_sums = targets[:, :, :units] - self.target_totals[:, None, None] * self.means
+        self.target_squares = statistics.target_squares
+        diagonal = np.einsum("buu->bu", self.gram).mean(axis=1)
+        self.penalty_unit = np.maximum(diagonal, _EPSILON)
+
+    @cached_property
+    def spectra(self) -> list[Spectrum]:
+        """Spectrum of each block's Gram matrix, precise enough to judge penalties."""
+        return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
+
+    def class_means(self, units: slice) -> np.ndarray:
+        """Mean of some units of the first block over each class, (n_classes, n_units)."""
+        counts = np.maximum(self.counts, _EPSILON)[:, None]
+        return self.class_sums[:, 0, units] / counts + self.means[0, units]
+
+    def _iter_blocks(self, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (block, positions within `bits` of the bits that see it)."""
+        if self.n_blocks == 1:
+            yield 0, np.arange(len(bits))
+            return
+        for position, bit in enumerate(bits):
+            yield bit, np.array([position])
+
+    def explained(self, bits: np.ndarray, alpha: float, classes: np.ndarray) -> np.ndarray:
+        """Explained sums of squares for :func:`.choose_splits`.
+
+        The shape is (1, n_classes, n_classes) if all bits share their units, otherwise
+        (n_bits, n_classes, n_classes).
+        """
+        found = []
+        for block in [0] if self.n_blocks == 1 else bits:
+            spectrum = self.spectra[block]
+            along = self.class_sums[classes, block] @ spectrum.vectors
+            damped = spectrum.damped(np.array([alpha * self.penalty_unit[block]]))
+            found.append((along / damped.T) @ along.T)
+        return np.stack(found)
+
+    def targets(
+        self, codewords: np.ndarray, codebook_bits: np.ndarray, target_bits: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Right-hand sides (n_bits, units), and sums and centred squares of targets (n_bits,)."""
+        n_bits, units = len(codebook_bits) + len(target_bits), self.means.shape[1]
+        right, sums, squares = np.zeros((n_bits, units)), np.zeros(n_bits), np.zeros(n_bits)
+        words = codewords.astype(float)
+        for block, positions in self._iter_blocks(codebook_bits):
+            right[codebook_bits[positions]] = words[:, positions].T @ self.class_sums[:, block]
+        sums[codebook_bits] = words.T @ self.counts
+        squares[codebook_bits] = (
+            self.counts @ words**2
+            if self.overlap is None
+            else ((self.overlap @ words) * words).sum(axis=0)
+        )
+        for block, positions in self._iter_blocks(target_bits):
+            right[target_bits[positions]] = self.target_sums[positions, block]
+        sums[target_bits] = self.target_totals[: len(target_bits)]
+        squares[target_bits] = self.target_squares[: len(target_bits)]
+        return right, sums, squares - sums**2 / self.total
+
+    def solve(
+        self, right: np.ndarray, sums: np.ndarray, alphas: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (n_bits, units) and intercepts (n_bits,) for one penalty a bit.
+
+        If the Gram matrix is singular and the penalty is 0, the weights have least norm.
+        """
+        weights, intercepts = np.empty_like(right), sums / self.total
+        for block, bits in self._iter_blocks(np.arange(len(right))):
+            penalties = alphas[bits] * self.penalty_unit[block]
+            weights[bits] = self._solve_block(block, right[bits], penalties)
+            intercepts[bits] -= weights[bits] @ self.means[block]
+        return weights, intercepts
+
+    def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """Weights of the bits of a block, (n_bits, units)."""
+        spectrum = self.spectra[block]
+        if spectrum.is_exact:
+            return spectrum.solve(right, penalties)
+        weights = np.empty_like(right)
+        for penalty in np.unique(penalties):
+            bits = np.flatnonzero(penalties == penalty)
+            damped = self.gram[block].copy()
+            damped[np.diag_indices(len(damped))] += penalty
+            try:
+                # The transpose of a symmetric matrix is the same matrix in Fortran's order.
+                factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
+                weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
+            except LinAlgError:
+                exact = _spectrum(self.gram[block], self.total)
+                weights[bits] = exact.solve(right[bits], penalties[bits])
+        return weights
+
+    def generalised_cross_validation(
+        self, right: np.ndarray, squares: np.ndarray, alphas: np.ndarray
+    ) -> np.ndarray:
+        """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
+
+        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979). Infinite where
+        a penalty leaves hardly any degrees of freedom.
+        """
+        errors = np.full((len(right), len(alphas)), np.inf)
+        for block, bits in self._iter_blocks(np.arange(len(right))):
+            spectrum = self.spectra[block]
+            kept, values = spectrum.is_kept, spectrum.values[spectrum.is_kept]
+            damped = spectrum.damped(np.asarray(alphas, dtype=float) * self.penalty_unit[block])
+            reachable = (spectrum.vectors[:, kept].T @ right[bits].T) ** 2 / values[:, None]
+            # The residual is the sum of a part that no penalty explains and of a share of the rest.
+            # As a difference of two large sums it would be noise where units outnumber rows.
+            beyond = np.maximum(squares[bits] - reachable.sum(axis=0), 0)
+            for position in range(len(alphas)):
+                share = values / damped[kept, position]
+                residual = beyond + ((1 - share) ** 2) @ reachable
+                freedom = self.total - 1 - share.sum()
+                # The error is unbounded, not small, if there are as many parameters as rows.
+                if freedom > _LEAST_FREEDOM * self.total:
+                    errors[bits, position] = self.total * residual / freedom**2
+        return errors

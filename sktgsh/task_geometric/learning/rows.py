@@ -1,0 +1,113 @@
+"""Training rows with their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ...networks.random import generator
+from ...tasks import format_labels
+
+
+def sorted_classes(classes: Iterable[Hashable]) -> list:
+    """Distinct class labels, sorted by type and value."""
+    return sorted(set(classes), key=lambda label: (str(type(label)), label))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows: positions in X, and the target and weight of each.
+
+    Attributes
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    positions : ndarray of int
+        Rows of X.
+    y : ndarray of shape (n_rows,) or (n_rows, n_labels)
+        Class labels, or label indicators.
+    sample_weight : ndarray of shape (n_rows,), or None
+    codes : ndarray of shape (n_rows, n_bits), values 0 and 1, or None
+        Given codes; `y` is then ignored.
+    extracted : bool
+        Whether X holds the encoder's features rather than samples.
+    expected_classes : tuple
+        Classes of the task that may have no row yet.
+    """
+
+    X: Any
+    positions: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None = None
+    codes: np.ndarray | None = None
+    extracted: bool = False
+    expected_classes: tuple = ()
+
+    def with_classes(self, classes: Sequence[Hashable]) -> Rows:
+        """Declare the classes of the task; raises ValueError if a row has another class."""
+        if not len(classes):
+            return self
+        if self.multilabel:
+            raise ValueError(
+                "classes was given, but y is an indicator: its columns are the classes"
+            )
+        lacking = [label for label in self.classes if label not in classes]
+        if lacking:
+            raise ValueError(
+                f"y has labels that classes lacks, {format_labels(lacking)}; name all of them"
+            )
+        return replace(self, expected_classes=tuple(classes))
+
+    def take(self, chosen: np.ndarray) -> Rows:
+        """Some of the rows."""
+        picked: dict[str, Any] = {
+            name: None if value is None else value[chosen]
+            for name in ("positions", "y", "sample_weight", "codes")
+            for value in [getattr(self, name)]
+        }
+        return replace(self, **picked)
+
+    def sample(self, n_rows: int, seed: int) -> Rows:
+        """Draw at most `n_rows` rows without replacement and keep their order."""
+        if len(self.positions) <= n_rows:
+            return self
+        drawn = generator(seed, "sample").choice(len(self.positions), n_rows, replace=False)
+        return self.take(np.sort(drawn))
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether rows may have several classes."""
+        return self.y.ndim == 2
+
+    @property
+    def classes(self) -> list:
+        """Labels of the classes that the rows may have."""
+        if self.codes is not None:
+            return []
+        if self.multilabel:
+            return list(range(self.y.shape[1]))
+        return sorted_classes([*np.unique(self.y).tolist(), *self.expected_classes])
+
+    def shares(self, classes: Sequence[Hashable]) -> sparse.csr_array:
+        """Share of each row that belongs to each class, (n_rows, n_classes); rows sum to 1."""
+        n_rows = len(self.positions)
+        if self.multilabel:
+            counts = self.y.sum(axis=1, dtype=np.float64)
+            return sparse.csr_array(self.y / np.maximum(counts, 1)[:, None])
+        if self.codes is not None:
+            return sparse.csr_array((n_rows, len(classes)))
+        index = {label: position for position, label in enumerate(classes)}
+        columns = np.array([index[label] for label in self.y.tolist()], dtype=int)
+        return sparse.csr_array(
+            (np.ones(n_rows), columns, np.arange(n_rows + 1)), shape=(n_rows, len(classes))
+        )
+
+    @property
+    def density_groups(self) -> np.ndarray:
+        """Group of each row in the task's density: its class, or the first of its classes."""
+        if self.codes is not None:
+            return np.zeros(len(self.positions), dtype=int)
+        return self.y.argmax(axis=1) if self.multilabel else self.y

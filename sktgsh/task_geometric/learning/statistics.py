@@ -1,0 +1,134 @@
+"""Additive sufficient statistics of one task: everything that the closed form needs is a sum."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from copy import deepcopy
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg.blas import dsyrk, ssyrk
+
+# Products of fewer operations run in float64: there it costs next to nothing.
+_CHEAP_PRODUCT = 2e8
+
+
+class RidgeStatistics:
+    """Additive sufficient statistics of one task.
+
+    Parameters
+    ----------
+    n_blocks, units_per_block : int
+        Sizes. Memory is about ``8 * n_blocks * units_per_block ** 2`` bytes, whatever the number
+        of rows.
+    n_targets : int, default=0
+        Real-valued targets, beside those that classes give: structure bits, or given codes.
+
+    Attributes
+    ----------
+    gram : ndarray of shape (n_blocks, units_per_block + 1, units_per_block + 1)
+        Weighted sums of products of a block's units, and of the constant 1 that comes last. Lower
+        triangles: the others are 0.
+    class_sums : dict of ndarray of shape (n_blocks, units_per_block + 1)
+        Weighted sums of a block's units over the rows of each class. A row of several classes
+        counts for each of them by its share.
+    overlap : ndarray of shape (n_classes, n_classes), or None
+        Weighted sums of products of shares, where rows have several classes.
+    target_sums : ndarray of shape (n_targets, n_blocks, units_per_block + 1)
+        Weighted sums of products of the real-valued targets with the units.
+    target_squares : ndarray of shape (n_targets,)
+        Weighted sums of squares of the real-valued targets.
+    """
+
+    def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
+        width = units_per_block + 1
+        self.units_per_block = units_per_block
+        self.gram = np.zeros((n_blocks, width, width))
+        self.class_sums: dict[Hashable, np.ndarray] = {}
+        self.overlap: np.ndarray | None = None
+        self.target_sums = np.zeros((n_targets, n_blocks, width))
+        self.target_squares = np.zeros(n_targets)
+
+    def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
+        """Sums of the rows of both."""
+        total = self.copy()
+        total.gram += other.gram
+        for label, sums in other.class_sums.items():
+            total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
+        if other.overlap is not None:
+            total.overlap = other.overlap + (0.0 if total.overlap is None else total.overlap)
+        total.target_sums += other.target_sums
+        total.target_squares += other.target_squares
+        return total
+
+    def copy(self) -> RidgeStatistics:
+        """A copy that can be added to without changing this one."""
+        return deepcopy(self)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the statistics, in bytes."""
+        sums = sum(sums.nbytes for sums in self.class_sums.values())
+        return self.gram.nbytes + self.target_sums.nbytes + sums
+
+    @property
+    def classes(self) -> list:
+        """Labels of the classes that have rows."""
+        return list(self.class_sums)
+
+    def weight_of(self, label: Hashable) -> float:
+        """Sum of the weights of a class's rows; 0 where it has none."""
+        return float(self.class_sums[label][0, -1]) if label in self.class_sums else 0.0
+
+    def add(
+        self,
+        units: np.ndarray,
+        shares: sparse.csr_array,
+        classes: Sequence[Hashable],
+        sample_weight: np.ndarray | None = None,
+        targets: np.ndarray | None = None,
+        multilabel: bool = False,
+    ) -> None:
+        """Add a batch of rows.
+
+        Parameters
+        ----------
+        units : ndarray of shape (n_blocks, batch, units_per_block + 1), dtype float32
+            Hidden activity by block; the last unit of each block is the constant 1.
+        shares : csr_array of shape (batch, n_classes)
+            How much of a row belongs to each class; rows sum to 1.
+        classes : sequence
+            Class labels.
+        sample_weight : ndarray of shape (batch,), optional
+            By default 1 for every row.
+        targets : ndarray of shape (batch, n_targets), optional
+            Real-valued targets.
+        multilabel : bool, default=False
+            Whether a row may have several classes; `classes` is then the same in every call.
+        """
+        n_blocks, batch, width = units.shape
+        # Large products run in float32 and are summed in float64; small ones run in float64.
+        exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
+        values = units.astype(np.float64 if exact else np.float32, copy=False)
+        weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
+        root = values
+        if sample_weight is not None:
+            root = values * np.sqrt(weight).astype(values.dtype)[:, None]
+        weighted = sparse.csr_array(sparse.diags_array(weight) @ shares)
+        present = np.unique(weighted.indices) if not multilabel else np.arange(len(classes))
+        members = sparse.csr_array(weighted[:, present].T.astype(values.dtype))
+        half_product = dsyrk if root.dtype == np.float64 else ssyrk
+        for gram, block in zip(self.gram, root):
+            # The upper triangle in Fortran's order is the lower one here.
+            gram += half_product(1.0, block.T).T
+        sums = np.stack([members @ block for block in values], axis=1)
+        for index, rows in zip(present, sums):
+            known = self.class_sums.get(classes[index], 0.0)
+            self.class_sums[classes[index]] = known + rows.astype(np.float64)
+        if multilabel:
+            overlap = (weighted.T @ shares).toarray()
+            self.overlap = overlap if self.overlap is None else self.overlap + overlap
+        if targets is not None and targets.shape[1]:
+            scaled = (weight[:, None] * targets).astype(values.dtype)
+            self.target_sums += np.stack([scaled.T @ block for block in values], axis=1)
+            self.target_squares += (weight[:, None] * targets.astype(float) ** 2).sum(axis=0)

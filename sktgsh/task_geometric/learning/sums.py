@@ -1,0 +1,67 @@
+"""Sufficient statistics of a chunk of a task's rows, with a sample of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ...tasks import check_same_kind
+from .learner import DENSITY_ROWS
+from .rows import Rows
+from .statistics import RidgeStatistics
+
+
+@dataclass(frozen=True)
+class TaskSums:
+    """Sums over rows of a task, and a sample of the rows for the task's density.
+
+    Attributes
+    ----------
+    statistics : RidgeStatistics
+    drawn : Rows
+        At most DENSITY_ROWS of the rows.
+    n_rows : int
+        Number of rows in the sums.
+    """
+
+    statistics: RidgeStatistics
+    drawn: Rows
+    n_rows: int
+
+    def __add__(self, other: TaskSums) -> TaskSums:
+        n_rows = self.n_rows + other.n_rows
+        statistics = self.statistics + other.statistics
+        # Each side is subsampled in proportion to its rows, so the sample stays random.
+        shares = [part.n_rows / n_rows for part in (self, other)]
+        kept = [
+            part.drawn.sample(max(1, round(share * DENSITY_ROWS)), seed=n_rows)
+            if n_rows > DENSITY_ROWS
+            else part.drawn
+            for part, share in zip((self, other), shares)
+        ]
+        return TaskSums(statistics, _joined(*kept), n_rows)
+
+
+def add_sums(total: dict[Hashable, TaskSums], more: dict[Hashable, TaskSums]) -> None:
+    """Add sums by task, in place."""
+    check_same_kind(list(more), list(total))
+    for label, part in more.items():
+        total[label] = total[label] + part if label in total else part
+
+
+def _joined(first: Rows, second: Rows) -> Rows:
+    """Stack the rows of two tables in one table."""
+    tables = [part.X[part.positions] for part in (first, second)]
+    stack = sparse.vstack if sparse.issparse(tables[0]) else np.concatenate
+    joined: dict[str, Any] = {
+        name: None
+        if getattr(first, name) is None
+        else np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("y", "sample_weight", "codes")
+    }
+    X = stack(tables)
+    return Rows(X, np.arange(X.shape[0]), **joined)

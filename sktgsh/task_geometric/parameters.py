@@ -1,0 +1,172 @@
+"""The parameters of the hasher: defaults, constraints, and what they mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ..networks.device import resolve_device
+from ..solver import GradientSolver
+from .encoding.build import build_network
+from .encoding.encoders import ENCODERS, Encoder, encoder_of
+from .learning.codebook import CODEBOOKS
+from .learning.learner import LearningSettings
+from .learning.rows import Rows
+from .model import TaskModel
+
+# Penalties for generalised cross-validation: the least suit data without noise, the largest suit
+# more units than rows.
+ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
+# What a solver leaves open.
+SOLVER_DEFAULTS = dict(loss="joint", start="ridge", max_epochs=10, lr=0.1, batch_size=256)
+# Parameters of the frozen network, which no later task can change.
+FROZEN = ("n_bits", "encoder", "n_hidden", "head", "passthrough", "structure_fraction")
+
+
+class TaskParameters(BaseEstimator):
+    """Constructor of :class:`~sktgsh.TaskGeometricHasher`, which documents the parameters."""
+
+    _parameter_constraints: dict = {
+        "n_bits": [Interval(Integral, 1, None, closed="left")],
+        "encoder": [StrOptions(set(ENCODERS)), Encoder, torch.nn.Module],
+        "n_hidden": [None, Interval(Integral, 1, None, closed="left")],
+        "head": [StrOptions({"shared", "block", "dense", "readout"})],
+        "passthrough": ["boolean"],
+        "codebook": [StrOptions(set(CODEBOOKS))],
+        "share_codebook": ["boolean"],
+        "structure_fraction": [Interval(Real, 0, 1, closed="both")],
+        "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "warm_start": ["boolean"],
+        "task_column": [None, Integral, str],
+        "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
+        "packed": ["boolean"],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    frozen_parameters_: dict[str, Any]
+
+    def __init__(
+        self,
+        n_bits: int = 32,
+        *,
+        encoder: str | Encoder | torch.nn.Module = "differences",
+        n_hidden: int | None = None,
+        head: str = "shared",
+        passthrough: bool = True,
+        codebook: str = "learned",
+        share_codebook: bool = True,
+        structure_fraction: float = 0.0,
+        solver: str | GradientSolver = "ridge",
+        alpha: float | Sequence[float] = ALPHAS,
+        warm_start: bool = False,
+        task_column: int | str | None = None,
+        max_open_tasks: int = 8,
+        packed: bool = False,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.n_bits = n_bits
+        self.encoder = encoder
+        self.n_hidden = n_hidden
+        self.head = head
+        self.passthrough = passthrough
+        self.codebook = codebook
+        self.share_codebook = share_codebook
+        self.structure_fraction = structure_fraction
+        self.solver = solver
+        self.alpha = alpha
+        self.warm_start = warm_start
+        self.task_column = task_column
+        self.max_open_tasks = max_open_tasks
+        self.packed = packed
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _settings(self) -> LearningSettings:
+        """How tasks are learned; raises ValueError for parameters that do not go together."""
+        closed_form, gradient = True, None
+        if self.solver != "ridge":
+            solver = self.solver if isinstance(self.solver, GradientSolver) else GradientSolver()
+            gradient = solver.resolved(**SOLVER_DEFAULTS)
+            closed_form = self.solver != "sgd" and gradient.start == "ridge"
+        if self.head in ("dense", "readout") and closed_form:
+            raise ValueError(
+                f"head={self.head!r} has no closed form; use solver='sgd', or head='shared' or "
+                f"'block' (got solver={self.solver!r})"
+            )
+        return LearningSettings(
+            closed_form=closed_form,
+            gradient=gradient,
+            alpha=self._checked_alpha(),
+            codebook=self.codebook,
+            share_codebook=self.share_codebook,
+            max_open_tasks=self.max_open_tasks,
+            verbose=max(0, int(self.verbose) - 1),
+        )
+
+    def _checked_alpha(self) -> float | Sequence[float]:
+        try:
+            alphas = np.asarray(self.alpha, dtype=np.float64)
+        except (ValueError, TypeError):
+            alphas = np.array([np.nan])
+        if not alphas.size or not (alphas >= 0).all():
+            raise ValueError(f"alpha={self.alpha!r}; expected numbers that are not negative")
+        return self.alpha
+
+    def _new_model(self, rows: Rows) -> TaskModel:
+        """Draw the frozen network; its statistics come from the given rows of the first task."""
+        if self.head != "shared" and self.n_hidden is not None and self.n_hidden < self.n_bits:
+            raise ValueError(
+                f"n_hidden={self.n_hidden} is less than n_bits={self.n_bits}; each bit needs at "
+                "least one hidden unit"
+            )
+        encoder = encoder_of(self.encoder)
+        encoder.check(rows.X.shape[1])
+        network = build_network(
+            encoder,
+            rows.X,
+            rows.positions,
+            n_bits=int(self.n_bits),
+            n_hidden=self.n_hidden,
+            head=self.head,
+            passthrough=self.passthrough,
+            structure_share=self.structure_fraction,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
+            device=resolve_device(self.device),
+        )
+        return TaskModel(network)
+
+    def _frozen_parameters(self) -> dict[str, Any]:
+        """Current values of the parameters that the frozen network is made with."""
+        values = {name: getattr(self, name) for name in FROZEN}
+        if isinstance(self.encoder, str):
+            return values
+        # The values of a module cannot be compared, so its type stands for it.
+        encoder = encoder_of(self.encoder)
+        params = {
+            name: type(value).__name__ if isinstance(value, torch.nn.Module) else value
+            for name, value in encoder.get_params(deep=False).items()
+        }
+        return values | {"encoder": repr(type(encoder)(**params))}
+
+    def _check_frozen(self) -> None:
+        """Raise ValueError if a parameter of the frozen network was changed since it was made."""
+        for name, value in self._frozen_parameters().items():
+            before = self.frozen_parameters_[name]
+            if value != before:
+                raise ValueError(
+                    f"{name}={value!r}, but the network that all tasks share was made with "
+                    f"{name}={before!r}; set it back, or fit afresh with warm_start=False"
+                )
