@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
@@ -211,6 +211,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
+        _check_feature_names(self, X, reset=False)
         is_real = are_values(X)
         X = as_numbers(X, "X")
         if X.ndim != 2 or not is_real:
