@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import wrap_data_with_container
+from ...bits import pack_bits
 from ...tasks import iter_tasks
 from .fitted import FittedTasks
 
@@ -49,10 +50,10 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
 
         def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
             bits = scores > 0
-            codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+            codes[rows] = pack_bits(bits) if self.packed else bits
 
         self.model_.map_scores(store, samples, labels, short.n_bits_, self._progress("transform"))
-        return _wrap_data_with_container("transform", codes, X, short)
+        return wrap_data_with_container("transform", codes, X, short)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Scores of the bits, squashed to values between -1 and 1.
