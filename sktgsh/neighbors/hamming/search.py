@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
+from ...bits import pack_bits
 from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
 from ...threads import threads_for
@@ -223,7 +224,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
                 f"features as input; real values are one for each bit, of {expected}"
             )
         values = check_values(X, "X")
-        return Queries(np.packbits(values > 0, axis=1), values, _check_factor(oversampling)), None
+        return Queries(pack_bits(values > 0), values, _check_factor(oversampling)), None
 
     def _check_task(self, task: Any, n_queries: int) -> Any:
         if task is None:
