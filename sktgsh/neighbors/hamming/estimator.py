@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import Interval, StrOptions, check_feature_names, fit_context
+from ...bits import pack_bits
 from ...codes import as_numbers, check_codes
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task
@@ -118,7 +119,7 @@ class HammingNeighbors(
         self.mode = mode
         self.packed = packed
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: ArrayLike, y: Any = None, *, ids: ArrayLike | None = None, task: Any = None
     ) -> HammingNeighbors:
@@ -152,7 +153,7 @@ class HammingNeighbors(
         labels = None if task is None else check_task(task, len(packed))
         shards = Shards(task is not None, self.algorithm, self.index_params)
         shards.append(packed, labels)
-        _check_feature_names(self, X, reset=True)
+        check_feature_names(self, X, reset=True)
         self.n_features_in_, self.shards_, self.slot_ids_ = width, shards, slot_ids
         return self
 
@@ -270,7 +271,7 @@ class HammingNeighbors(
     def _check_rows(self, X: Any, ids: Any, task: Any) -> tuple[np.ndarray, Any, Any]:
         """Packed codes, ids and tasks of rows that come to those that are there."""
         check_is_fitted(self)
-        _check_feature_names(self, X, reset=False)
+        check_feature_names(self, X, reset=False)
         packed, _ = self._pack(X, self.n_features_in_)
         if (ids is None) != (self.slot_ids_ is None):
             state = "has" if self.slot_ids_ is not None else "has no"
@@ -315,7 +316,7 @@ class HammingNeighbors(
                 )
             packed = np.ascontiguousarray(X)
         else:
-            packed = np.packbits(check_codes(X, "X"), axis=1)
+            packed = pack_bits(check_codes(X, "X"))
         if expected is None and (len(X) == 0 or X.shape[1] == 0):
             raise ValueError(
                 f"X has {X.shape[0]} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}); at "

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import check_feature_names
+from ...bits import pack_bits
 from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
 from ...threads import threads_for
@@ -211,7 +213,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
-        _check_feature_names(self, X, reset=False)
+        check_feature_names(self, X, reset=False)
         is_real = are_values(X)
         X = as_numbers(X, "X")
         if X.ndim != 2 or not is_real:
@@ -224,7 +226,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
                 f"features as input; real values are one for each bit, of {expected}"
             )
         values = check_values(X, "X")
-        return Queries(np.packbits(values > 0, axis=1), values, _check_factor(oversampling)), None
+        return Queries(pack_bits(values > 0), values, _check_factor(oversampling)), None
 
     def _check_task(self, task: Any, n_queries: int) -> Any:
         if task is None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
 from ...base import draft_of
 from ...lsh import SignedRandomProjectionHasher
 from ...persistence import SaveMixin, VersionedMixin, saved
@@ -139,7 +139,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
 
     # -- building --------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, task: Any = None) -> LSHNeighbors:
         """Hash the rows into the tables.
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import HasMethods, Interval, StrOptions, check_feature_names, fit_context
 from ...base import draft_of
 from ...codes import check_codes
 from ...lsh import SignedRandomProjectionHasher
@@ -118,7 +118,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         self.algorithm = algorithm
         self.index_params = index_params
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, task: Any = None) -> Any:
         """Fit the hasher, and index the rows.
 
@@ -142,7 +142,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             them.
         """
         draft = draft_of(self)
-        _check_feature_names(draft, X, reset=True)
+        check_feature_names(draft, X, reset=True)
         X = as_rows(X)
         labels = None if task is None else check_task(task, len(X))
         hasher = SignedRandomProjectionHasher(128, random_state=0)
@@ -183,7 +183,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             If the width differs or numbers are not finite. The index then stays as it was.
         """
         check_is_fitted(self)
-        _check_feature_names(self, X, reset=False)
+        check_feature_names(self, X, reset=False)
         X = as_rows(X, self.n_features_in_)
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
@@ -288,7 +288,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             raise ValueError(f"oversampling={factor!r}; expected a number of at least 1")
         own = X is None
         if not own:
-            _check_feature_names(self, X, reset=False)
+            check_feature_names(self, X, reset=False)
         queries = self.vectors_.stored if own else as_rows(X, self.n_features_in_)
         if own and self.vectors_.precision == "int8":
             queries = self.vectors_[np.arange(len(queries))]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...bits import unpack_bits
 from ..checks import METRICS, are_values, check_available, check_n_neighbors
 from ..distances import DensePoints
 from ..hamming import HammingNeighbors, lookup
@@ -127,7 +128,7 @@ class StoreSearchMixin:
                 "get in the index"
             )
         if not self.packed:
-            codes = np.unpackbits(codes, axis=1, count=self._rows.n_bits)
+            codes = unpack_bits(codes, self._rows.n_bits)
         index = HammingNeighbors(packed=self.packed, **params)
         return index.fit(codes, ids=ids, task=None if missing else labels)
 

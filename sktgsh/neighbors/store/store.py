@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...bits import pack_bits
 from ...codes import as_numbers, check_codes, check_values
 from .rows import StoreRows
 from .search import StoreSearchMixin
@@ -324,7 +325,7 @@ class CodeStore(StoreSearchMixin):
 
     def _pack(self, X: Any) -> np.ndarray:
         X = np.asarray(as_numbers(X, "X"))
-        packed = X if self.packed else np.packbits(check_codes(X, "X"), axis=1)
+        packed = X if self.packed else pack_bits(check_codes(X, "X"))
         width = self._rows.n_bytes if self.packed else self.n_bits
         if X.ndim != 2 or X.shape[1] != width or packed.dtype != np.uint8:
             raise ValueError(
