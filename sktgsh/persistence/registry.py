@@ -62,6 +62,20 @@ def saved(name: str) -> Callable[[Class], Class]:
     ------
     ValueError
         If another class has the name.
+
+    See Also
+    --------
+    sktgsh.persistence.save : Writes a file.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from sktgsh.persistence import saved
+    >>> @saved("Thresholds")
+    ... @dataclass
+    ... class Thresholds:
+    ...     low: float
+    ...     high: float
     """
 
     def register(kind: Class) -> Class:

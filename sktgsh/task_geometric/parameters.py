@@ -15,7 +15,8 @@ from .._sklearn import Interval, StrOptions
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network
-from .encoding.encoders import ENCODERS, Encoder, encoder_of
+from .encoding.encoder import Encoder
+from .encoding.kinds import ENCODERS, encoder_of
 from .learning.codebook import CODEBOOKS
 from .learning.learner import LearningSettings
 from .learning.rows import Rows
