@@ -62,6 +62,26 @@ def saved(name: str) -> Callable[[Class], Class]:
     ------
     ValueError
         If another class has the name.
+
+    See Also
+    --------
+    sktgsh.persistence.save : Writes an estimator to a file.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> from sktgsh import load
+    >>> from sktgsh.persistence import save, saved
+    >>> @saved("mypackage.Threshold")
+    ... class Threshold(BaseEstimator):
+    ...     def __init__(self, value=0.5):
+    ...         self.value = value
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "threshold.sktgsh"
+    >>> save(Threshold(0.25), path)
+    >>> load(path)
+    Threshold(value=0.25)
     """
 
     def register(kind: Class) -> Class:
