@@ -15,7 +15,7 @@ PRIVATE = (
 )
 HOMES = {
     "private names of scikit-learn": ("|".join(PRIVATE), "_sklearn.py"),
-    "packing of bits": (r"np\.(un)?packbits\(", "bits.py"),
+    "packing of bits": (r"np\.(un)?packbits\((?!.*bitorder)", "bits.py"),
     "files of arrays": (r"\bsave_file\(|\bsafe_open\(", "persistence/files.py"),
 }
 
