@@ -11,7 +11,7 @@ from torch import nn
 
 from ...batches import STATISTICS_ROWS, InputScaling
 from ...networks import FrozenEncoder
-from ...networks.random import generator
+from ...random import generator
 from ...threads import map_batches, threads_for
 from .encoder import Encoder, UnitDraw
 from .layout import BitLayout
