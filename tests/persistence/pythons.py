@@ -100,7 +100,7 @@ LEARNS = {
     ),
     "several_labels": tasks(),
     "deep": sktgsh.DeepSupervisedHasher(
-        4, module=own_layers(), solver=GradientSolver(max_epochs=1, batch_size=16), random_state=0
+        8, module=own_layers(), solver=GradientSolver(max_epochs=1, batch_size=16), random_state=0
     ),
     "dense": sktgsh.WinnerTakeAllAutoencoder(
         8, solver=GradientSolver(max_epochs=1, batch_size=16), random_state=0

@@ -180,10 +180,11 @@ def test_modules_of_the_users_at_any_depth(encoder, path):
 
 def test_callbacks_optimizers_and_functions_are_given_again(path):
     params = {"callbacks": [Silent()], "optimizer": torch.optim.Adagrad}
-    deep = sktgsh.DeepSupervisedHasher(8, max_epochs=1, random_state=0, **params)
-    again = {"callbacks": [Silent()], "optimizer": torch.optim.Adagrad}
+    solver = sktgsh.GradientSolver(max_epochs=1, **params)
+    deep = sktgsh.DeepSupervisedHasher(8, solver=solver, random_state=0)
+    again = {"solver__callbacks": [Silent()], "solver__optimizer": torch.optim.Adagrad}
     loaded = check_comes_back(deep, path, **again)
-    assert loaded.callbacks is again["callbacks"]
+    assert loaded.solver.callbacks is again["solver__callbacks"]
     check_comes_back(RescoredNeighbors(deep), path, **{f"hasher__{k}": again[k] for k in again})
     model = make_pipeline(FunctionTransformer(doubled), SIGNS)
     check_comes_back(model, path, functiontransformer__func=doubled)

@@ -11,6 +11,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import nn
@@ -24,6 +25,8 @@ from ...networks import (
     difference_weights,
     gaussian_weights,
 )
+from ...networks.random import OwnDraws
+from ...networks.user_modules import check_module
 from ...persistence import saved
 from .scaling import scale_as_one, scale_by_column
 
@@ -342,7 +345,10 @@ class ModuleEncoder(Encoder):
     def extractor(self, samples: np.ndarray, seed: int) -> nn.Module:
         """Copy the module, so that freezing and moving it does not reach the user's own."""
         shaped = [nn.Unflatten(1, tuple(self.image_shape))] if self.image_shape is not None else []
-        return nn.Sequential(*shaped, deepcopy(self.module)).eval()
+        module = nn.Sequential(*shaped, deepcopy(self.module)).eval()
+        with OwnDraws(seed):  # lazy layers draw their weights at the first call
+            check_module(module, torch.from_numpy(samples), "encoder")
+        return module
 
     def expansion(
         self, features: np.ndarray, extractor: nn.Module | None, draw: UnitDraw
