@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import Interval
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import HasherMixin, check_samples, draft_of
+from .._sklearn import Interval, fit_context
+from ..base import HasherMixin, check_samples, replaced
 from ..persistence import saved
 from .signed import SignedRandomProjectionHasher
 
@@ -53,7 +53,7 @@ class AsymmetricHasherMixin(HasherMixin):
         "random_state": ["random_state"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AsymmetricHasherMixin:
         """Take the largest norm of the keys, and draw the projections.
 
@@ -68,16 +68,15 @@ class AsymmetricHasherMixin(HasherMixin):
         -------
         self : object
         """
-        draft = draft_of(self)
-        X = check_samples(draft, X)
-        largest = float(np.linalg.norm(X, axis=1).max())
-        if self.max_norm is not None and largest > self.max_norm:
-            raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={self.max_norm}")
-        # Keys that are all zero have no norm to scale by.
-        draft.max_norm_ = float(self.max_norm or largest or 1.0)
-        draft.n_bits_ = int(self.n_bits)
-        draft.hasher_ = draft._make_hasher().fit(draft._keys(X[:1]))
-        self.__dict__ = draft.__dict__
+        with replaced(self) as draft:
+            X = check_samples(draft, X)
+            largest, most = float(np.linalg.norm(X, axis=1).max()), self.max_norm
+            if most is not None and largest > most:
+                raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={most}")
+            # Keys that are all zero have no norm to scale by.
+            draft.max_norm_ = float(most or largest or 1.0)
+            draft.n_bits_ = int(self.n_bits)
+            draft.hasher_ = draft._make_hasher().fit(draft._keys(X[:1]))
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:

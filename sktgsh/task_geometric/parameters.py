@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._sklearn import Interval, StrOptions
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network

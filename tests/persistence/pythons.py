@@ -153,7 +153,7 @@ def answers(estimator):
     samples = (IMAGES if width == 64 else X)[QUERIES]
     if isinstance(estimator, HammingNeighbors):
         distances, rows = estimator.kneighbors(samples > 7, task="odd")
-        return {"distances": distances, "rows": rows}
+        return {"distances": distances, "rows": np.array(rows.tolist())}  # strings, no objects
     if hasattr(estimator, "kneighbors"):
         distances, rows = estimator.kneighbors(samples, n_neighbors=3)
         return {"distances": distances, "rows": rows}

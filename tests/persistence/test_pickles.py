@@ -45,9 +45,9 @@ def with_encoder(encoder, **params):
     return sktgsh.TaskGeometricHasher(8, n_hidden=64, encoder=encoder, random_state=0, **params)
 
 
-def network(scale=1.0, n_outputs=16):
+def network(scale=1.0):
     torch.manual_seed(0)
-    layers = torch.nn.Sequential(torch.nn.Linear(64, n_outputs), torch.nn.BatchNorm1d(n_outputs))
+    layers = torch.nn.Sequential(torch.nn.Linear(64, 16), torch.nn.BatchNorm1d(16))
     with torch.no_grad():
         layers[0].weight.mul_(scale)
     return layers
@@ -56,7 +56,7 @@ def network(scale=1.0, n_outputs=16):
 ESTIMATORS = [
     with_encoder(network()),
     sktgsh.DeepSupervisedHasher(
-        8, module=network(n_outputs=8), solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+        16, module=network(), solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
     ),
     sktgsh.WinnerTakeAllAutoencoder(8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0),
 ]

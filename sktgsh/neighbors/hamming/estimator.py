@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import Interval, StrOptions, fit_context
+from ...bits import pack_bits
 from ...codes import as_numbers, check_codes
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task
@@ -118,7 +119,7 @@ class HammingNeighbors(
         self.mode = mode
         self.packed = packed
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: ArrayLike, y: Any = None, *, ids: ArrayLike | None = None, task: Any = None
     ) -> HammingNeighbors:
@@ -313,7 +314,7 @@ class HammingNeighbors(
                 )
             packed = np.ascontiguousarray(X)
         else:
-            packed = np.packbits(check_codes(X, "X"), axis=1)
+            packed = pack_bits(check_codes(X, "X"))
         if expected is None and (len(X) == 0 or X.shape[1] == 0):
             raise ValueError(
                 f"X has {X.shape[0]} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}); at "

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
 from ...base import draft_of
 from ...lsh import SignedRandomProjectionHasher
 from ...persistence import SaveMixin, VersionedMixin, saved
@@ -68,6 +68,8 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         Tasks of the rows, where they were given.
     candidate_share_ : float
         Mean share of all rows that were candidates of a query in the last call.
+    tuned : Bunch
+        What :meth:`tune` measured, where it chose the parameters; a clone keeps it.
 
     See Also
     --------
@@ -137,7 +139,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
 
     # -- building --------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, task: Any = None) -> LSHNeighbors:
         """Hash the rows into the tables.
 
@@ -330,6 +332,13 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         index = cls(**parameters)
         index.tuned = tuned
         return index
+
+    def __sklearn_clone__(self) -> LSHNeighbors:
+        # What tuning measured belongs to the parameters, which a clone has too.
+        made = super().__sklearn_clone__()
+        if hasattr(self, "tuned"):
+            made.tuned = self.tuned
+        return made
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

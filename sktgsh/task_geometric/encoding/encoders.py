@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from ..._sklearn import Interval
 from ...batches import InputScaling
 from ...networks import (
     DenseExpansion,
