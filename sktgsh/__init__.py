@@ -82,8 +82,8 @@ _ROOMS = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 _MODULES = (
-    "autoencoders codes databases datasets deep distributed evaluation export inspection interchange "
-    "linear lsh metrics neighbors networks persistence task_geometric testing threads"
+    "autoencoders codes databases datasets deep distributed evaluation export inspection "
+    "interchange linear lsh metrics neighbors networks persistence task_geometric testing threads"
 ).split()
 
 

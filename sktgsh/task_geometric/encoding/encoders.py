@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from ..._sklearn import Interval
@@ -15,6 +16,8 @@ from ...networks import (
     DenseExpansion,
     gaussian_weights,
 )
+from ...networks.random import OwnDraws
+from ...networks.user_modules import check_module
 from ...persistence import saved
 from .encoder import Encoder, UnitDraw, check_shape
 from .scaling import scale_as_one
@@ -261,7 +264,10 @@ class ModuleEncoder(Encoder):
         extractor : torch.nn.Module
         """
         shaped = [nn.Unflatten(1, tuple(self.image_shape))] if self.image_shape is not None else []
-        return nn.Sequential(*shaped, deepcopy(self.module)).eval()
+        module = nn.Sequential(*shaped, deepcopy(self.module)).eval()
+        with OwnDraws(seed):  # lazy layers draw their weights at the first call
+            check_module(module, torch.from_numpy(samples), "encoder")
+        return module
 
     def expansion(
         self, features: np.ndarray, extractor: nn.Module | None, draw: UnitDraw
