@@ -4,6 +4,7 @@ from ._version import __version__
 from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
 from .deep import DeepSupervisedHasher, GeometricHasher
 from .features_only import FeaturesOnly
+from .linear import ITQHasher, PCAHasher, RidgeHasher
 from .lsh import (
     L2ALSH,
     DenseFlyHasher,
@@ -39,9 +40,12 @@ __all__ = [
     "GaussianEncoder",
     "GeometricHasher",
     "GradientSolver",
+    "ITQHasher",
     "L2ALSH",
     "ModuleEncoder",
+    "PCAHasher",
     "PStableHasher",
+    "RidgeHasher",
     "SignALSH",
     "SignedRandomProjectionHasher",
     "SimpleLSH",

@@ -91,6 +91,19 @@ def one_thread() -> Iterator[None]:
         _mkl_setter()(mkl_before)
 
 
+@contextmanager
+def one_mkl_thread() -> Iterator[None]:
+    """Let MKL compute on the calling thread alone, for products of microseconds.
+
+    :func:`one_thread` limits the other libraries, too, and takes longer than such a product.
+    """
+    before = _mkl_setter()(1)
+    try:
+        yield
+    finally:
+        _mkl_setter()(before)
+
+
 def _stay_on_one_thread() -> None:
     """Limit what belongs to the calling thread, for as long as it lives."""
     torch.get_num_threads()

@@ -13,7 +13,7 @@ _NAMES: dict[type, str] = {}
 # Packages that define the classes, those that import least first. A class that is not registered
 # yet is looked for by importing one after the other.
 _HOMES = (
-    "lsh neighbors features_only networks autoencoders deep task_geometric evaluation"
+    "lsh linear neighbors features_only networks autoencoders deep task_geometric evaluation"
 ).split()
 
 # Classes of libraries: layers, and transformers whose state is made of numbers, names and arrays.

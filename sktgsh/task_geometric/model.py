@@ -327,6 +327,29 @@ class TaskModel:
             modulation = self.modulations[label]
             self.network.map_scores(place, X, own, modulation, n_bits, progress=progress)
 
+    def short_codes(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+        """Codes of a few dense rows, (n_samples, n_bits), the same as from any batch.
+
+        Rows with an uncertain bit are read again in a batch of full size. None if the network has
+        no short path.
+        """
+        codes = np.empty((len(X), self.network.layout.n_bits), bool)
+        uncertain = list[np.ndarray]()
+        for label, positions in iter_tasks(labels):
+            found = self.network.short_bits(X, positions, self.modulations[label])
+            if found is None:
+                return None
+            codes[positions], certain = found
+            uncertain.append(positions[~certain])
+
+        def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
+            codes[left[rows]] = scores > 0
+
+        left = np.concatenate(uncertain)
+        if len(left):
+            self.map_scores(store, X[left], labels[left], self.network.layout.n_bits)
+        return codes
+
     def infer(
         self, X: Any, groups: ArrayLike | None = None, progress: str = ""
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -164,3 +164,15 @@ def test_report_of_several_labels(digits):
     assert rows["random"]["one_shot"] > 0.8  # zeros and ones are easily told apart
     with pytest.raises(ValueError, match=r"unseen_classes=\[4, 7\]; .* 5 columns"):
         retrieval_report({}, X, labels, unseen_classes=[4, 7])
+
+
+def test_report_beside_the_rivals(digits):
+    X, y = digits
+    hasher = SignedRandomProjectionHasher(n_bits=24, random_state=0)
+    report = retrieval_report({"random": hasher}, X, y, unseen_classes=[0, 1, 2], rivals=True)
+    found = {row["hasher"]: row for row in report.rows}
+    assert list(found) == ["random", "trivial", "ridge", "ITQ", "PCA signs"]
+    assert {found[name]["bits"] for name in ("random", "ridge", "ITQ", "PCA signs")} == {24}
+    assert found["ITQ"]["seen_map"] > found["random"]["seen_map"]
+    assert found["ridge"]["seen_map"] > found["ITQ"]["seen_map"]
+    assert found["ITQ"]["unseen_map"] > found["ridge"]["unseen_map"]

@@ -146,8 +146,8 @@ class Landmarks:
             nearer = _distances(queries[others], self.words[places])
             near = nearer <= radius[others]
             pairs.append((others[near], nearer[near], places[near]))
-        every = (np.concatenate(part) for part in zip(*pairs))
-        found = ranking.nearest_of_pairs(*every, len(queries), n_codes)
+        of, near, places = (np.concatenate(part) for part in zip(*pairs))
+        found = ranking.nearest_of_pairs(of, near, places, len(queries), n_codes)
         return answered, found[0][answered], found[1][answered]
 
     def _numbers_before(self, k: int) -> np.ndarray:

@@ -68,6 +68,8 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         Tasks of the rows, where they were given.
     candidate_share_ : float
         Mean share of all rows that were candidates of a query in the last call.
+    tuned : Bunch
+        What :meth:`tune` measured, where it chose the parameters; a clone keeps it.
 
     See Also
     --------
@@ -330,6 +332,13 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         index = cls(**parameters)
         index.tuned = tuned
         return index
+
+    def __sklearn_clone__(self) -> LSHNeighbors:
+        # What tuning measured belongs to the parameters, which a clone has too.
+        made = super().__sklearn_clone__()
+        if hasattr(self, "tuned"):
+            made.tuned = self.tuned
+        return made
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
+from ...codes import check_codes
 from ...lsh import SignedRandomProjectionHasher
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
@@ -196,7 +197,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         return_distance: bool = True,
         *,
         task: Any = None,
-        among: ArrayLike | None = None,
+        filter: ArrayLike | None = None,
         oversampling: float | None = None,
     ) -> Any:
         """The nearest candidates of each query.
@@ -211,7 +212,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             Whether to return distances.
         task : int, str or array-like of shape (n_queries,), optional
             The task that a query is hashed by and searched within.
-        among : array-like of bool of shape (n_samples_fit,), or of rows' numbers, optional
+        filter : array-like of bool of shape (n_samples_fit,), or of rows' numbers, optional
             Search among these rows only.
         oversampling : float, optional
             By default as in the constructor. Where all rows are candidates, the result is exact.
@@ -221,7 +222,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         distances : ndarray of shape (n_queries, n_neighbors), dtype float64
             Only if `return_distance` is set.
         rows : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Nearest first; -1, at distance infinity, where `among` or a task leaves too few.
+            Nearest first; -1, at distance infinity, where `filter` or a task leaves too few.
 
         Raises
         ------
@@ -229,7 +230,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             If there are fewer rows than neighbours asked for.
         """
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
-        distances, rows = self._candidates(X, k, task, among, oversampling)
+        distances, rows = self._candidates(X, k, task, filter, oversampling)
         distances, rows = distances[:, :k], rows[:, :k]
         return (distances, rows) if return_distance else rows
 
@@ -241,7 +242,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         sort_results: bool = False,
         *,
         task: Any = None,
-        among: ArrayLike | None = None,
+        filter: ArrayLike | None = None,
         oversampling: float | None = None,
     ) -> Any:
         """All candidates within a radius of each query: of those that codes find, not of all rows.
@@ -250,7 +251,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
 
         Parameters
         ----------
-        X, return_distance, task, among, oversampling
+        X, return_distance, task, filter, oversampling
             As in :meth:`kneighbors`.
         radius : float, optional
             By default as in the constructor; rows at this distance are included.
@@ -269,14 +270,14 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         )
         own = X is None
         k = min(check_n_neighbors(self.n_neighbors), self.n_samples_fit_ - own)
-        near, found = self._candidates(X, k, task, among, oversampling)
+        near, found = self._candidates(X, k, task, filter, oversampling)
         distances, rows = np.empty(len(near), dtype=object), np.empty(len(near), dtype=object)
         for query, inside in enumerate((near <= radius) & (found >= 0)):
             distances[query], rows[query] = near[query][inside], found[query][inside]
         return (distances, rows) if return_distance else rows
 
     def _candidates(
-        self, X: Any, k: int, task: Any, among: Any, oversampling: float | None
+        self, X: Any, k: int, task: Any, filter: Any, oversampling: float | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """All candidates of each query, nearest first; infinity and -1 where there are none."""
         check_is_fitted(self)
@@ -292,7 +293,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         labels = None if task is None else check_task(task, len(queries))
         asked = self._hash(queries, labels, queries=True)
         rows = self.index_.kneighbors(
-            asked, n_candidates, return_distance=False, task=labels, among=among
+            asked, n_candidates, return_distance=False, task=labels, filter=filter
         )
         if own:
             rows = np.where(rows == np.arange(len(queries))[:, None], -1, rows)
@@ -317,4 +318,6 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         for rows in row_blocks(len(X)):
             task = {} if labels is None else {"task": labels[rows]}
             parts.append(np.asarray(read(np.asarray(X[rows]), **task)))
-        return np.concatenate(parts)
+        hashed = np.concatenate(parts)
+        # Codes in floating point would be taken as scores.
+        return check_codes(hashed) if hashed.dtype.kind == "f" and "transform" in name else hashed

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codes import is_real_valued
-from ..checks import METRICS, check_available, check_n_neighbors
+from ..checks import METRICS, are_values, check_available, check_n_neighbors
 from ..distances import DensePoints
 from ..hamming import HammingNeighbors, lookup
 from .rows import StoreRows, label_of
@@ -52,9 +51,9 @@ class StoreSearchMixin:
         Parameters
         ----------
         X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
-            Codes; or, of floating point numbers of shape (n_queries, n_bits) that are not all 0
-            and 1, the values before the threshold: they rank by the sum of the magnitudes of those
-            whose sign is not the code's bit.
+            Codes, which are integers or booleans; or scores, which are floating point numbers of
+            shape (n_queries, n_bits): they rank by the sum of the sizes of those whose sign is
+            not the code's bit.
         n_neighbors : int, default=5
             Neighbours of a query.
         task : int, str or sequence of shape (n_queries,), optional
@@ -79,8 +78,7 @@ class StoreSearchMixin:
             If there are fewer codes of a task than neighbours asked for, or a width differs.
         """
         k = check_n_neighbors(n_neighbors)
-        X = np.asarray(X)
-        real_valued = is_real_valued(X, self.packed)
+        real_valued = are_values(X)
         queries = self._values(X) if real_valued else self._pack(X)
         tasks = None if task is None else self._rows.tasks(task, len(queries))
         nearest = lookup.nearest if real_valued else nearest_codes

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codes import check_codes
+from ...codes import as_numbers, check_codes, check_values
 from .rows import StoreRows
 from .search import StoreSearchMixin
 
@@ -305,7 +305,7 @@ class CodeStore(StoreSearchMixin):
     # -- checks ----------------------------------------------------------------------------------
 
     def _pack(self, X: Any) -> np.ndarray:
-        X = np.asarray(X)
+        X = np.asarray(as_numbers(X, "X"))
         packed = X if self.packed else np.packbits(check_codes(X, "X"), axis=1)
         width = self._rows.n_bytes if self.packed else self.n_bits
         if X.ndim != 2 or X.shape[1] != width or packed.dtype != np.uint8:
@@ -318,9 +318,9 @@ class CodeStore(StoreSearchMixin):
         return np.ascontiguousarray(packed)
 
     def _values(self, X: Any) -> np.ndarray:
-        X = np.asarray(X, np.float32)
-        if X.ndim != 2 or X.shape[1] != self.n_bits or not np.isfinite(X).all():
+        values = check_values(X, "X")
+        if values.shape[1] != self.n_bits:
             raise ValueError(
-                f"X has shape {X.shape}; real-valued queries are finite and {self.n_bits} wide"
+                f"X has shape {values.shape}; real-valued queries are {self.n_bits} wide"
             )
-        return X
+        return values

@@ -118,7 +118,8 @@ class FittedTasks(HasherMixin, TaskParameters):
 
     def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
         """Check samples, and find the task of each row."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
         X, task = self._split_task(X, task)
         X = self._check_samples(X)
         if isinstance(task, str) and task == INFER:

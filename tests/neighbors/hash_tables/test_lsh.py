@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
@@ -142,6 +143,14 @@ def test_tuned_index_keeps_its_promise_on_new_queries(digits, metric, target):
     assert target - 0.02 < reached < target + 0.2
     assert reached == pytest.approx(index.tuned.expected_recall, abs=0.07)
     assert index.candidate_share_ == pytest.approx(index.tuned.expected_share, rel=0.5)
+
+
+def test_a_clone_keeps_what_tuning_measured(digits):
+    index = LSHNeighbors.tune(digits[0], n_samples=50, random_state=0)
+    again = clone(index)
+    assert again.tuned == index.tuned and again.n_tables == index.n_tables
+    assert clone(again).fit(digits[0]).tuned.expected_recall == index.tuned.expected_recall
+    assert not hasattr(clone(LSHNeighbors()), "tuned")
 
 
 def test_tune_takes_queries_of_another_kind_and_sparse_rows(digits):

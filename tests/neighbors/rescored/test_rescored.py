@@ -75,7 +75,7 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
     mask = np.random.default_rng(0).random(600) < 0.5
     allowed = mask & (asked[:, None] == task)
     expected = np.where(allowed, plain("euclidean"), np.inf)
-    distances, rows = index.kneighbors(Q, 7, task=asked, among=mask)
+    distances, rows = index.kneighbors(Q, 7, task=asked, filter=mask)
     np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :7], rtol=1e-5)
     assert np.take_along_axis(allowed, rows, axis=1).all()
     index = RescoredNeighbors(oversampling=1000, metric="euclidean").fit(X)
