@@ -8,14 +8,13 @@ import pytest
 import sktgsh
 
 PACKAGE = Path(sktgsh.__file__).parent
+PRIVATE = (
+    r"from sklearn[\w.]*\._",
+    r"from sklearn[\w.]* import [^\n(]*\b_[a-z]",
+    r"from sklearn[\w.]* import \([^)]*\s_[a-z]",
+)
 HOMES = {
-    "private names of scikit-learn": (
-        (
-            r"from sklearn[\w.]*\._|from sklearn[\w.]* import [^\n]*\b_[a-z]|"
-            r"from sklearn[\w.]* import \([^)]*\s_[a-z]"
-        ),
-        "_sklearn.py",
-    ),
+    "private names of scikit-learn": ("|".join(PRIVATE), "_sklearn.py"),
     "packing of bits": (r"np\.(un)?packbits\(", "bits.py"),
     "files of arrays": (r"\bsave_file\(|\bsafe_open\(", "persistence/files.py"),
 }

@@ -27,8 +27,9 @@ from ..bits import pack_bits
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
-from ..networks.random import OwnDraws, generator
+from ..networks.random import OwnDraws
 from ..networks.user_modules import check_module, prepare_for_training, seeded_draws
+from ..random import generator
 from ..solver import GradientSolver, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
