@@ -380,15 +380,16 @@ def test_ordinary_input_of_any_kind(codes):
 
 @pytest.mark.parametrize(
     "algorithm, params",
-    [("hnsw", {"M": M}) for M in (0, 1, -1, 10**9, 2.5, True, None)]
-    + [("hnsw", {"ef_search": 0}), ("hnsw", {"ef_construction": 0})]
+    [("hnsw", {"M": M}) for M in (513, 2.5, "16", True, None)]
+    + [("hnsw", {"ef_search": 2**20 + 1}), ("hnsw", {"ef_construction": "80"})]
     + [
         ("multihash", {name: value})
         for name, value in [
-            ("n_hashes", 0),
-            ("bits_per_hash", 0),
+            ("n_hashes", 2**20 + 1),
             ("bits_per_hash", 33),
-            ("n_flips", -1),
+            ("bits_per_hash", 8.0),
+            ("n_flips", 33),
+            ("n_flips", "1"),
         ]
     ]
     + [("flat", {"M": 16}), ("hnsw", {3: 4})],
