@@ -15,7 +15,7 @@ from typing import Any
 
 import faiss
 import numpy as np
-from usearch.index import Index
+from usearch.index import Index, MetricKind, search
 
 from sktgsh import TaskGeometricHasher
 from sktgsh.codes import pack_codes
@@ -48,17 +48,16 @@ class Faiss:
 
 
 class USearch:
-    """usearch's exact search; it has no filter."""
+    """usearch without an index: it compares all rows, and has no filter."""
 
-    def __init__(self, n_bits: int, *, exact: bool = True, **kept: Any):
-        self.index = Index(ndim=8 * -(-n_bits // 8), metric="hamming", dtype="b1")
-        self.exact = exact
+    def __init__(self, n_bits: int, **kept: Any):
+        pass
 
     def add(self, codes: np.ndarray, *, ids: np.ndarray, task: np.ndarray) -> None:
-        self.index.add(ids.astype(np.uint64), codes, threads=1)
+        self.codes = codes
 
     def kneighbors(self, codes: np.ndarray, k: int, *, task: Any = None) -> Found:
-        found = self.index.search(codes, k, exact=self.exact, threads=1)
+        found = search(self.codes, codes, k, MetricKind.Hamming, exact=True, threads=1)
         return found.distances, found.keys.astype(np.int64)
 
 
@@ -227,8 +226,8 @@ def copies() -> list[dict]:
             queries, ids = np.unique(codes, axis=0), np.arange(len(codes))
             graph = faiss.IndexBinaryHNSW(64, 16)
             graph.add(codes)
-            usearch = USearch(64, exact=False)
-            usearch.add(codes, ids=ids, task=ids)
+            usearch = Index(ndim=64, metric="hamming", dtype="b1")
+            usearch.add(ids.astype(np.uint64), codes, threads=1)
             own = InMemory(64, algorithm="hnsw")
             own.add(codes, ids=ids, task=ids * 0)
             plain_table = postgres(64)
@@ -256,14 +255,14 @@ def copies() -> list[dict]:
 
             asked = {
                 "faiss IndexBinaryHNSW": graph.search,
-                "usearch": usearch.kneighbors,
+                "usearch": lambda q, k, i=usearch: (i.search(q, k, threads=1).distances,),
                 "pgvector hnsw": pgvector,
                 "HammingNeighbors hnsw": own.kneighbors,
                 "PostgresCodes hnsw": distinct["hnsw"].kneighbors,
                 "PostgresCodes ivfflat": distinct["ivfflat"].kneighbors,
             }
-            for name, search in asked.items():
-                share = float((np.asarray(search(queries, K)[0]) == 0).mean())
+            for name, find in asked.items():
+                share = float((np.asarray(find(queries, K)[0]) == 0).mean())
                 order = "sorted" if is_sorted else "shuffled"
                 rows.append(dict(system=name, order=order, own_copies_found=share))
     return rows

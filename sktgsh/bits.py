@@ -10,14 +10,20 @@ from __future__ import annotations
 import numpy as np
 
 
-def pack_bits(bits: np.ndarray) -> np.ndarray:
-    """Bits (n_rows, n_bits) in bytes (n_rows, ceil(n_bits / 8)), dtype uint8."""
-    return np.packbits(bits, axis=1)
+def pack_bits(bits: np.ndarray, lowest_first: bool = False) -> np.ndarray:
+    """Bits (n_rows, n_bits) in bytes (n_rows, ceil(n_bits / 8)), dtype uint8.
+
+    `lowest_first` takes the order of other systems, which start a byte at its least significant
+    bit.
+    """
+    return np.packbits(bits, axis=1, bitorder="little" if lowest_first else "big")
 
 
-def unpack_bits(packed: np.ndarray, n_bits: int | None = None) -> np.ndarray:
+def unpack_bits(
+    packed: np.ndarray, n_bits: int | None = None, lowest_first: bool = False
+) -> np.ndarray:
     """Bytes (n_rows, n_bytes) as bits (n_rows, n_bits) of 0 and 1, all of them by default."""
-    return np.unpackbits(packed, axis=1, count=n_bits)
+    return np.unpackbits(packed, axis=1, count=n_bits, bitorder="little" if lowest_first else "big")
 
 
 def as_words(packed: np.ndarray, word: int | None = None) -> np.ndarray:

@@ -16,7 +16,7 @@ PRIVATE = (
 )
 HOMES = {
     "private names of scikit-learn": ("|".join(PRIVATE), "_sklearn.py"),
-    "packing of bits": (r"np\.(un)?packbits\((?!.*bitorder)", "bits.py"),
+    "packing of bits": (r"np\.(un)?packbits\(", "bits.py"),
     "files of arrays": (r"\bsave_file\(|\bsafe_open\(", "persistence/files.py"),
 }
 

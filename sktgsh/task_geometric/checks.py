@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,17 @@ def check_tasks(
                 "were dropped. Fit it again from all its rows, keep more tasks open "
                 f"(max_open_tasks={settings.max_open_tasks}), or use solver='sgd'"
             )
+
+
+def check_not_frozen(labels: Iterable, model: TaskModel, freeze_codes: bool) -> None:
+    """Raise ValueError if codes of a learned task would change, and may not."""
+    changed = [label for label in labels if label in model.modulations]
+    if freeze_codes and changed:
+        raise ValueError(
+            f"freeze_codes=True, and codes of learned tasks would change: {format_labels(changed)}."
+            " Give the rows another task label, clone the hasher to start afresh, or set "
+            "freeze_codes=False and encode the stored rows of these tasks again"
+        )
 
 
 def check_open(label: Any, model: TaskModel, max_open_tasks: int, whose: str) -> None:

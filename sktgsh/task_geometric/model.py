@@ -132,7 +132,7 @@ class TaskModel:
         if previous is not None:
             statistics = self.statistics[label] + statistics
         classes = sorted_classes(statistics.classes)
-        start, codebook = self._solve(label, statistics, classes, None, settings)
+        start, codebook = self._solve(label, statistics, classes, previous, settings)
         learned = learner.with_density(
             learner.extract(sums.drawn), start, previous, self._calibration_tasks(label)
         )
@@ -165,7 +165,7 @@ class TaskModel:
         statistics = parts[0] + parts[1]
         classes = sorted_classes(c for m in modulations for c in m.classes)
         with self.threads():
-            learned, codebook = self._solve(label, statistics, classes, None, settings)
+            learned, codebook = self._solve(label, statistics, classes, modulations[0], settings)
         density = TaskDensity.merged(
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
@@ -253,19 +253,23 @@ class TaskModel:
         settings: LearningSettings,
     ) -> tuple[np.ndarray, Codebook]:
         """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
-        # The codes of other tasks depend on a shared codebook: it is only ever extended.
-        settled = settings.share_codebook and any(
-            modulation.classes for other, modulation in self.modulations.items() if other != label
-        )
-        known = self.codebook if settled else Codebook({})
-        if not settled and previous is not None and problem is None:
-            known = Codebook(dict(zip(previous.classes, previous.codewords)))
+        known = self._fixed_codewords(label, previous, settings.share_codebook)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
         n_bits = len(self.network.layout.codebook_bits)
         words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
         return words, book if settings.share_codebook and classes else self.codebook
+
+    def _fixed_codewords(
+        self, label: Hashable, previous: Modulation | None, share_codebook: bool
+    ) -> Codebook:
+        """The codewords that stored codes depend on: a codebook is only ever extended."""
+        if not share_codebook:
+            known = {} if previous is None else dict(zip(previous.classes, previous.codewords))
+            return Codebook(known)
+        others = [m for other, m in self.modulations.items() if other != label or previous]
+        return self.codebook if any(m.classes for m in others) else Codebook({})
 
     def _open_statistics(
         self, label: Hashable, statistics: RidgeStatistics | None, max_open_tasks: int
@@ -285,6 +289,11 @@ class TaskModel:
     def tasks(self) -> list:
         """Labels of the tasks, in the order in which they were learned."""
         return list(self.modulations)
+
+    def code_versions(self) -> dict[Hashable, str]:
+        """Digest of everything that decides a code, for each task."""
+        network = self.network.fingerprint()
+        return {label: m.code_version(network) for label, m in self.modulations.items()}
 
     def map_scores(
         self,

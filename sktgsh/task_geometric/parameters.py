@@ -15,7 +15,8 @@ from .._sklearn import Interval, StrOptions
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network
-from .encoding.encoders import ENCODERS, Encoder, encoder_of
+from .encoding.encoder import Encoder
+from .encoding.kinds import ENCODERS, encoder_of
 from .learning.codebook import CODEBOOKS
 from .learning.learner import LearningSettings
 from .learning.rows import Rows
@@ -46,6 +47,7 @@ class TaskParameters(BaseEstimator):
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "warm_start": ["boolean"],
         "task_column": [None, Integral, str],
+        "freeze_codes": ["boolean"],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
         "packed": ["boolean"],
         "device": [str],
@@ -70,6 +72,7 @@ class TaskParameters(BaseEstimator):
         alpha: float | Sequence[float] = ALPHAS,
         warm_start: bool = False,
         task_column: int | str | None = None,
+        freeze_codes: bool = False,
         max_open_tasks: int = 8,
         packed: bool = False,
         device: str = "auto",
@@ -88,6 +91,7 @@ class TaskParameters(BaseEstimator):
         self.alpha = alpha
         self.warm_start = warm_start
         self.task_column = task_column
+        self.freeze_codes = freeze_codes
         self.max_open_tasks = max_open_tasks
         self.packed = packed
         self.device = device

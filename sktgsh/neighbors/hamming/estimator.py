@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..._sklearn import Interval, StrOptions, fit_context
+from ..._sklearn import Interval, StrOptions, check_feature_names, fit_context
 from ...bits import pack_bits
 from ...codes import as_numbers, check_codes
 from ...persistence import SaveMixin, VersionedMixin, saved
@@ -153,6 +153,7 @@ class HammingNeighbors(
         labels = None if task is None else check_task(task, len(packed))
         shards = Shards(task is not None, self.algorithm, self.index_params)
         shards.append(packed, labels)
+        check_feature_names(self, X, reset=True)
         self.n_features_in_, self.shards_, self.slot_ids_ = width, shards, slot_ids
         return self
 
@@ -270,6 +271,7 @@ class HammingNeighbors(
     def _check_rows(self, X: Any, ids: Any, task: Any) -> tuple[np.ndarray, Any, Any]:
         """Packed codes, ids and tasks of rows that come to those that are there."""
         check_is_fitted(self)
+        check_feature_names(self, X, reset=False)
         packed, _ = self._pack(X, self.n_features_in_)
         if (ids is None) != (self.slot_ids_ is None):
             state = "has" if self.slot_ids_ is not None else "has no"

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import check_feature_names
 from ...bits import pack_bits
 from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
@@ -212,6 +213,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
+        check_feature_names(self, X, reset=False)
         is_real = are_values(X)
         X = as_numbers(X, "X")
         if X.ndim != 2 or not is_real:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
+from ..._sklearn import HasMethods, Interval, StrOptions, check_feature_names, fit_context
 from ...base import draft_of
 from ...codes import check_codes
 from ...lsh import SignedRandomProjectionHasher
@@ -142,6 +142,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             them.
         """
         draft = draft_of(self)
+        check_feature_names(draft, X, reset=True)
         X = as_rows(X)
         labels = None if task is None else check_task(task, len(X))
         hasher = SignedRandomProjectionHasher(128, random_state=0)
@@ -182,6 +183,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             If the width differs or numbers are not finite. The index then stays as it was.
         """
         check_is_fitted(self)
+        check_feature_names(self, X, reset=False)
         X = as_rows(X, self.n_features_in_)
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
@@ -285,6 +287,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         if not isinstance(factor, Real) or not 1 <= factor < np.inf:
             raise ValueError(f"oversampling={factor!r}; expected a number of at least 1")
         own = X is None
+        if not own:
+            check_feature_names(self, X, reset=False)
         queries = self.vectors_.stored if own else as_rows(X, self.n_features_in_)
         if own and self.vectors_.precision == "int8":
             queries = self.vectors_[np.arange(len(queries))]

@@ -9,6 +9,8 @@ from datetime import timedelta
 from numbers import Integral
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +28,21 @@ _KEEP = timedelta(seconds=10)
 _INDEX = "id_idx"
 _MOST_UNINDEXED = 1 << 14
 _LARGE_CHANGE = 1 << 10
+
+
+def _is_remote(path: str) -> bool:
+    return "://" in path
+
+
+def _address(path: Any) -> str:
+    """An absolute folder, whose lock is the same for all, or the address of an object store."""
+    text = str(path)
+    if text.startswith("file://"):
+        url = urlsplit(text)
+        if url.netloc not in ("", "localhost"):
+            raise ValueError(f"path={text!r} is on the host {url.netloc!r}; give file:///folder")
+        text = url2pathname(url.path)
+    return text if _is_remote(text) else str(Path(text).expanduser().absolute())
 
 
 def _index_ids(table: Any) -> None:
@@ -49,7 +66,8 @@ class CodeStore(StoreSearchMixin):
     Parameters
     ----------
     path : str
-        A folder, or the address of an object store (``s3://bucket/folder``).
+        A folder (``~`` is the home folder), or the address of an object store
+        (``s3://bucket/folder``).
     n_bits : int, optional
         Length of a code; needed where the store is new.
     packed : bool, default=False
@@ -109,7 +127,7 @@ class CodeStore(StoreSearchMixin):
             import lancedb
         except ImportError as error:
             raise ImportError("CodeStore needs LanceDB: pip install sktgsh[store]") from error
-        self.path, self.packed = str(path), packed
+        self.path, self.packed = _address(path), packed
         self.compact_every, self.storage_options = compact_every, storage_options
         if compact_every is not None and (
             isinstance(compact_every, bool)
@@ -295,7 +313,7 @@ class CodeStore(StoreSearchMixin):
 
     def _lock(self) -> AbstractContextManager:
         """Writers of a folder take turns; the system ends the turn of one that dies."""
-        if "://" in self.path:
+        if _is_remote(self.path):
             return nullcontext()
         from filelock import FileLock
 

@@ -13,7 +13,14 @@ from tqdm.auto import tqdm
 from ..._sklearn import fit_context
 from ...base import check_samples, draft_of
 from ...tasks import iter_tasks
-from ..checks import check_classes, check_given_codes, check_rows, check_task_labels, check_tasks
+from ..checks import (
+    check_classes,
+    check_given_codes,
+    check_not_frozen,
+    check_rows,
+    check_task_labels,
+    check_tasks,
+)
 from ..learning.rows import Rows
 from .fitted import FittedTasks
 
@@ -76,8 +83,10 @@ class FittingMixin(FittedTasks):
     ) -> Self:
         """Learn new tasks, or more rows and classes of known ones.
 
-        With ``solver="ridge"`` the result is the same as if all rows of a task had come at once.
-        The codes of tasks that are not in the data stay bit-identical.
+        Classes keep their codewords, and new classes get codewords beside them, so that stored
+        codes stay of use: few of their bits would change if the rows were encoded again. With
+        ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
+        these codewords. The codes of tasks that are not in the data stay bit-identical.
 
         Parameters
         ----------
@@ -202,6 +211,8 @@ class FittingMixin(FittedTasks):
         `codes_given` y holds codes.
         """
         settings = self._settings()
+        if reset:
+            self._check_kept_codes()
         draft = draft_of(self, fresh=reset)
         rows, labels = draft._check_training_rows(
             X, y, task, sample_weight, reset=reset, codes_given=codes_given
@@ -210,12 +221,18 @@ class FittingMixin(FittedTasks):
         check_tasks(rows, labels, None if reset else self.model_, settings, relearn)
         if reset:
             draft._start(rows, labels)
+        check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
         for label, positions in self._bar(list(iter_tasks(labels)), "task"):
             with draft.model_.threads():
                 draft.model_ = draft.model_.learn(label, rows.take(positions), settings, relearn)
             # The state is replaced after each task: Ctrl-C keeps the finished ones.
             self.__dict__ = dict(draft.__dict__)
         return self
+
+    def _check_kept_codes(self) -> None:
+        """Raise ValueError if a new network would take the place of codes that are frozen."""
+        if hasattr(self, "model_"):
+            check_not_frozen(self.model_.tasks, self.model_, self.freeze_codes)
 
     def _start(self, rows: Rows, labels: np.ndarray) -> None:
         """Make the frozen network from the rows of the first task."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ...networks.fingerprint import fingerprint
 from ...persistence import saved
 from .density import TaskDensity
+
+# Number of the convention by which a modulation's arrays are named in its code version.
+LAYOUT = 1
 
 
 @saved("Modulation")
@@ -73,6 +78,24 @@ class Modulation:
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("context", "bias")
         )
+
+    def code_version(self, network: str) -> str:
+        """Digest of everything that decides a code of the task, 64 hexadecimal digits.
+
+        Parameters
+        ----------
+        network : str
+            Fingerprint of the network.
+        """
+        arrays: dict[str, Any] = {
+            "network": network,
+            "context": self.context,
+            "strength": float(self.strength),
+            "bias": self.bias,
+            "classes": repr(self.classes),
+            "codewords": self.codewords,
+        }
+        return fingerprint(arrays, LAYOUT)
 
     @property
     def nbytes(self) -> int:

@@ -1,5 +1,7 @@
 import copy
+import enum
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -268,6 +270,45 @@ def test_distinct_codes_where_many_repeat(flips, is_distinct):
     np.testing.assert_array_equal(distances, np.sort(plain, axis=1)[:, :40])
     np.testing.assert_array_equal(distances, np.take_along_axis(plain, rows, axis=1))
     assert all(len(set(row)) == 40 for row in rows.tolist())
+
+
+def test_no_query_has_an_empty_graph(codes):
+    index = HammingNeighbors(3).fit(codes)
+    for make in (index.radius_neighbors_graph, index.kneighbors_graph):
+        for mode in ("connectivity", "distance"):
+            graph = make(codes[:0], mode=mode)
+            assert graph.shape == (0, 50) and graph.nnz == 0
+    assert [len(part) for part in index.radius_neighbors(codes[:0])] == [0, 0]
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - unlike StrEnum, str(member) is not its value
+    RED = "red"
+    BLUE = "blue"
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+    TWO = 2
+
+
+def test_ids_that_are_members_of_an_enum(codes):
+    index = HammingNeighbors(1).fit(codes[:2], ids=[Kind.RED, Kind.BLUE])
+    assert index.ids_.tolist() == ["red", "blue"] and type(index.ids_[0]) is str
+    index.add(codes[2:3], ids=["green"]).remove([Kind.RED])
+    assert index.kneighbors(codes[1:2], filter=["blue"])[1].tolist() == [["blue"]]
+    assert HammingNeighbors(1).fit(codes[:2], ids=list(Number)).ids_.tolist() == [1, 2]
+
+
+def test_one_long_id_costs_its_own_length(codes):
+    ids = [f"row {row}" for row in range(20_000)]
+    ids[7] = "x" * 8000 + "\0"
+    rows = np.random.default_rng(0).integers(0, 2, (20_000, 24), dtype=np.uint8)
+    tracemalloc.start()
+    index = HammingNeighbors(1).fit(rows, ids=ids)
+    index.add(codes[:1], ids=["last"]).remove(["row 3"])
+    assert index.kneighbors(rows[[7]], filter=[ids[7]])[1].item() == ids[7]
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
 
 
 def test_a_copy_does_not_change_the_original(codes):

@@ -98,6 +98,32 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("vectors", ["same", "float32", "int8"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, np.float64])
+def test_rows_added_beyond_the_type_or_the_range_of_the_first(vectors, dtype):
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 16, (60, 12)).astype(dtype)
+    more = rng.normal(0, 1000, (40, 12))
+    index = RescoredNeighbors(metric="euclidean", vectors=vectors, oversampling=1e6)
+    index.fit(first).add(more[:20]).add(more[20:])
+    rows = np.concatenate([first, more])
+    distances, found = index.kneighbors(more, 1)
+    np.testing.assert_array_equal(found[:, 0], np.arange(60, 100))
+    # Of 255 steps, a row is off by half of one in each feature; twice where they were widened.
+    off = 2 * np.linalg.norm(np.ptp(rows, axis=0) / 254) if vectors == "int8" else 1e-3
+    assert distances.max() <= off
+    expected = np.sort(plain("euclidean", more, rows), axis=1)[:, :5]
+    np.testing.assert_allclose(index.kneighbors(more, 5)[0], expected, rtol=1e-5, atol=off)
+
+
+def test_rows_in_the_range_of_the_first_keep_their_steps():
+    index = RescoredNeighbors(vectors="int8").fit(X[:300])
+    before = index.vectors_
+    index.add(X[:300])
+    np.testing.assert_array_equal(index.vectors_.step, before.step)
+    np.testing.assert_array_equal(index.vectors_.stored, np.tile(before.stored, (2, 1)))
+
+
 @pytest.mark.parametrize(
     "params, call, message",
     [
