@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._versions import show_versions
     from .autoencoders import ConvWinnerTakeAllAutoencoder, WinnerTakeAllAutoencoder
     from .deep import DeepSupervisedHasher, GeometricHasher
     from .features_only import FeaturesOnly
@@ -61,10 +62,12 @@ __all__ = [
     "WinnerTakeAllAutoencoder",
     "__version__",
     "load",
+    "show_versions",
 ]
 
 # Names are imported when they are first asked for: torch and others take seconds and memory.
 _ROOMS = {
+    "_versions": "show_versions",
     "autoencoders": "ConvWinnerTakeAllAutoencoder WinnerTakeAllAutoencoder",
     "deep": "DeepSupervisedHasher GeometricHasher",
     "features_only": "FeaturesOnly",
