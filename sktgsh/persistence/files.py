@@ -19,9 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from .._version import __version__
+from .reader import Reader
 from .registry import name_of, saved_name
-from .tree import Reader, Writer
 from .upgrades import FORMAT
+from .writer import Writer
 
 _BLANK = "0" * 64
 _CHUNK = 2**20

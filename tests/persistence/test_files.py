@@ -23,7 +23,9 @@ import sktgsh
 from sktgsh import load
 from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
 from sktgsh.persistence import files, save
-from sktgsh.persistence.tree import FORMAT, Reader, Writer
+from sktgsh.persistence.reader import Reader
+from sktgsh.persistence.upgrades import FORMAT
+from sktgsh.persistence.writer import Writer
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:200], y[:200]

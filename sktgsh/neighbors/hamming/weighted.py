@@ -132,8 +132,8 @@ def scan(values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
                 query_of, place = np.nonzero(distances <= last)
                 pairs = query_of, distances[query_of, place], place + start
                 distances, rows = ranking.nearest_of_pairs(*pairs, len(tables), k)
-            both = (np.concatenate(part, axis=1) for part in zip(best, (distances, rows)))
-            best = ranking.nearest(*both, k)
+            distances = np.concatenate([best[0], distances], axis=1)
+            best = ranking.nearest(distances, np.concatenate([best[1], rows], axis=1), k)
         near[span], found[span] = best
     return near, found
 

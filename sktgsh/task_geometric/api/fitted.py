@@ -82,6 +82,11 @@ class FittedTasks(HasherMixin, TaskParameters):
         # A class has the same codeword in every task that has the class, and 0 in the others.
         return np.where(tables.max(axis=0) > 0, 1, tables.min(axis=0)).astype(np.int8)
 
+    @property
+    def code_version_(self) -> dict[Any, str]:
+        """Digest of everything that decides a code, for each task."""
+        return self.model_.code_versions()
+
     # -- checks of new rows ----------------------------------------------------------------------
 
     def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:
@@ -113,7 +118,8 @@ class FittedTasks(HasherMixin, TaskParameters):
 
     def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
         """Check samples, and find the task of each row."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
         X, task = self._split_task(X, task)
         X = self._check_samples(X)
         if isinstance(task, str) and task == INFER:

@@ -7,13 +7,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from ..._sklearn import fit_context
 from ...base import check_samples, draft_of
 from ...tasks import iter_tasks
-from ..checks import check_classes, check_given_codes, check_rows, check_task_labels, check_tasks
+from ..checks import (
+    check_classes,
+    check_given_codes,
+    check_not_frozen,
+    check_rows,
+    check_task_labels,
+    check_tasks,
+)
 from ..learning.rows import Rows
 from .fitted import FittedTasks
 
@@ -21,7 +28,7 @@ from .fitted import FittedTasks
 class FittingMixin(FittedTasks):
     """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -64,7 +71,7 @@ class FittingMixin(FittedTasks):
         """
         return self._learn(X, y, task, sample_weight, reset=not self._is_warm(), relearn=True)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -76,8 +83,10 @@ class FittingMixin(FittedTasks):
     ) -> Self:
         """Learn new tasks, or more rows and classes of known ones.
 
-        With ``solver="ridge"`` the result is the same as if all rows of a task had come at once.
-        The codes of tasks that are not in the data stay bit-identical.
+        Classes keep their codewords, and new classes get codewords beside them, so that stored
+        codes stay of use: few of their bits would change if the rows were encoded again. With
+        ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
+        these codewords. The codes of tasks that are not in the data stay bit-identical.
 
         Parameters
         ----------
@@ -104,7 +113,7 @@ class FittingMixin(FittedTasks):
             X, y, task, sample_weight, reset=not hasattr(self, "model_"), classes=known
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_codes(
         self,
         X: ArrayLike,
@@ -140,7 +149,7 @@ class FittingMixin(FittedTasks):
             X, codes, task, sample_weight, reset=not self._is_warm(), relearn=True, codes_given=True
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit_codes(
         self,
         X: ArrayLike,
@@ -202,6 +211,8 @@ class FittingMixin(FittedTasks):
         `codes_given` y holds codes.
         """
         settings = self._settings()
+        if reset:
+            self._check_kept_codes()
         draft = draft_of(self, fresh=reset)
         rows, labels = draft._check_training_rows(
             X, y, task, sample_weight, reset=reset, codes_given=codes_given
@@ -210,18 +221,30 @@ class FittingMixin(FittedTasks):
         check_tasks(rows, labels, None if reset else self.model_, settings, relearn)
         if reset:
             draft._start(rows, labels)
-        for label, positions in self._bar(list(iter_tasks(labels)), "task"):
+        check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
+        parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
+        learned = draft.model_.learn_together(parts, settings, relearn)
+        for _ in self._bar(parts, "task"):
             with draft.model_.threads():
-                draft.model_ = draft.model_.learn(label, rows.take(positions), settings, relearn)
+                draft.model_ = next(learned)
             # The state is replaced after each task: Ctrl-C keeps the finished ones.
             self.__dict__ = dict(draft.__dict__)
         return self
 
+    def _check_kept_codes(self) -> None:
+        """Raise ValueError if a new network would take the place of codes that are frozen."""
+        if hasattr(self, "model_"):
+            check_not_frozen(self.model_.tasks, self.model_, self.freeze_codes)
+
     def _start(self, rows: Rows, labels: np.ndarray) -> None:
-        """Make the frozen network from the rows of the first task."""
+        """Make the frozen network from the rows of all tasks; of the first without a prior."""
         self.n_bits_ = int(self.n_bits)
         self.frozen_parameters_ = self._frozen_parameters()
-        self.model_ = self._new_model(rows.take(np.flatnonzero(labels == labels[0])))
+        first = rows.take(np.flatnonzero(labels == labels[0]))
+        settings = self._settings()
+        self.model_ = self._new_model(
+            rows if settings.share_prior and settings.closed_form else first
+        )
 
     def _check_training_rows(
         self,
