@@ -97,7 +97,7 @@ def test_frozen_codes(few, tmp_path):
         lambda: hasher.fit_batches([(X, y)]),
         lambda: hasher.learn_sums(hasher.sums_of(X, y, "a")),
     ):
-        with pytest.raises(ValueError, match="freeze_codes=True.*learned tasks would change: 'a'"):
+        with pytest.raises(ValueError, match=r"freeze_codes=True.*learned tasks would change: 'a'"):
             learn()
     copied.set_params(freeze_codes=False).fit(X[second], y[second], task="a")
     with pytest.raises(ValueError, match="the frozen network is"):
