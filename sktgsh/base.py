@@ -24,8 +24,8 @@ from .tasks import check_task, iter_tasks, plain_labels, split_task_column
 
 _TEXTS = (
     "X holds texts. Give sentences as the vectors of an embedding (of a sentence encoder, or by "
-    "TfidfVectorizer), categories by an encoder such as OneHotEncoder, and name a column of tasks by "
-    "task_column, where the hasher has it"
+    "TfidfVectorizer), categories by an encoder such as OneHotEncoder, and name a column of tasks "
+    "by task_column, where the hasher has it"
 )
 
 
