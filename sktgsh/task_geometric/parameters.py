@@ -42,6 +42,7 @@ class TaskParameters(BaseEstimator):
         "passthrough": ["boolean"],
         "codebook": [StrOptions(set(CODEBOOKS))],
         "share_codebook": ["boolean"],
+        "share_prior": ["boolean"],
         "structure_fraction": [Interval(Real, 0, 1, closed="both")],
         "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
@@ -67,6 +68,7 @@ class TaskParameters(BaseEstimator):
         passthrough: bool = True,
         codebook: str = "learned",
         share_codebook: bool = True,
+        share_prior: bool = True,
         structure_fraction: float = 0.0,
         solver: str | GradientSolver = "ridge",
         alpha: float | Sequence[float] = ALPHAS,
@@ -86,6 +88,7 @@ class TaskParameters(BaseEstimator):
         self.passthrough = passthrough
         self.codebook = codebook
         self.share_codebook = share_codebook
+        self.share_prior = share_prior
         self.structure_fraction = structure_fraction
         self.solver = solver
         self.alpha = alpha
@@ -117,6 +120,7 @@ class TaskParameters(BaseEstimator):
             codebook=self.codebook,
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
+            share_prior=self.share_prior,
             verbose=max(0, int(self.verbose) - 1),
         )
 

@@ -31,8 +31,8 @@ def test_older_tasks_do_not_change(digit_tasks, solver):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_tasks_one_by_one_or_at_once(digit_tasks, solver):
     (X, y, task), _ = digit_tasks
-    together = small(solver=steps(solver, max_epochs=2)).fit(X, y, task=task)
-    apart = small(solver=steps(solver, max_epochs=2))
+    params = dict(solver=steps(solver, max_epochs=2), share_prior=False)
+    together, apart = small(**params).fit(X, y, task=task), small(**params)
     for label in (0, 30, 60):
         apart.partial_fit(X[task == label], y[task == label], task=label)
     np.testing.assert_array_equal(together.transform(X, task=task), apart.transform(X, task=task))

@@ -222,9 +222,11 @@ class FittingMixin(FittedTasks):
         if reset:
             draft._start(rows, labels)
         check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
-        for label, positions in self._bar(list(iter_tasks(labels)), "task"):
+        parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
+        learned = draft.model_.learn_together(parts, settings, relearn)
+        for _ in self._bar(parts, "task"):
             with draft.model_.threads():
-                draft.model_ = draft.model_.learn(label, rows.take(positions), settings, relearn)
+                draft.model_ = next(learned)
             # The state is replaced after each task: Ctrl-C keeps the finished ones.
             self.__dict__ = dict(draft.__dict__)
         return self
@@ -235,10 +237,14 @@ class FittingMixin(FittedTasks):
             check_not_frozen(self.model_.tasks, self.model_, self.freeze_codes)
 
     def _start(self, rows: Rows, labels: np.ndarray) -> None:
-        """Make the frozen network from the rows of the first task."""
+        """Make the frozen network from the rows of all tasks; of the first without a prior."""
         self.n_bits_ = int(self.n_bits)
         self.frozen_parameters_ = self._frozen_parameters()
-        self.model_ = self._new_model(rows.take(np.flatnonzero(labels == labels[0])))
+        first = rows.take(np.flatnonzero(labels == labels[0]))
+        settings = self._settings()
+        self.model_ = self._new_model(
+            rows if settings.share_prior and settings.closed_form else first
+        )
 
     def _check_training_rows(
         self,

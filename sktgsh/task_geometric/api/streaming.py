@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
 from ...tasks import iter_tasks
-from ..checks import check_class_number, check_not_frozen, check_open
+from ..checks import check_class_number, check_not_frozen, check_open, classes_of_others
 from ..learning.learner import LearningSettings
 from ..learning.sums import TaskSums, add_sums
 from .exchange import ExchangeMixin
@@ -154,13 +154,16 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         settings, model = self._sums_settings(), self.model_
         check_not_frozen(sums, model, self.freeze_codes)
         with model.threads():
-            for label, new in self._bar(sums.items(), "task"):
+            for label, new in sums.items():
                 if label in model.modulations:
                     check_open(label, model, self.max_open_tasks, "this")
                 statistics = new.statistics
                 known = model.statistics[label].classes if label in model.modulations else []
-                check_class_number(label, {*known, *statistics.classes}, new.n_rows)
-                model = model.learn_sums(label, new, settings)
+                parts = model.modulations | {task: part.statistics for task, part in sums.items()}
+                tell = classes_of_others(label, parts, settings)
+                check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
+            for learned in self._bar(model.learn_together(sums, settings), "task"):
+                model = learned
         self.model_ = model
         return self
 

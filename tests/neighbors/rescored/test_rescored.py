@@ -45,6 +45,32 @@ def test_all_candidates_are_exact(metric, vectors):
     )
 
 
+@pytest.mark.parametrize("offset", [0, 300])
+def test_the_default_hasher_of_euclidean_distances_is_that_of_centred_rows(offset, tmp_path):
+    index = RescoredNeighbors(metric="euclidean").fit(X + offset)
+    expected = np.argsort(plain("euclidean"), axis=1)[:, :5]
+    found = index.kneighbors(Q + offset)[1]
+    assert np.mean([len(set(a) & set(b)) / 5 for a, b in zip(found, expected)]) > 0.95
+    np.testing.assert_array_equal(index.add(Q[:3] + offset).kneighbors(Q[:3] + offset)[0][:, 0], 0)
+    index.save(tmp_path / "index")
+    again = load(tmp_path / "index").kneighbors(Q + offset)
+    np.testing.assert_array_equal(again[1], index.kneighbors(Q + offset)[1])
+
+
+def test_the_default_hasher_of_inner_products_counts_norms():
+    rng = np.random.default_rng(0)
+    keys = rng.normal(size=(1500, 32)) * rng.uniform(0.2, 2, (1500, 1))
+    queries = rng.normal(size=(60, 32))
+    expected = np.argsort(-queries @ keys.T, axis=1)[:, :5]
+    found = {}
+    for hasher in (None, SignedRandomProjectionHasher(128, random_state=0)):
+        index = RescoredNeighbors(hasher, metric="inner_product").fit(keys)
+        rows = index.kneighbors(queries)[1]
+        found[hasher] = np.mean([len(set(a) & set(b)) / 5 for a, b in zip(rows, expected)])
+    default, plain_signs = found.values()
+    assert default > 0.7 > plain_signs
+
+
 def test_more_candidates_find_more():
     hasher = SignedRandomProjectionHasher(24, random_state=0)
     index = RescoredNeighbors(hasher, metric="euclidean", oversampling=1).fit(X)

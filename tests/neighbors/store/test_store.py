@@ -267,6 +267,33 @@ def test_a_store_of_an_earlier_version_gets_the_index(tmp_path, codes):
     assert store.kneighbors(codes, 1)[1].ravel().tolist() == list(range(60))
 
 
+def test_tasks_are_listed_and_removed(tmp_path, codes):
+    store = CodeStore(tmp_path, n_bits=32)
+    assert store.tasks() == [] and store.ids().tolist() == []
+    task = [1, "1", None] * 20
+    store.add(codes, ids=np.arange(60)[::-1], task=task)
+    assert set(store.tasks()) == {1, "1", None}
+    assert store.ids().tolist() == list(range(60))
+    assert store.ids(task="1").tolist() == list(range(1, 60, 3))
+    for arguments, message in [
+        ({}, "either ids or task"),
+        ({"ids": [1], "task": 1}, "either ids or task"),
+        ({"task": ["1", "z"]}, "unknown label 'z'; the tasks of the store are"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            store.remove(**arguments)
+    assert len(store) == 60
+    store.remove(task="1")
+    assert set(store.tasks()) == {1, None} and len(store) == 40
+    assert store.ids(task="1").tolist() == [] and store.ids(task=1).tolist() == list(
+        range(2, 60, 3)
+    )
+    with pytest.raises(ValueError, match="n_samples_fit = 0"):
+        store.kneighbors(codes[:1], 1, task="1")
+    store.remove(task=[1])
+    assert store.tasks() == [None] and len(store) == 20
+
+
 class Kind(str, enum.Enum):  # noqa: UP042 - unlike StrEnum, str(member) is not its value
     RED = "red"
     BLUE = "blue"
