@@ -19,7 +19,7 @@ from .encoding.modulation import Modulation
 from .encoding.network import TaskNetwork
 from .learning.codebook import Codebook
 from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
-from .learning.prior import MOST_MIXED, Others, TaskPrior
+from .learning.prior import MOST_MIXED, Others, Solution, TaskPrior
 from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
@@ -55,6 +55,8 @@ class TaskModel:
     pools : dict of RidgeStatistics
         Sums of the rows of all tasks: of those with classes under "classes", of those with given
         codes under "codes".
+    general : Modulation or None
+        What all tasks with classes have learned together, for rows of unknown tasks.
     """
 
     network: TaskNetwork
@@ -64,6 +66,7 @@ class TaskModel:
     history: dict[Hashable, list[dict]] = field(default_factory=dict)
     priors: dict[Hashable, TaskPrior] = field(default_factory=dict)
     pools: dict[str, RidgeStatistics] = field(default_factory=dict)
+    general: Modulation | None = None
 
     # -- learning --------------------------------------------------------------------------------
 
@@ -298,6 +301,24 @@ class TaskModel:
             pools=self.pools | self._pooled(kind, None, statistics),
         )
 
+    def with_general(self) -> TaskModel:
+        """Learn a modulation for unknown tasks from the rows of all tasks with classes."""
+        layout, learner, pool = self.network.layout, self.learner, self.pools.get("classes")
+        bits, words = layout.target_bits(codes_given=False), self.codebook.words
+        if pool is not None:
+            firm = Pool(pool).solution()
+            solution = None if firm is None else firm.for_codewords(words, layout, bits)
+        else:
+            known = [learner.solution(m) for m in self.modulations.values() if m.classes]
+            weights, intercepts = (np.mean(part, axis=0) for part in zip(*known))
+            solution = Solution(weights, intercepts)
+        if solution is None or not words:
+            return replace(self, general=None)
+        classes = sorted_classes(words)
+        table = np.array([words[label] for label in classes], np.int8)
+        general = learner.modulation_of(solution, classes, table)
+        return replace(self, general=general)
+
     def close(self, label: Hashable | None = None) -> TaskModel:
         """Drop the sufficient statistics of a task, or of all tasks; their codes stay."""
         if label is None:
@@ -473,6 +494,13 @@ class TaskModel:
         """Labels of the tasks, in the order in which they were learned."""
         return list(self.modulations)
 
+    def modulation_of(self, label: Hashable) -> Modulation:
+        """The modulation of a task; that of all tasks together, if it was not learned."""
+        found = self.modulations.get(label, self.general)
+        if found is None:
+            raise ValueError(f"task {label!r} was not learned")
+        return found
+
     def code_versions(self) -> dict[Hashable, str]:
         """Digest of everything that decides a code, for each task."""
         network = self.network.fingerprint()
@@ -507,7 +535,7 @@ class TaskModel:
                 rows = slice(batch[0], batch[-1] + 1) if own is None else own[batch]
                 function(rows, scores)
 
-            modulation = self.modulations[label]
+            modulation = self.modulation_of(label)
             self.network.map_scores(place, X, own, modulation, n_bits, progress=progress)
 
     def short_codes(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
@@ -519,7 +547,7 @@ class TaskModel:
         codes = np.empty((len(X), self.network.layout.n_bits), bool)
         uncertain = list[np.ndarray]()
         for label, positions in iter_tasks(labels):
-            found = self.network.short_bits(X, positions, self.modulations[label])
+            found = self.network.short_bits(X, positions, self.modulation_of(label))
             if found is None:
                 return None
             codes[positions], certain = found

@@ -227,6 +227,8 @@ class FittingMixin(FittedTasks):
         for _ in self._bar(parts, "task"):
             with draft.model_.threads():
                 draft.model_ = next(learned)
+            if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
+                draft.model_ = draft.model_.with_general()
             # The state is replaced after each task: Ctrl-C keeps the finished ones.
             self.__dict__ = dict(draft.__dict__)
         return self
