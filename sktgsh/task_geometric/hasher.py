@@ -133,6 +133,10 @@ class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
     code_version_ : dict of str
         For each task, a digest of everything that decides its codes. Codes of equal versions can be
         compared; new tasks change no version of the others.
+    task_gain_ : ndarray of shape (n_tasks,)
+        For each task, the share of what it has learned that the other tasks did not know: 0 where
+        it need not be a task, 1 where tasks have nothing in common; nan for a task that had no
+        others to learn from. See :func:`sktgsh.inspection.task_gains`.
     model_ : TaskModel
         Everything that was learned.
     modulations_ : dict of Modulation

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
+from sktgsh.inspection import TaskGainDisplay, task_gains
 from sktgsh.metrics import mean_average_precision
 from sktgsh.persistence import load, save
 from sktgsh.task_geometric.learning.prior import FirmSolution, TaskPrior, mixture, solve_towards
@@ -158,6 +159,22 @@ def test_chunks_of_several_tasks_are_as_good_as_all_rows(tenants):
     assert streamed.fingerprint() == known.fingerprint()
     known.set_params(warm_start=True).fit(X, y, task=task)
     assert (streamed.transform(X, task=task) == known.transform(X, task=task)).mean() > 0.999
+
+
+def test_gains_as_a_table_and_a_picture(tenants):
+    (X, y, task), _ = tenants
+    hasher = small().fit(X[task < 1], y[task < 1], task=task[task < 1])
+    assert np.isnan(hasher.task_gain_).all()
+    hasher.partial_fit(X[task > 0], y[task > 0], task=task[task > 0])
+    gains = task_gains(hasher)
+    assert gains.tasks == hasher.tasks_.tolist() and np.isnan(gains.gain[0])
+    np.testing.assert_array_equal(gains.gain, hasher.task_gain_)
+    assert (gains.gain[1:] < 0.3).all() and (gains.prior_bits[1:] > 0.5).all()
+    assert (gains.improvement[1:] > 0.2).all()
+    assert all(set(related) < set(gains.tasks) for related in gains.related)
+    assert len(str(gains).splitlines()) == 11 and "related tasks" in str(gains)
+    display = TaskGainDisplay.from_estimator(hasher)
+    assert [bar.get_width() for bar in display.ax_.patches] == np.nan_to_num(gains.gain).tolist()
 
 
 # -- small tasks ---------------------------------------------------------------------------------

@@ -88,6 +88,12 @@ class FittedTasks(HasherMixin, TaskParameters):
         """Digest of everything that decides a code, for each task."""
         return self.model_.code_versions()
 
+    @property
+    def task_gain_(self) -> np.ndarray:
+        """Share of what each task has learned that the other tasks did not know, (n_tasks,)."""
+        gains = [m.task_gain for m in self.modulations_.values()]
+        return np.array([np.nan if gain is None else gain.share for gain in gains])
+
     # -- checks of new rows ----------------------------------------------------------------------
 
     def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:
