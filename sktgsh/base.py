@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -10,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from ._sklearn import check_sample_weight
 from .batches import SAMPLE_DTYPES
+from .codes import unpack_codes
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets
@@ -166,7 +170,7 @@ def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
         and X.shape[1] == getattr(estimator, "n_features_in_", None)
         and not hasattr(estimator, "feature_names_in_")
         and X.size
-        and float(np.abs(X).max()) <= np.finfo(np.float32).max
+        and float(np.abs(X).max()) <= float(np.finfo(np.float32).max)
     )
 
 
@@ -190,6 +194,29 @@ def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
     return draft
 
 
+@contextmanager
+def replaced(estimator: Any, *, fresh: bool = True) -> Iterator[Any]:
+    """A draft, whose state becomes the estimator's at the end of the ``with``.
+
+    Where the block raises, the estimator stays as it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+    fresh : bool, default=True
+        As in :func:`draft_of`.
+    """
+    draft = draft_of(estimator, fresh=fresh)
+    yield draft
+    estimator.__dict__ = draft.__dict__
+
+
+def codes_of(hasher: Any, X: Any, task: Any = None) -> np.ndarray:
+    """Codes that a fitted hasher gives, as 0 and 1 whether it packs them or not."""
+    codes = np.asarray(hasher.transform(X) if task is None else hasher.transform(X, task=task))
+    return unpack_codes(codes, hasher.n_bits_) if getattr(hasher, "packed", False) else codes
+
+
 def score_codes(
     codes: np.ndarray,
     y: ArrayLike,
@@ -200,7 +227,7 @@ def score_codes(
 ) -> float:
     """What :meth:`HasherMixin.score` says of codes, given their rows' tasks."""
     y = check_targets(y, len(codes))
-    weight = _check_sample_weight(sample_weight, codes, dtype=np.float64)
+    weight = check_sample_weight(sample_weight, codes, dtype=np.float64)
     precision = np.full(len(codes), np.nan)
     for _, rows in iter_tasks(labels):
         precision[rows] = average_precisions(codes[rows], y[rows], packed=packed)

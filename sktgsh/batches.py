@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse
-from torch import Tensor
 
 from .persistence import saved
 
@@ -69,11 +67,36 @@ class InputScaling:
         return np.ascontiguousarray(values, np.float32)
 
 
+class ScaledRows:
+    """Rows less an offset, times a scale, in float64 before they become float32.
+
+    Values of 64 bits may differ by less than float32 can hold beside what they have in common.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    shift : float or ndarray of shape (n_features,), or None
+        None takes from each row its mean.
+    scale : float or ndarray of shape (n_features,), default=1.0
+    """
+
+    def __init__(
+        self, X: np.ndarray, shift: float | np.ndarray | None, scale: float | np.ndarray = 1.0
+    ):
+        self.X, self.shift, self.scale, self.shape = X, shift, scale, X.shape
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        part = np.array(self.X[rows], np.float64, order="C")
+        part -= part.mean(axis=1, keepdims=True) if self.shift is None else self.shift
+        part *= self.scale
+        return part
+
+
 def iter_batches(
     X: Any,
     rows: np.ndarray | None = None,
     take: Callable[[Any, np.ndarray | slice], np.ndarray] = dense_rows,
-) -> Iterator[tuple[np.ndarray, Tensor]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (positions, samples) where samples always has BATCH_ROWS rows.
 
     Rows beyond ``len(positions)`` are filling, to be cut off from what is made of them. `take`
@@ -88,4 +111,4 @@ def iter_batches(
             filled = np.zeros((BATCH_ROWS, samples.shape[1]), np.float32)
             filled[: len(samples)] = samples
             samples = filled
-        yield positions, torch.from_numpy(samples)
+        yield positions, samples

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
+from ._sklearn import HasMethods, fit_context
 from .persistence import SaveMixin, VersionedMixin, saved
 from .tasks import split_task_column
 
@@ -100,7 +100,7 @@ class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
         self.fit_transform(X, y)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Fit, then transform the same rows; the task column passes as it is.
 

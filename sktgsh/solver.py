@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._sklearn import Interval, StrOptions
 from .networks.losses import LOSSES
 from .persistence import saved
 

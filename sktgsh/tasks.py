@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import _safe_indexing
+
+from ._sklearn import safe_indexing
 
 INFER = "infer"
 # Whole numbers above it have no place of their own among float64.
@@ -200,7 +201,7 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
     if hasattr(X, "columns"):
         position = _column_position(list(X.columns), task_column)
         kept = np.delete(np.arange(len(X.columns)), position).tolist()
-        return _safe_indexing(X, kept, axis=1), _safe_indexing(X, position, axis=1)
+        return safe_indexing(X, kept, axis=1), safe_indexing(X, position, axis=1)
     if isinstance(task_column, str):
         raise ValueError(
             f"task_column={task_column!r} is a name, but X is a {type(X).__name__} without column "

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..base import VersionedMixin, check_samples, draft_of
+from .._sklearn import Interval, fit_context
+from ..base import VersionedMixin, check_samples, replaced
 from ..batches import BATCH_ROWS, STATISTICS_ROWS, dense_rows
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
@@ -54,7 +54,7 @@ class AutoencoderMixin(
         "verbose": ["verbose"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AutoencoderMixin:
         """Train the layers, each on the features of the one before.
 
@@ -77,7 +77,7 @@ class AutoencoderMixin(
         """
         return self._train(X, fresh=True)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AutoencoderMixin:
         """Go on training with more rows; the scale stays that of the first.
 
@@ -95,39 +95,38 @@ class AutoencoderMixin(
         return self._train(X, fresh=not hasattr(self, "layers_"))
 
     def _train(self, X: Any, fresh: bool) -> AutoencoderMixin:
-        draft = draft_of(self, fresh=fresh)
-        X = check_samples(draft, X, reset=fresh)
-        draft._check_shape(X.shape[1])
-        settings = draft._settings()
-        device = resolve_device(self.device)
-        if fresh:
-            draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-            draft._scale(X[:STATISTICS_ROWS])
-            with OwnDraws(draft.seed_):
-                draft.layers_ = draft._make_layers(X.shape[1])
-            draft.history_ = [[] for _ in draft.layers_]
-        else:
-            draft.layers_ = deepcopy(self.layers_).train()
-            draft.history_ = [list(epochs) for epochs in self.history_]
-        values = draft._enter(X)
-        for epochs, layer in zip(draft.history_, draft.layers_):
+        with replaced(self, fresh=fresh) as draft:
+            X = check_samples(draft, X, reset=fresh)
+            draft._check_shape(X.shape[1])
+            settings = draft._settings()
+            device = resolve_device(self.device)
             if fresh:
-                layer.start_at(values[:STATISTICS_ROWS])
-            epochs += train(
-                layer.to(device),
-                ReconstructionLoss(),
-                values,
-                values,
-                settings,
-                partial(ShuffledBatches, seed=draft.seed_),
-                int(self.verbose),
-            )
-            layer.eval()
-            if layer is not draft.layers_[-1]:
-                values = draft._next_values(layer, values)
-        draft.n_features_out_ = draft._count_features()
-        draft._describe(X)
-        self.__dict__ = draft.__dict__
+                draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+                draft._scale(X[:STATISTICS_ROWS])
+                with OwnDraws(draft.seed_):
+                    draft.layers_ = draft._make_layers(X.shape[1])
+                draft.history_ = [[] for _ in draft.layers_]
+            else:
+                draft.layers_ = deepcopy(self.layers_).train()
+                draft.history_ = [list(epochs) for epochs in self.history_]
+            values = draft._enter(X)
+            for epochs, layer in zip(draft.history_, draft.layers_):
+                if fresh:
+                    layer.start_at(values[:STATISTICS_ROWS])
+                epochs += train(
+                    layer.to(device),
+                    ReconstructionLoss(),
+                    values,
+                    values,
+                    settings,
+                    partial(ShuffledBatches, seed=draft.seed_),
+                    int(self.verbose),
+                )
+                layer.eval()
+                if layer is not draft.layers_[-1]:
+                    values = draft._next_values(layer, values)
+            draft.n_features_out_ = draft._count_features()
+            draft._describe(X)
         return self
 
     def _settings(self) -> SolverSettings:

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.image import extract_patches_2d
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from .._sklearn import Interval
 from ..base import check_samples
 from ..networks.trainable import ToImages
 from ..networks.winner_take_all import ConvWinnerTakeAllLayer

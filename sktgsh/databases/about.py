@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bits import pack_bits
 from ..codes import check_codes, unpack_codes
 from ..neighbors.checks import check_ids
 from ..tasks import check_task
@@ -69,13 +70,13 @@ class About:
         """Packed codes of the table's width."""
         codes = np.asarray(codes)
         if packed:
-            return np.packbits(unpack_codes(codes, self.n_bits), axis=1)
+            return pack_bits(unpack_codes(codes, self.n_bits))
         bits = check_codes(codes)
         if bits.shape[1] != self.n_bits:
             raise ValueError(
                 f"codes are {bits.shape[1]} bits wide, and those of the table {self.n_bits}"
             )
-        return np.packbits(bits, axis=1)
+        return pack_bits(bits)
 
     def ids(self, ids: Any, n_rows: int | None = None) -> np.ndarray:
         """Ids of the table's type, all different."""

@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
-from ..base import HasherMixin, check_samples, draft_of
-from ..batches import dense_rows
+from .._sklearn import Interval, StrOptions, fit_context
+from ..base import HasherMixin, check_samples, replaced
+from ..batches import ScaledRows, dense_rows
+from ..bits import pack_bits
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
-from ..networks.random import OwnDraws, generator
+from ..networks.random import OwnDraws
 from ..networks.user_modules import check_module, prepare_for_training, seeded_draws
+from ..random import generator
 from ..solver import GradientSolver, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
@@ -93,7 +94,7 @@ class DeepHasherMixin(HasherMixin):
         "verbose": ["verbose"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, *, task: Any = None) -> DeepHasherMixin:
         """Train the network.
 
@@ -117,9 +118,8 @@ class DeepHasherMixin(HasherMixin):
             rows of one class, a callback waits for what is not recorded, or training diverges. The
             estimator then stays as it was.
         """
-        draft = draft_of(self)
-        draft._fit(X, y)
-        self.__dict__ = draft.__dict__
+        with replaced(self) as draft:
+            draft._fit(X, y)
         return self
 
     def _fit(self, X: Any, y: Any) -> None:
@@ -276,7 +276,7 @@ class DeepHasherMixin(HasherMixin):
             Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
         """
         bits = self._to_bits(self._outputs(X))
-        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+        return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """The values whose signs are the bits.
@@ -320,21 +320,3 @@ class DeepHasherMixin(HasherMixin):
         tags.target_tags.single_output = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-class ScaledRows:
-    """Samples less an offset, times a scale, in double precision before they become float32.
-
-    Values of 64 bits may differ by less than float32 can hold beside what they have in common.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    shift, scale : float or ndarray of shape (n_features,)
-    """
-
-    def __init__(self, X: np.ndarray, shift: float | np.ndarray, scale: float | np.ndarray):
-        self.X, self.shift, self.scale, self.shape = X, shift, scale, X.shape
-
-    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        return np.subtract(self.X[rows], self.shift, dtype=np.float64) * self.scale

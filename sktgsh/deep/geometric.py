@@ -7,12 +7,12 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
+from .._sklearn import Interval
 from ..networks import PairwiseLoss
-from ..networks.random import generator
 from ..persistence import saved
+from ..random import generator
 from ..solver import GradientSolver
 from .base import DeepHasherMixin
 from .thresholds import project_rows

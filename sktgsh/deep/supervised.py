@@ -7,9 +7,9 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from .._sklearn import Interval, StrOptions
 from ..codes import codes_to_hex, hamming_distances, modal_codes
 from ..networks import PairwiseLoss
 from ..persistence import saved

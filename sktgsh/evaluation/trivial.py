@@ -17,8 +17,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
-from ..networks.random import random_signs
+from ..bits import pack_bits
 from ..persistence import saved
+from ..random import random_signs
 from ..targets import check_targets
 
 
@@ -136,7 +137,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             bits = self.classifier_.predict_proba(X) @ signs > 0
         else:
             bits = self.codewords_[np.searchsorted(self.classes_, self.classifier_.predict(X))]
-        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+        return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

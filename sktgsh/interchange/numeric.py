@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..bits import pack_bits
 from ..codes import check_codes, unpack_codes
 from .checks import bits_of, whole_numbers
 
@@ -48,7 +49,7 @@ def to_uint64(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
     >>> [hex(word) for word in to_uint64([[1] * 4 + [0] * 60])[0]]
     ['0xf000000000000000']
     """
-    rows = np.packbits(bits_of(codes, packed, None), axis=1)
+    rows = pack_bits(bits_of(codes, packed, None))
     filled = np.pad(rows, ((0, 0), (0, -rows.shape[1] % _WORD_BYTES)))
     return np.ascontiguousarray(filled).view(f">u{_WORD_BYTES}").astype(np.uint64)
 
@@ -144,7 +145,7 @@ def to_signed(
     array([[1]], dtype=int8)
     """
     flipped = np.uint8(_check_convention(convention))
-    return (np.packbits(bits_of(codes, packed, None), axis=1) ^ flipped).view(np.int8)
+    return (pack_bits(bits_of(codes, packed, None)) ^ flipped).view(np.int8)
 
 
 def from_signed(

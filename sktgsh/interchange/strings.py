@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..bits import pack_bits, unpack_bits
 from ..codes import unpack_codes
 from .checks import bits_of, whole_numbers
 
@@ -121,7 +122,7 @@ def to_bytes(codes: ArrayLike, *, packed: bool = False) -> list[bytes]:
     >>> to_bytes([[0, 1, 0, 0, 0, 0, 0, 1, 1]])
     [b'A\\x80']
     """
-    return [row.tobytes() for row in np.packbits(bits_of(codes, packed, None), axis=1)]
+    return [row.tobytes() for row in pack_bits(bits_of(codes, packed, None))]
 
 
 def from_bytes(rows: Sequence[bytes], n_bits: int | None = None) -> np.ndarray:
@@ -194,7 +195,7 @@ def to_lowest_first(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
     >>> to_lowest_first([[1, 0, 0, 0, 0, 0, 0, 0]])
     array([[1]], dtype=uint8)
     """
-    return np.packbits(bits_of(codes, packed, None), axis=1, bitorder="little")
+    return pack_bits(bits_of(codes, packed, None), lowest_first=True)
 
 
 def from_lowest_first(rows: ArrayLike, n_bits: int | None = None) -> np.ndarray:
@@ -228,5 +229,5 @@ def from_lowest_first(rows: ArrayLike, n_bits: int | None = None) -> np.ndarray:
     array([[0, 1, 1]], dtype=uint8)
     """
     values = whole_numbers(rows, "rows", 0, 255).astype(np.uint8)
-    mirrored = np.packbits(np.unpackbits(values, axis=1, bitorder="little"), axis=1)
+    mirrored = pack_bits(unpack_bits(values, lowest_first=True))
     return unpack_codes(mirrored, n_bits)

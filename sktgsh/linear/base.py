@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn import Interval, fit_context
 from ..base import HasherMixin, check_samples, draft_of
 from ..batches import InputScaling
+from ..bits import pack_bits
 from ..targets import check_targets
 from ..threads import map_batches, one_thread
 
@@ -33,7 +33,7 @@ class LinearHasherMixin(HasherMixin):
     }
     _needs_labels = False
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, task: Any = None) -> Any:
         """Learn the map.
 
@@ -84,7 +84,7 @@ class LinearHasherMixin(HasherMixin):
             Values 0 and 1; of shape (n_samples, ceil(n_bits / 8)) if `packed` is set.
         """
         bits = self.decision_function(X) > 0
-        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+        return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """The values whose signs are the bits.

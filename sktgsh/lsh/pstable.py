@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 
+from .._sklearn import Interval
 from ..persistence import saved
 from .base import RandomProjectionMixin, gaussian_matrix, signed_sizes
 

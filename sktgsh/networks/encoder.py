@@ -100,7 +100,7 @@ class FrozenEncoder(nn.Module):
         """Scaled samples (batch, n_inputs) to standardised features (batch, n_features)."""
         features = samples
         if self.extractor is not None:
-            features = self.extractor(features).flatten(1)
+            features = self.extractor(features).flatten(1).float()
         if self.feature_mean is not None and self.feature_scale is not None:
             features = (features - self.feature_mean) * self.feature_scale
         return features

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
 
+from .._sklearn import check_sample_weight
 from ..codes import check_codes, unpack_codes
 from ..targets import check_targets
 from ..tasks import INFER, check_same_kind, check_task, format_labels, iter_tasks
@@ -77,7 +77,7 @@ def check_rows(
         check_classification_targets(y)
     keep, weight = np.ones(X.shape[0], dtype=bool), None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         keep = weight > 0
     if y.ndim == 2:
         keep &= y.any(axis=1)

@@ -8,12 +8,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, indexable
-from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
+from sklearn.utils import Bunch, indexable
+from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn import (
+    HasMethods,
+    Interval,
+    check_sample_weight,
+    fit_context,
+    num_samples,
+    safe_indexing,
+)
 from ..base import HasherMixin, score_codes
 from ..persistence import saved
 from ..targets import check_targets
@@ -100,7 +107,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         self.packed = packed
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: ArrayLike,
@@ -129,12 +136,12 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         """
         lengths = self._check_lengths()
         X, y, sample_weight = indexable(X, y, sample_weight)
-        y = check_targets(y, _num_samples(X))
+        y = check_targets(y, num_samples(X))
         longest = self._hasher(lengths[-1])
         if task is not None:
-            task = check_task(task, _num_samples(X))
+            task = check_task(task, num_samples(X))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
         folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
         self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
@@ -252,15 +259,15 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         test: np.ndarray,
     ) -> list[float]:
         def rows(values: Any, chosen: np.ndarray) -> Any:
-            return None if values is None else _safe_indexing(values, chosen)
+            return None if values is None else safe_indexing(values, chosen)
 
         hasher.set_params(packed=False, max_open_tasks=0).fit(
-            _safe_indexing(X, train),
+            safe_indexing(X, train),
             rows(y, train),
             task=rows(task, train),
             sample_weight=rows(sample_weight, train),
         )
-        X_test, task_test = _safe_indexing(X, test), rows(task, test)
+        X_test, task_test = safe_indexing(X, test), rows(task, test)
         codes = np.asarray(hasher.transform(X_test, task=task_test))
         labels = hasher._task_labels(X_test, task_test)
         y_test, weight_test = rows(y, test), rows(sample_weight, test)

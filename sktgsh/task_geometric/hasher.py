@@ -15,7 +15,10 @@ from .api.transforming import TransformingMixin
 
 
 @saved("TaskGeometricHasher")
-class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
+# The constructor is that of TaskParameters.
+class TaskGeometricHasher(  # numpydoc ignore=PR02
+    TransformingMixin, ComparingMixin, StreamingMixin
+):
     """Task-specific geometric sensitive hashing.
 
     Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._sklearn import Interval, StrOptions
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network
-from .encoding.encoders import ENCODERS, Encoder, encoder_of
+from .encoding.encoder import Encoder
+from .encoding.kinds import ENCODERS, encoder_of
 from .learning.codebook import CODEBOOKS
 from .learning.learner import LearningSettings
 from .learning.rows import Rows

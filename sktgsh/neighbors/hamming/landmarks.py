@@ -13,6 +13,7 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from ...bits import as_words
 from .. import ranking
 
 # Landmarks for each square root of the number of codes.
@@ -23,13 +24,6 @@ _LEAST_ROWS = 8
 _LARGEST_SHARE = 1 / 8
 # Distances from queries that are held at once, to landmarks and to codes.
 _MOST_DISTANCES = 2**20
-
-
-def _words(packed: np.ndarray) -> np.ndarray:
-    """Codes as numbers of 64 bits, (n_codes, n_words)."""
-    if packed.shape[1] % 8:
-        packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
-    return np.ascontiguousarray(packed).view(np.uint64)
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -68,7 +62,7 @@ class Landmarks:
         self.landmarks = frequent[sizes[frequent] >= _LEAST_ROWS]
         self.sizes, self.begins = sizes[self.landmarks], starts[self.landmarks]
         self.rows, self.first_rows = rows, rows[starts]
-        self.words = _words(packed)
+        self.words = as_words(packed, 8)
         self._sort_others(packed)
 
     def _sort_others(self, packed: np.ndarray) -> None:
@@ -125,7 +119,7 @@ class Landmarks:
         if not enough.any():
             none = np.zeros(len(packed), bool)
             return none, np.empty((0, n_codes)), np.empty((0, n_codes), np.int64)
-        queries = _words(packed)
+        queries = as_words(packed, 8)
         to_landmarks = _distances(queries[:, None], self.words[self.landmarks])
         nearest = np.where(enough, to_landmarks, np.iinfo(np.int16).max).argmin(axis=1)
         radius = to_landmarks[np.arange(len(queries)), nearest]

@@ -15,6 +15,7 @@ from threading import Lock
 import faiss
 import numpy as np
 
+from ...bits import unpack_bits
 from .. import ranking
 from . import weighted
 
@@ -47,7 +48,7 @@ class LookupScan:
         n_bits = _TABLE_BITS * self.n_tables
         plain = faiss.IndexPQ(n_bits, self.n_tables, _TABLE_BITS, faiss.METRIC_INNER_PRODUCT)
         numbers = np.arange(2**_TABLE_BITS, dtype=np.uint8)[:, None]
-        corners = np.unpackbits(numbers, axis=1)[:, -_TABLE_BITS:].astype(np.float32)
+        corners = unpack_bits(numbers)[:, -_TABLE_BITS:].astype(np.float32)
         faiss.copy_array_to_vector(np.tile(corners, (self.n_tables, 1)).ravel(), plain.pq.centroids)
         plain.is_trained = True
         plain.add_sa_codes(packed)
@@ -101,7 +102,7 @@ class LookupScan:
             No other code is nearer.
         """
         self.update(packed)
-        bits = np.unpackbits(queries, axis=1).astype(np.float32)
+        bits = unpack_bits(queries).astype(np.float32)
         scores, found = self.index.search(self._asked(2 * bits - 1), n)
         distances = np.rint(bits.sum(axis=1, keepdims=True) - scores)
         # faiss leaves out codes that differ in every bit.

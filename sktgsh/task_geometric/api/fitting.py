@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from ..._sklearn import fit_context
 from ...base import check_samples, draft_of
 from ...tasks import check_same_kind, check_task, iter_tasks
 from ..checks import (
@@ -28,7 +28,7 @@ from .fitted import FittedTasks
 class FittingMixin(FittedTasks):
     """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -71,7 +71,7 @@ class FittingMixin(FittedTasks):
         """
         return self._learn(X, y, task, sample_weight, reset=not self._is_warm(), relearn=True)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -113,7 +113,7 @@ class FittingMixin(FittedTasks):
             X, y, task, sample_weight, reset=not hasattr(self, "model_"), classes=known
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_codes(
         self,
         X: ArrayLike,
@@ -149,7 +149,7 @@ class FittingMixin(FittedTasks):
             X, codes, task, sample_weight, reset=not self._is_warm(), relearn=True, codes_given=True
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit_codes(
         self,
         X: ArrayLike,

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import wrap_data_with_container
+from ...bits import pack_bits
 from ...tasks import iter_tasks
 from ..encoding.short import MOST_ROWS
 from .fitted import FittedTasks
@@ -49,7 +50,7 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             short.n_bits_ = self._check_prefix(n_bits)
         samples, labels = self._check_new_rows(X, task)
         codes = self._codes(samples, labels, short.n_bits_)
-        return _wrap_data_with_container("transform", codes, X, short)
+        return wrap_data_with_container("transform", codes, X, short)
 
     def _codes(self, X: Any, labels: np.ndarray, n_bits: int) -> np.ndarray:
         """Codes of checked rows, packed if `packed` is set."""
@@ -57,12 +58,12 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             bits = self.model_.short_codes(X, labels)
             if bits is not None:
                 bits = bits[:, :n_bits]
-                return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+                return pack_bits(bits) if self.packed else bits.astype(np.uint8)
         codes = np.empty((X.shape[0], -(-n_bits // 8) if self.packed else n_bits), np.uint8)
 
         def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
             bits = scores > 0
-            codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+            codes[rows] = pack_bits(bits) if self.packed else bits
 
         self.model_.map_scores(store, X, labels, n_bits, self._progress("transform"))
         return codes

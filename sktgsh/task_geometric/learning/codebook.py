@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...networks.random import generator, random_signs
 from ...persistence import saved
+from ...random import generator, random_signs
 
 CODEBOOKS = ("learned", "hadamard", "random")
 # Dichotomies of the classes that a bit of a learned codebook is chosen from.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...networks.random import generator
+from ...random import generator
 from .codebook import (
     MOST_JUDGED_CLASSES,
     ClassProjections,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...networks import CodewordLoss, FrozenEncoder
-from ...networks.random import generator
+from ...random import generator
 from ...solver import SolverSettings
 from ...threads import one_thread, threads_for
 from ...training import ShuffledBatches, to_numpy, train
