@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from ..._sklearn import fit_context
 from ...base import check_samples, draft_of
+from ...targets import split_missing
 from ...tasks import check_same_kind, check_task, iter_tasks
 from ..checks import (
     check_classes,
@@ -32,7 +33,7 @@ class FittingMixin(FittedTasks):
     def fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
@@ -43,9 +44,10 @@ class FittingMixin(FittedTasks):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), optional
             Class labels, or label indicators: a row's target is then the mean codeword of its
-            labels, and rows without a label are left out.
+            labels, and rows of zeros are left out. Labels may be missing (None, nan, pandas.NA or
+            `missing_label`), and so may all of `y`: rows without a label follow their neighbours.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -75,7 +77,7 @@ class FittingMixin(FittedTasks):
     def partial_fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         *,
         task: Any = None,
@@ -311,12 +313,19 @@ class FittingMixin(FittedTasks):
     ) -> tuple[Rows, np.ndarray]:
         """Check rows, and find the task of each; sets the number and the names of features."""
         X, task = self._split_task(X, task)
-        X, y = check_samples(self, X, y, accept_sparse="csr", reset=reset, multi_output=True)
+        missing, checks = None, dict(accept_sparse="csr", reset=reset)
+        if y is None and not codes_given:
+            X = check_samples(self, X, **checks)
+            y, missing = np.zeros(X.shape[0], int), np.ones(X.shape[0], bool)
+        else:
+            if not codes_given:
+                y, missing = split_missing(y, self.missing_label)
+            X, y = check_samples(self, X, y, multi_output=True, **checks)
         labels = check_task_labels(task, X.shape[0], None if reset else self.model_)
         if not reset:
             self._check_frozen()
         codes = check_given_codes(y, int(self.n_bits), self.packed) if codes_given else None
-        return check_rows(X, y, labels, sample_weight, codes)
+        return check_rows(X, y, labels, sample_weight, codes, missing)
 
     def _bar(self, items: Iterable, unit: str) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""
