@@ -211,7 +211,7 @@ class HammingNeighbors(
         task: Any = None,
         code_version: str | None = None,
     ) -> HammingNeighbors:
-        """Add codes; those whose ids are there already take the place of the old ones.
+        """Add codes, and replace those whose ids are there already.
 
         Parameters
         ----------
@@ -250,7 +250,7 @@ class HammingNeighbors(
         ids : array-like of int or str of shape (n_removed,), optional
             Ids, all known and all different.
         task : int, str or array-like of them, optional
-            Tasks, all known; in place of ids.
+            Tasks, all known; instead of ids.
 
         Returns
         -------
@@ -373,6 +373,6 @@ class HammingNeighbors(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The data of scikit-learn's checks are no codes.
+        # scikit-learn's checks pass data that are not codes.
         tags._skip_test = True
         return tags

@@ -152,7 +152,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         hasher = self._default_hasher() if self.hasher is None else clone(self.hasher)
         draft.centre_ = None
         if self.hasher is None and self.metric == "euclidean":
-            # Signs of projections tell directions; from the mean, near rows have near ones.
+            # Signs of projections compare directions, which separate rows only around their mean.
             draft.centre_ = _mean(X)
         if self.candidates == "values" and not hasattr(hasher, "decision_function"):
             raise ValueError(
@@ -198,7 +198,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         X = as_rows(X, self.n_features_in_)
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
-        # On a copy: a shallow copy of this estimator shares the codes.
+        # Added to a copy, because a shallow copy of this estimator shares the index.
         index: HammingNeighbors = copy(self.index_)
         self.index_, self.vectors_ = index.add(codes, task=labels), vectors
         return self

@@ -23,7 +23,7 @@ from .rows import StoreRows, label_of
 from .search import StoreSearchMixin
 
 _TABLE = "codes"
-# How long files that a compaction replaced stay for those who still read them.
+# Files that a compaction replaced stay this long, for processes that still read them.
 _KEEP = timedelta(seconds=10)
 # LanceDB's name of the index on ids. Rows that came after its last update are scanned, so it is
 # updated once there are many; that is looked up after changes of some size.
@@ -251,7 +251,7 @@ class CodeStore(StoreSearchMixin):
             known = self._known(rows["id"])
             if known:
                 raise ValueError(f"ids are there already: {known[:8]}")
-            # Where another process was faster on an object store, its rows stay.
+            # On an object store another process may add an id first; its rows stay.
             made = self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
             if made.num_inserted_rows < len(rows):
                 raise ValueError(
@@ -296,8 +296,7 @@ class CodeStore(StoreSearchMixin):
         ids : int, str or array-like of them, optional
             Of the codes.
         task : int, str or sequence of them, optional
-            Tasks, in place of ids. Their files go at the next compaction after ten seconds:
-            :meth:`compact`.
+            Tasks, instead of ids. :meth:`compact` deletes their files after ten seconds.
 
         Raises
         ------
@@ -375,7 +374,7 @@ class CodeStore(StoreSearchMixin):
             try:
                 self._compact()
             except (RuntimeError, OSError) as error:
-                # The change itself is on disk, and that is what the caller asked for.
+                # The change itself is on disk: a failed compaction is no error.
                 warnings.warn(f"the store in {self.path} was not compacted: {error}", stacklevel=3)
 
     def _lock(self) -> AbstractContextManager:
