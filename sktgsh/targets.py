@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .tasks import is_missing, kind_of
+from .tasks import is_missing, kind_of, plain_labels
 
 
 def check_targets(
@@ -79,7 +79,7 @@ def _as_array(y: Any, name: str) -> np.ndarray:
     if sparse.issparse(y):
         return y.toarray()
     try:
-        return np.asarray(y)
+        return np.asarray(plain_labels(y))
     except ValueError as error:
         raise ValueError(f"{name} has rows of different length; {_expected(True)}") from error
 

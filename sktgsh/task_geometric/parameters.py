@@ -47,6 +47,7 @@ class TaskParameters(BaseEstimator):
         "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "warm_start": ["boolean"],
+        "unknown_task": [StrOptions({"raise", "pool", "infer"})],
         "task_column": [None, Integral, str],
         "freeze_codes": ["boolean"],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
@@ -74,6 +75,7 @@ class TaskParameters(BaseEstimator):
         alpha: float | Sequence[float] = ALPHAS,
         warm_start: bool = False,
         task_column: int | str | None = None,
+        unknown_task: str = "raise",
         freeze_codes: bool = False,
         max_open_tasks: int = 8,
         packed: bool = False,
@@ -94,6 +96,7 @@ class TaskParameters(BaseEstimator):
         self.alpha = alpha
         self.warm_start = warm_start
         self.task_column = task_column
+        self.unknown_task = unknown_task
         self.freeze_codes = freeze_codes
         self.max_open_tasks = max_open_tasks
         self.packed = packed

@@ -164,7 +164,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                 check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
             for learned in self._bar(model.learn_together(sums, settings), "task"):
                 model = learned
-        self.model_ = model
+        self.model_ = model.with_general() if self.unknown_task == "pool" else model
         return self
 
     def _sums_settings(self) -> LearningSettings:

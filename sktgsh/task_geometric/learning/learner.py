@@ -215,7 +215,7 @@ class TaskLearner:
         alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
         if prior is not None:
             solution, chosen, gain = solve_towards(problem, (right, sums, squares), alphas, prior)
-            learned = self._modulation(*solution, classes, codewords, chosen)
+            learned = self.modulation_of(solution, classes, codewords, chosen)
             return replace(learned, task_gain=gain)
         chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
@@ -223,7 +223,8 @@ class TaskLearner:
             # Ties go to the largest penalty.
             order = np.argsort(-alphas, kind="stable")
             chosen = alphas[order][errors[:, order].argmin(axis=1)]
-        return self._modulation(*problem.solve(right, sums, chosen), classes, codewords, chosen)
+        solution = Solution(*problem.solve(right, sums, chosen))
+        return self.modulation_of(solution, classes, codewords, chosen)
 
     def targets(
         self,
@@ -243,16 +244,15 @@ class TaskLearner:
         shape = (self.layout.n_bits, self.layout.units_per_block)
         return Solution(modulation.vector.reshape(shape) * self.network.projection, modulation.bias)
 
-    def _modulation(
+    def modulation_of(
         self,
-        weights: np.ndarray,
-        bias: np.ndarray,
+        solution: Solution,
         classes: Sequence[Hashable],
         codewords: np.ndarray,
-        alpha: np.ndarray,
+        alpha: np.ndarray | None = None,
     ) -> Modulation:
-        """Split weights into the frozen projection and what is learned."""
-        weights = weights / self.network.projection
+        """The modulation that gives the scores of a solution."""
+        weights, bias = solution.weights / self.network.projection, solution.intercepts
         context, strength = normalised(
             weights if self.network.head == "shared" else weights.ravel()
         )

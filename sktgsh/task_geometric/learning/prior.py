@@ -28,7 +28,7 @@ FIRM_ALPHA, POOL_ALPHA = 0.1, 0.01
 # A mixture looks at this many tasks at most, the last ones learned, and at their first bits: it
 # must not depend on the length of the codes, since short codes are prefixes of long ones.
 MOST_MIXED, MIXING_BITS = 64, 8
-_RIDGE = 1e-6
+_RIDGE, _EPSILON = 1e-6, 1e-9
 
 
 class Solution(NamedTuple):
@@ -234,8 +234,8 @@ def solve_towards(
     beyond = [10.0, 100.0, np.inf] if len(alphas) > 1 else [np.inf]
     near = np.concatenate([alphas, max(alphas.max(), 1e-4) * np.array(beyond)])
     errors = problem.generalised_cross_validation(rest, rest_squares, near[:-1])
-    freedom = max(problem.total - 1, np.finfo(float).tiny)
-    alone = problem.total * rest_squares / freedom**2
+    # A mean is fitted first: it takes one degree of freedom, and a single row tells nothing.
+    alone = problem.total * rest_squares / max(problem.total - 1, _EPSILON) ** 2
     shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
     knows = problem.total >= 2 and (len(problem.classes) > 1 or len(problem.target_totals))
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
