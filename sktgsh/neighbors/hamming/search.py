@@ -1,4 +1,4 @@
-"""What is asked of an index of codes: nearest, within a radius, as a graph."""
+"""Searches of an index of codes: nearest, within a radius, as a graph."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
             distances, slots = self.shards_.nearest(queries, wanted, task, mask)
         if own is None:
             return distances, slots
-        # Drop the query itself; where ties pushed it out, the last one.
+        # Drop the query itself, or the last neighbour if ties pushed the query out.
         itself = slots == own[:, None]
         itself[~itself.any(axis=1), -1] = True
         shape = (len(slots), wanted - 1)

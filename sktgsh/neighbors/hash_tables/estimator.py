@@ -244,7 +244,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         return self._places(labels)
 
     def bucket_statistics(self) -> Bunch:
-        """How full the buckets are.
+        """Sizes of the buckets.
 
         Returns
         -------
@@ -343,7 +343,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         return index
 
     def __sklearn_clone__(self) -> LSHNeighbors:
-        # What tuning measured belongs to the parameters, which a clone has too.
+        # The measurements of `tune` describe the parameters, and a clone has the same ones.
         made = super().__sklearn_clone__()
         if hasattr(self, "tuned"):
             made.tuned = self.tuned

@@ -50,7 +50,7 @@ def tuned_parameters(
     random_state: Any,
     verbose: int = 0,
 ) -> tuple[dict, Bunch]:
-    """What :meth:`LSHNeighbors.tune` chooses, and what it measured."""
+    """Parameters for :meth:`LSHNeighbors.tune`, and the recall and share that it measured."""
     if not 0 < target < 1:
         raise ValueError(f"target_recall={target}; expected a number between 0 and 1")
     if metric not in METRICS:
@@ -95,7 +95,7 @@ def _held_out(
         rows, asked = X, asked[rng.permutation(asked.shape[0])[:n_samples]]
     if rows.shape[0] <= n_neighbors or not asked.shape[0]:
         raise ValueError(
-            f"X has {X.shape[0]} rows, of which {rows.shape[0]} are left to search; "
+            f"X has {X.shape[0]} rows, and holding out queries leaves {rows.shape[0]} to search; "
             f"n_neighbors={n_neighbors} needs more of them"
         )
     if metric == "cosine":
@@ -116,7 +116,7 @@ class _Pairs:
 
     def collisions(self, hasher: Any, largest: float) -> np.ndarray:
         if self.metric != "inner_product":
-            # Some families integrate: along a grid, not for each pair.
+            # Some families integrate numerically, so they are evaluated on a grid.
             grid = np.linspace(self.distances.min(), self.distances.max(), 500)
             angle = np.arccos(np.clip(1 - grid, -1, 1)) if self.metric == "cosine" else grid
             return np.interp(self.distances, grid, hasher.collision_probability(angle))

@@ -1,4 +1,4 @@
-"""What a row of a store is: its columns, and how they are made and read."""
+"""Columns of a store: made from arrays, and read back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..checks import check_ids
 _FORMAT = "1"
 # Share of a feature's extent by which vectors may be rounded when they are stored.
 _MOST_ROUNDED = 1e-3
-# With this, merges of several processes never insert one id twice.
+# LanceDB then never inserts an id twice, even when several processes merge at once.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
 
 

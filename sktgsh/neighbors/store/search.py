@@ -1,4 +1,4 @@
-"""Reading a store, and search in it: by code, by real values, by the vectors beside the codes."""
+"""Reading and searching a store: by code, by scores, by the vectors beside the codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class StoreSearchMixin:
-    """What a store with `_table` and `_rows` answers, from the rows at the time of the call."""
+    """Searches of a store with `_table` and `_rows`, on the rows at the time of the call."""
 
     path: str
     packed: bool
@@ -265,7 +265,7 @@ class StoreSearchMixin:
             yield batch if is_sorted or len(ids) < 2 else batch.sort_by("id")
 
     def _read(self, function: Callable[[], Result]) -> Result:
-        """What a function makes of the latest rows; anew where files went while it read them."""
+        """Call a function on the latest rows, again if files were removed while it read them."""
         from pyarrow import ArrowException
 
         def attempt() -> Result:
