@@ -181,10 +181,13 @@ def format_labels(labels: Sequence, most: int = 8) -> str:
 def check_known(labels: ArrayLike, known: Sequence) -> None:
     """Raise ValueError if a label is not among the known ones, and name those."""
     learned = set(known)
-    unknown = [label for label in unique_in_order(np.asarray(labels)) if label not in learned]
+    rows = np.asarray(labels)
+    unknown = [label for label in unique_in_order(rows) if label not in learned]
     if unknown:
+        n_rows = int(np.isin(rows, unknown).sum())
+        of_rows = f" in {n_rows} of {rows.size} rows" if rows.size > 1 else ""
         raise ValueError(
-            f"task has the unknown label {format_labels(unknown)}; "
+            f"task has the unknown label {format_labels(unknown)}{of_rows}; "
             f"the tasks learned so far are {format_labels(known)}"
         )
 

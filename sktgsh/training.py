@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm.auto import tqdm
 
+from .callbacks import StopEpochs
 from .solver import SolverSettings
 from .threads import threads_for
 
@@ -96,6 +97,8 @@ class InterruptibleNet(NeuralNet):
             stops = [c for _, c in self.callbacks_ if isinstance(c, EarlyStopping)]
             if not any(stop.misses_ == stop.patience for stop in stops):
                 raise
+        except StopEpochs:
+            pass
         except (KeyError, SkorchException) as error:
             self._explain_monitors(error)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from contextlib import nullcontext
 from copy import deepcopy
@@ -21,16 +22,24 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
 from .._sklearn import Interval, StrOptions, fit_context
-from ..base import HasherMixin, check_samples, replaced
+from ..base import HasherMixin, check_samples, draft_of, replaced
 from ..batches import ScaledRows, dense_rows
 from ..bits import pack_bits
+from ..callbacks import (
+    CallbackSupportMixin,
+    EpochTasks,
+    FitTask,
+    bar_verbosity,
+    learned_state,
+    whole_fit,
+)
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..networks.user_modules import check_module, prepare_for_training, seeded_draws
 from ..random import generator
-from ..solver import GradientSolver, network_settings
+from ..solver import GradientSolver, SolverSettings, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
 from ..training import BalancedBatches, ShuffledBatches, train
@@ -67,7 +76,7 @@ def _network_outputs(module: nn.Module, X: Any, device: torch.device) -> np.ndar
     return np.concatenate(parts)
 
 
-class DeepHasherMixin(HasherMixin):
+class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
     """Scale the samples, train a network with skorch, read its outputs.
 
     A subclass says how many outputs there are, with which loss they are trained, and how they
@@ -118,26 +127,30 @@ class DeepHasherMixin(HasherMixin):
             rows of one class, a callback waits for what is not recorded, or training diverges. The
             estimator then stays as it was.
         """
-        with replaced(self) as draft:
-            draft._fit(X, y)
+        settings = network_settings(self.solver, type(self).__name__, **self._solver_defaults)
+        with (
+            replaced(self) as draft,
+            whole_fit(self, draft, settings.max_epochs, X=X, y=y) as task,
+        ):
+            draft._fit(X, y, settings, task)
         return self
 
-    def _fit(self, X: Any, y: Any) -> None:
+    def _fit(self, X: Any, y: Any, settings: SolverSettings, task: FitTask) -> None:
         X, y = check_samples(self, X, y, multi_output=True)
         y = check_targets(y, len(X))
         check_classification_targets(y)
         y, targets = self._encode(y)
         self._check_shape(X.shape[1])
-        settings = network_settings(self.solver, type(self).__name__, **self._solver_defaults)
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._scale(X)
         self.n_bits_ = int(self.n_bits)
         self.seed_ = seed
-        rows = np.arange(len(X))
+        rows, callbacks = np.arange(len(X)), list[Any]()
         if self.early_stopping:
             rows, callbacks = self._hold_out(X, y, seed)
-            settings = replace(settings, callbacks=[*callbacks, *settings.callbacks])
+        epochs = EpochTasks(task, lambda: self._state_in_training(X, y))
+        settings = replace(settings, callbacks=[*callbacks, *settings.callbacks, epochs])
         samples = torch.from_numpy(dense_rows(self._scaled(X), rows))
         is_users = isinstance(self.module, nn.Module)
         with seeded_draws(seed, device) if is_users else nullcontext():
@@ -149,15 +162,28 @@ class DeepHasherMixin(HasherMixin):
                 targets[torch.from_numpy(rows)],
                 settings,
                 partial(BalancedBatches if self.balanced_batches else ShuffledBatches, seed=seed),
-                int(self.verbose),
+                bar_verbosity(self),
             )
+        self._describe_rows(X, y)
+
+    def _describe_rows(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Set what the codes of the training rows say, once the network is trained."""
         self.module_.eval()
         few = np.arange(len(X))
         if len(few) > _DESCRIBED_ROWS:
-            few = generator(seed, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
+            few = generator(self.seed_, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
         outputs = self._outputs(X[few])
         with threads_for(2.0 * outputs.size * outputs.shape[1]):
             self._describe(outputs, y[few])
+
+    def _state_in_training(self, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+        """The fitted attributes as if training ended with the current epoch."""
+        now = draft_of(self, fresh=False)
+        now.module_, now.history_ = deepcopy(self.module_), []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the final codes they are shown
+            now._describe_rows(X, y)
+        return learned_state(now)
 
     def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
         if y.ndim == 2:

@@ -175,5 +175,5 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
             warnings.warn(
                 f"classes share their most frequent code: {pairs}. Use more bits or more epochs",
                 UserWarning,
-                stacklevel=5,  # through sklearn's check of parameters, to whoever called fit
+                stacklevel=6,  # through sklearn's check of parameters, to whoever called fit
             )
