@@ -92,7 +92,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             If there are fewer than 2 classes.
         """
         X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True)
-        y = check_targets(y, len(X))
+        y = check_targets(y, X.shape[0])
         classifier = self.classifier
         if classifier is None:
             model = LogisticRegression(max_iter=200)
