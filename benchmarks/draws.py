@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from sktgsh import DenseFlyHasher
-from sktgsh.networks.random import generator, sample_without_replacement
+from sktgsh.random import generator, sample_without_replacement
 
 from ._common import report
 

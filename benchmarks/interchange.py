@@ -15,7 +15,7 @@ from typing import Any
 
 import faiss
 import numpy as np
-from usearch.index import Index
+from usearch.index import Index, MetricKind, search
 
 from sktgsh import TaskGeometricHasher
 from sktgsh.codes import pack_codes
@@ -27,6 +27,8 @@ from ._common import load_images, report
 WIDTHS = (8, 60, 64, 128, 256)
 N_ROWS, N_TENANTS, K = 100_000, 100, 10
 N_SPEED, N_TURNS = 1_000_000, 3
+# Systems without a filter, as they are used here.
+UNFILTERED = ("usearch", "HammingNeighbors")
 Found = tuple[np.ndarray, np.ndarray]
 
 
@@ -48,28 +50,27 @@ class Faiss:
 
 
 class USearch:
-    """usearch's exact search; it has no filter."""
+    """usearch without an index: it compares all rows, and has no filter."""
 
-    def __init__(self, n_bits: int, *, exact: bool = True, **kept: Any):
-        self.index = Index(ndim=8 * -(-n_bits // 8), metric="hamming", dtype="b1")
-        self.exact = exact
+    def __init__(self, n_bits: int, **kept: Any):
+        pass
 
     def add(self, codes: np.ndarray, *, ids: np.ndarray, task: np.ndarray) -> None:
-        self.index.add(ids.astype(np.uint64), codes, threads=1)
+        self.codes = codes
 
     def kneighbors(self, codes: np.ndarray, k: int, *, task: Any = None) -> Found:
-        found = self.index.search(codes, k, exact=self.exact, threads=1)
+        found = search(self.codes, codes, k, MetricKind.Hamming, exact=True, threads=1)
         return found.distances, found.keys.astype(np.int64)
 
 
 class InMemory:
-    """HammingNeighbors, behind the interface of the databases."""
+    """HammingNeighbors of all rows, or of a shard for each tenant."""
 
-    def __init__(self, n_bits: int, *, algorithm: str = "flat", **kept: Any):
-        self.index = HammingNeighbors(packed=True, algorithm=algorithm)
+    def __init__(self, n_bits: int, *, tenants: bool = False, **params: Any):
+        self.index, self.tenants = HammingNeighbors(packed=True, **params), tenants
 
     def add(self, codes: np.ndarray, *, ids: np.ndarray, task: np.ndarray) -> None:
-        self.index.fit(codes, ids=ids, task=task)
+        self.index.fit(codes, ids=ids, task=task if self.tenants else None)
 
     def kneighbors(self, codes: np.ndarray, k: int, *, task: Any = None) -> Found:
         asked = None if task is None else np.full(len(codes), task)
@@ -103,6 +104,7 @@ def systems(folder: str, address: str) -> dict[str, Callable[[int], Any]]:
     return {
         "faiss flat": Faiss,
         "HammingNeighbors": InMemory,
+        "HammingNeighbors, tenants": lambda n_bits: InMemory(n_bits, tenants=True),
         "usearch": USearch,
         "DuckDB": lambda n_bits: DuckDBCodes(file("duckdb"), n_bits, packed=True),
         "SQLite": lambda n_bits: SQLiteCodes(file("sqlite"), n_bits, packed=True),
@@ -151,7 +153,7 @@ def cells() -> list[dict]:
                     row = dict(system=name, n_bits=n_bits, copies=copies)
                     row["distances"] = float((found[0] == expected[0]).mean())
                     row["rows"] = float((found[1] == expected[1]).mean())
-                    if name != "usearch":
+                    if name not in UNFILTERED:
                         found = system.kneighbors(queries, K, task=7)
                         row["tenant"] = float((found[1] == own[1]).mean())
                     rows.append(row)
@@ -185,7 +187,7 @@ def speed(data: str | None) -> list[dict]:
                 for name, system in made.items():
                     slow = name in ("SQLite", "PostgreSQL")
                     for filtered in (False, True):
-                        if filtered and name == "usearch":
+                        if filtered and name in UNFILTERED:
                             continue
                         part = queries[:5] if slow else queries
                         start = time.perf_counter()
@@ -197,7 +199,7 @@ def speed(data: str | None) -> list[dict]:
                 row = dict(codes=kind, distinct=len(np.unique(codes, axis=0)), system=name)
                 row["ms"] = 1e3 * middle[name, False]
                 row["times_faiss"] = middle[name, False] / middle["faiss flat", False]
-                if name != "usearch":
+                if name not in UNFILTERED:
                     row["ms_of_1_percent"] = 1e3 * middle[name, True]
                 row["bytes_a_row"] = size_of(system) / N_SPEED
                 rows.append(row)
@@ -227,10 +229,10 @@ def copies() -> list[dict]:
             queries, ids = np.unique(codes, axis=0), np.arange(len(codes))
             graph = faiss.IndexBinaryHNSW(64, 16)
             graph.add(codes)
-            usearch = USearch(64, exact=False)
-            usearch.add(codes, ids=ids, task=ids)
+            usearch = Index(ndim=64, metric="hamming", dtype="b1")
+            usearch.add(ids.astype(np.uint64), codes, threads=1)
             own = InMemory(64, algorithm="hnsw")
-            own.add(codes, ids=ids, task=ids * 0)
+            own.add(codes, ids=ids, task=ids)
             plain_table = postgres(64)
             plain_table.add(codes, ids=ids)
             plain_table._run("create extension if not exists vector")
@@ -256,14 +258,14 @@ def copies() -> list[dict]:
 
             asked = {
                 "faiss IndexBinaryHNSW": graph.search,
-                "usearch": usearch.kneighbors,
+                "usearch": lambda q, k, i=usearch: (i.search(q, k, threads=1).distances,),
                 "pgvector hnsw": pgvector,
                 "HammingNeighbors hnsw": own.kneighbors,
                 "PostgresCodes hnsw": distinct["hnsw"].kneighbors,
                 "PostgresCodes ivfflat": distinct["ivfflat"].kneighbors,
             }
-            for name, search in asked.items():
-                share = float((np.asarray(search(queries, K)[0]) == 0).mean())
+            for name, find in asked.items():
+                share = float((np.asarray(find(queries, K)[0]) == 0).mean())
                 order = "sorted" if is_sorted else "shuffled"
                 rows.append(dict(system=name, order=order, own_copies_found=share))
     return rows

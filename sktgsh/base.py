@@ -170,7 +170,7 @@ def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
         and X.shape[1] == getattr(estimator, "n_features_in_", None)
         and not hasattr(estimator, "feature_names_in_")
         and X.size
-        and float(np.abs(X).max()) <= np.finfo(np.float32).max
+        and float(np.abs(X).max()) <= float(np.finfo(np.float32).max)
     )
 
 

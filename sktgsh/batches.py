@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse
-from torch import Tensor
 
 from .persistence import saved
 
@@ -98,7 +96,7 @@ def iter_batches(
     X: Any,
     rows: np.ndarray | None = None,
     take: Callable[[Any, np.ndarray | slice], np.ndarray] = dense_rows,
-) -> Iterator[tuple[np.ndarray, Tensor]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (positions, samples) where samples always has BATCH_ROWS rows.
 
     Rows beyond ``len(positions)`` are filling, to be cut off from what is made of them. `take`
@@ -113,4 +111,4 @@ def iter_batches(
             filled = np.zeros((BATCH_ROWS, samples.shape[1]), np.float32)
             filled[: len(samples)] = samples
             samples = filled
-        yield positions, torch.from_numpy(samples)
+        yield positions, samples

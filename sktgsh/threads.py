@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,15 +26,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from threadpoolctl import ThreadpoolController
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from .batches import BATCH_ROWS, dense_rows, iter_batches
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = ["one_thread"]
 
@@ -52,14 +55,37 @@ LEAST_SECONDS = 0.005
 _BATCHES_AT_ONCE = 8
 
 
-@cache
+def _has_torch() -> bool:
+    """Whether torch is imported; where it is not, there is nothing of it to be set."""
+    return "torch" in sys.modules
+
+
 def _libraries() -> ThreadpoolController:
+    return _libraries_beside(_has_torch())
+
+
+@cache
+def _libraries_beside(has_torch: bool) -> ThreadpoolController:
+    """All libraries with threads, looked for again once torch has brought its own."""
     return ThreadpoolController()
 
 
-@cache
+def _take_number_of_threads() -> int:
+    """Threads that the caller may use: a new thread takes torch's number at its first call."""
+    if _has_torch():
+        return sys.modules["torch"].get_num_threads()
+    return max((found["num_threads"] for found in _libraries().info()), default=1)
+
+
 def _mkl_setter() -> Callable[[int], int]:
+    return _mkl_setter_of_torch() if _has_torch() else lambda n_threads: 0
+
+
+@cache
+def _mkl_setter_of_torch() -> Callable[[int], int]:
     """MKL's own setter for the calling thread, where torch has MKL; it returns what was set."""
+    import torch
+
     try:
         library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
         return library.MKL_Set_Num_Threads_Local
@@ -82,7 +108,7 @@ def one_thread() -> Iterator[None]:
     >>> torch.get_num_threads() == before
     True
     """
-    torch.get_num_threads()  # a new thread takes torch's number at its first call, not later
+    _take_number_of_threads()
     mkl_before = _mkl_setter()(1)
     try:
         with _libraries().limit(limits=1):
@@ -106,7 +132,7 @@ def one_mkl_thread() -> Iterator[None]:
 
 def _stay_on_one_thread() -> None:
     """Limit what belongs to the calling thread, for as long as it lives."""
-    torch.get_num_threads()
+    _take_number_of_threads()
     _libraries().limit(limits=1, user_api="openmp")
     _mkl_setter()(1)
 
@@ -139,6 +165,8 @@ class ThreadTensor(threading.local):
     """
 
     def __init__(self, shape: tuple[int, ...], device: torch.device):
+        import torch
+
         self.values = torch.empty(shape, device=device)
 
 
@@ -158,7 +186,7 @@ def parallel_map(
         May be called by several threads at once.
     items : sequence
     n_workers : int, optional
-        By default as many as the caller may use: torch's number, which ``OMP_NUM_THREADS`` sets.
+        By default as many as the caller may use, which ``OMP_NUM_THREADS`` sets.
     progress : str, default=""
         What a progress bar is to be called; by default there is none.
 
@@ -168,7 +196,7 @@ def parallel_map(
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    n_workers = torch.get_num_threads() if n_workers is None else n_workers
+    n_workers = _take_number_of_threads() if n_workers is None else n_workers
     with one_thread():
         results = _iter_results(function, items, n_workers)
         bar = tqdm(results, progress, len(items), unit_scale=True, disable=not progress)
@@ -225,6 +253,8 @@ def map_batches(
     results : list
         In the order of the batches.
     """
+    import torch
+
     on_cpu = device is None or device.type == "cpu"
     n_rows, step = X.shape[0] if rows is None else len(rows), BATCH_ROWS * _BATCHES_AT_ONCE
 
@@ -235,7 +265,7 @@ def map_batches(
             iter_batches(X[span], None, take) if rows is None else iter_batches(X, rows[span], take)
         )
         return [
-            function(start + positions, samples if on_cpu else samples.to(device))
+            function(start + positions, torch.from_numpy(samples).to(device or "cpu"))
             for positions, samples in part
         ]
 

@@ -36,8 +36,9 @@ from ..callbacks import (
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
-from ..networks.random import OwnDraws, generator
+from ..networks.random import OwnDraws
 from ..networks.user_modules import check_module, prepare_for_training, seeded_draws
+from ..random import generator
 from ..solver import GradientSolver, SolverSettings, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for

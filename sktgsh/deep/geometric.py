@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from .._sklearn import Interval
 from ..networks import PairwiseLoss
-from ..networks.random import generator
 from ..persistence import saved
+from ..random import generator
 from ..solver import GradientSolver
 from .base import DeepHasherMixin
 from .thresholds import project_rows

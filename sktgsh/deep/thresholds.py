@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..networks.random import generator
+from ..random import generator
 
 _N_ROTATIONS = 2000
 

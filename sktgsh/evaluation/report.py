@@ -159,30 +159,25 @@ def retrieval_report(
     asked = {**hashers, "trivial": ClassifierHasher()}
     if rivals:
         asked |= _linear_rivals(next(iter(hashers.values()), None), X, random_state)
+    new = queries[unseen[queries]][:max_queries]
+    protocol: dict[str, Any] = dict(random_state=random_state)
     for name, hasher in asked.items():
         train = database[~unseen[database]]
         fitted = clone(hasher).fit(X[train], y[train])
-        codes = {
-            part: unpacked(fitted, X[part_rows], None)
-            for part, part_rows in (("database", database), ("queries", queries))
-        }
+        found, kept = unpacked(fitted, X[queries], None), unpacked(fitted, X[database], None)
 
-        def retrieval(wanted: np.ndarray, y: np.ndarray, codes: dict = codes) -> float:
-            chosen = np.flatnonzero(wanted[queries])[:max_queries]
-            kept = wanted[database]
-            return mean_average_precision(
-                codes["queries"][chosen],
-                y[queries][chosen],
-                codes["database"][kept],
-                y[database][kept],
-            )
+        def retrieval(
+            wanted: np.ndarray, y: np.ndarray, found: np.ndarray = found, kept: np.ndarray = kept
+        ) -> float:
+            asked_for = np.flatnonzero(wanted[queries])[:max_queries]
+            known = wanted[database]
+            relevance = y[queries][asked_for], kept[known], y[database][known]
+            return mean_average_precision(found[asked_for], *relevance)
 
-        new = queries[unseen[queries]][:max_queries]
-        protocol: dict[str, Any] = dict(random_state=random_state)
         rows.append(
             dict(
                 hasher=name,
-                bits=codes["queries"].shape[1],
+                bits=found.shape[1],
                 seen_map=retrieval(~unseen, y),
                 unseen_map=retrieval(unseen, new_y),
                 one_shot=one_shot_accuracy(fitted, X[new], new_y[new], **protocol),

@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
 from ..bits import pack_bits
-from ..networks.random import random_signs
 from ..persistence import saved
+from ..random import random_signs
 from ..targets import check_targets
 
 

@@ -34,8 +34,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval, fit_context
 from ..base import HasherMixin, check_samples, replaced
+from ..norms import norms_of
 from ..persistence import saved
 from .signed import SignedRandomProjectionHasher
+
+# Squares of numbers between these stay in the range of float32.
+_SAFE_NORMS = (1e-15, 1e15)
 
 
 class AsymmetricHasherMixin(HasherMixin):
@@ -70,7 +74,7 @@ class AsymmetricHasherMixin(HasherMixin):
         """
         with replaced(self) as draft:
             X = check_samples(draft, X)
-            largest, most = float(np.linalg.norm(X, axis=1).max()), self.max_norm
+            largest, most = _largest_norm(X), self.max_norm
             if most is not None and largest > most:
                 raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={most}")
             # Keys that are all zero have no norm to scale by.
@@ -201,6 +205,8 @@ class AsymmetricHasherMixin(HasherMixin):
     def _queries(self, X: np.ndarray) -> np.ndarray:
         X = X.astype(np.float64)
         norms = np.linalg.norm(X, axis=1)
+        tiny = norms < _SAFE_NORMS[0]
+        norms[tiny] = norms_of(X[tiny])
         if (norms == 0).any():
             row = int(np.flatnonzero(norms == 0)[0])
             raise ValueError(f"X has a query that is zero (row {row}); it has no direction")
@@ -227,6 +233,14 @@ class AsymmetricHasherMixin(HasherMixin):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _largest_norm(X: np.ndarray) -> float:
+    """The largest norm of the rows, whose squares may leave the range of their type."""
+    with np.errstate(over="ignore"):
+        largest = float(np.linalg.norm(X, axis=1).max())
+    is_safe = _SAFE_NORMS[0] < largest < _SAFE_NORMS[1]
+    return largest if is_safe else float(norms_of(X).max())
 
 
 def norm_powers(norm: np.ndarray, m: int) -> np.ndarray:

@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_random_state
@@ -17,7 +16,7 @@ from .._sklearn import Interval, fit_context
 from ..base import HasherMixin, check_samples, replaced
 from ..batches import BATCH_ROWS
 from ..bits import pack_bits
-from ..networks.random import sample_without_replacement
+from ..random import sample_without_replacement
 from ..threads import map_batches
 
 
@@ -135,6 +134,8 @@ class RandomProjectionMixin(HasherMixin):
             return values.toarray() if sparse.issparse(values) else values
         if sparse.issparse(self.components_):
             return (self.components_ @ samples.T).T
+        import torch
+
         # torch's product, since NumPy's has one number of threads for the whole process.
         return (torch.from_numpy(self.components_) @ torch.from_numpy(samples).T).T.numpy()
 

@@ -38,6 +38,23 @@ def are_values(X: Any) -> bool:
     return X.dtype.kind == "f"
 
 
+def check_code_version(given: Any, known: Any, *, check: bool = True) -> None:
+    """Raise ValueError if codes are of another version than those of the index.
+
+    Parameters
+    ----------
+    given, known : str or None
+        Of the codes that come, and of those that are there; None where it is not known.
+    check : bool, default=True
+        Whether it matters.
+    """
+    if check and given is not None and known is not None and given != known:
+        raise ValueError(
+            f"codes have code_version={given!r}, but those of the index have {known!r}; encode the "
+            "rows of the index again, or give check_version=False where the codes agree"
+        )
+
+
 def check_available(k: int, available: int, *, own: bool = False) -> None:
     """Raise ValueError if there are fewer rows than neighbours asked for.
 

@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 from scipy import sparse
 
+from ..norms import norms_of
 from ..persistence import saved
 from . import ranking
 
@@ -32,22 +33,6 @@ def _by_blocks(
         span = slice(start, start + n)
         out[span] = function(query_of[span], rows[span])
     return out
-
-
-def norms_of(X: Any) -> np.ndarray:
-    """Euclidean norms of rows in float64, of numbers of any size."""
-    largest = abs(X).max(axis=1)
-    largest = np.asarray(largest.toarray() if sparse.issparse(largest) else largest, np.float64)
-    scale = np.where(largest > 0, largest, 1).reshape(-1, 1)
-    if sparse.issparse(X):
-        squares = X.astype(np.float64).multiply(1 / scale).power(2).sum(axis=1)
-        return np.sqrt(np.asarray(squares)).ravel() * scale.ravel()
-    norms = np.empty(len(X))
-    for start in range(0, len(X), _BLOCK_PAIRS):
-        span = slice(start, start + _BLOCK_PAIRS)
-        part = X[span] / scale[span]
-        norms[span] = np.sqrt(np.einsum("ij,ij->i", part, part))
-    return norms * scale.ravel()
 
 
 def check_directions(X: Any, name: str, metric: str) -> None:

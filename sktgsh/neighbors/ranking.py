@@ -80,7 +80,8 @@ def _as_keys(distances: np.ndarray, rows: np.ndarray, row_bits: int) -> np.ndarr
 
     Distances take the 32 bits above the row's, so they must be numbers of single precision.
     """
-    single = distances.astype(np.float32) + np.float32(0)  # of two zeros, the positive one
+    with np.errstate(over="ignore"):
+        single = distances.astype(np.float32) + np.float32(0)  # of two zeros, the positive one
     if rows.dtype.kind != "i" or not np.array_equal(single, distances):
         return None
     missing = rows < 0

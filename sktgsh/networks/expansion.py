@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..persistence import saved
-from .random import generator, sample_without_replacement
+from ..random import generator, sample_without_replacement
 
 _SIGNS = np.array([-1, 1], np.float32)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..persistence import saved
-from .random import generator
+from ..random import generator
 
 
 def power_of_two(value: float) -> float:

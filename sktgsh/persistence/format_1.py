@@ -92,7 +92,29 @@ def encoder_module(state: State) -> State:
 
 
 CLASSES = {"TaskLearner": "TaskNetwork"}
+
+
+def hamming_index(state: State) -> State:
+    """An index keeps how its codes came, and has no version of them."""
+    if "shards_" in state:
+        state = {**state, "packed_": state["packed"], "code_version_": None}
+    return state
+
+
+def hash_tables(state: State) -> State:
+    """Hash tables have no version of their codes."""
+    return {**state, "code_version_": None} if "hasher_" in state else state
+
+
+def rescored(state: State) -> State:
+    """Rows were hashed as they came."""
+    return {**state, "centre_": None} if "hasher_" in state else state
+
+
 STATES: dict[str, Callable[[State], State]] = {
+    "HammingNeighbors": hamming_index,
+    "LSHNeighbors": hash_tables,
+    "RescoredNeighbors": rescored,
     "TaskGeometricHasher": task_hasher,
     "FrozenEncoder": encoder_module,
     **dict.fromkeys(

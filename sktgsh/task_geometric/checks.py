@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ from .learning.rows import Rows, sorted_classes
 from .model import TaskModel
 
 
-def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
-    """Raise ValueError for a task of a single class."""
-    if len(classes) < 2:
+def check_class_number(
+    label: Any, classes: Collection, n_samples: int, others: Collection = ()
+) -> None:
+    """Raise ValueError for a task of a single class, unless other tasks have two to learn from."""
+    if len(classes) < 2 and len(others) < 2:
         raise ValueError(
             f"task {label!r} has one class only, {format_labels(list(classes))} "
             f"(n_samples={n_samples}); at least 2 are needed to learn what tells them apart. If "
@@ -111,9 +113,10 @@ def check_tasks(
         Whether known tasks are learned anew.
     """
     known = {} if model is None else model.modulations
-    for label, positions in iter_tasks(labels):
+    parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
+    for label, part in parts.items():
         previous = None if reset else known.get(label)
-        part = rows.take(positions)
+        positions = part.positions
         if previous is not None and bool(previous.classes) == (part.codes is not None):
             raise ValueError(
                 f"task {label!r} was learned from "
@@ -124,13 +127,34 @@ def check_tasks(
         check_same_kind(part.classes, [c for classes in others for c in classes], "y", "classes")
         classes = set(part.classes) | set(previous.classes if previous else ())
         if part.codes is None:
-            check_class_number(label, classes, len(positions))
+            tell = classes_of_others(label, {**known, **parts}, settings)
+            check_class_number(label, classes, len(positions), tell)
         if previous and settings.closed_form and model and label not in model.statistics:
             raise ValueError(
                 f"task {label!r} is closed: the sums that the closed form needs to take more rows "
                 "were dropped. Fit it again from all its rows, keep more tasks open "
                 f"(max_open_tasks={settings.max_open_tasks}), or use solver='sgd'"
             )
+
+
+def classes_of_others(
+    label: Any, tasks: Mapping[Any, Any], settings: LearningSettings
+) -> set[Hashable]:
+    """Classes of the other tasks, which a small task may take its solution from."""
+    if not (settings.closed_form and settings.share_prior):
+        return set()
+    return {c for other, part in tasks.items() if other != label for c in part.classes}
+
+
+def check_not_frozen(labels: Iterable, model: TaskModel, freeze_codes: bool) -> None:
+    """Raise ValueError if codes of a learned task would change, and may not."""
+    changed = [label for label in labels if label in model.modulations]
+    if freeze_codes and changed:
+        raise ValueError(
+            f"freeze_codes=True, and codes of learned tasks would change: {format_labels(changed)}."
+            " Give the rows another task label, clone the hasher to start afresh, or set "
+            "freeze_codes=False and encode the stored rows of these tasks again"
+        )
 
 
 def check_open(label: Any, model: TaskModel, max_open_tasks: int, whose: str) -> None:

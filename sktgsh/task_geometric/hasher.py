@@ -15,7 +15,10 @@ from .api.transforming import TransformingMixin
 
 
 @saved("TaskGeometricHasher")
-class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
+# The constructor is that of TaskParameters.
+class TaskGeometricHasher(  # numpydoc ignore=PR02
+    TransformingMixin, ComparingMixin, StreamingMixin
+):
     """Task-specific geometric sensitive hashing.
 
     Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,
@@ -85,6 +88,10 @@ class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
         again.
     task_column : int or str, optional
         The column of X that holds the task, where it is not given as `task`.
+    freeze_codes : bool, default=False
+        Refuse whatever would change codes of a learned task: more rows for it, a merge, or another
+        `fit`. New tasks are still learned. Without it, more rows change few codes, because classes
+        keep their codewords; `code_version_` says whether any may have changed.
     max_open_tasks : int, default=8
         Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
         rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
@@ -114,6 +121,9 @@ class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
         Added to each bit's score.
     codebook_ : ndarray of shape (n_classes, n_bits) or (n_tasks, n_classes, n_bits), dtype int8
         Target codes, -1 and +1; 0 in structure bits, and for classes that a task lacks.
+    code_version_ : dict of str
+        For each task, a digest of everything that decides its codes. Codes of equal versions can be
+        compared; new tasks change no version of the others.
     model_ : TaskModel
         Everything that was learned.
     modulations_ : dict of Modulation

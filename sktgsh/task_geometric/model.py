@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from .encoding.modulation import Modulation
 from .encoding.network import TaskNetwork
 from .learning.codebook import Codebook
 from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
+from .learning.prior import MOST_MIXED, Others, TaskPrior
 from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
+from .learning.together import Gathered, Pool, PooledProblem, gather, kind_of
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -47,6 +50,11 @@ class TaskModel:
         Sufficient statistics of the open tasks, by label.
     history : dict of list
         Epochs of the gradient steps of each task.
+    priors : dict of TaskPrior
+        What the open tasks shrink towards, by label; it stays while a task goes on learning.
+    pools : dict of RidgeStatistics
+        Sums of the rows of all tasks: of those with classes under "classes", of those with given
+        codes under "codes".
     """
 
     network: TaskNetwork
@@ -54,6 +62,8 @@ class TaskModel:
     codebook: Codebook = field(default_factory=lambda: Codebook({}))
     statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
     history: dict[Hashable, list[dict]] = field(default_factory=dict)
+    priors: dict[Hashable, TaskPrior] = field(default_factory=dict)
+    pools: dict[str, RidgeStatistics] = field(default_factory=dict)
 
     # -- learning --------------------------------------------------------------------------------
 
@@ -66,8 +76,51 @@ class TaskModel:
         """Threads to learn a task on."""
         return self.learner.threads()
 
+    def learn_together(
+        self,
+        parts: Mapping[Hashable, Rows | TaskSums],
+        settings: LearningSettings,
+        reset: bool = False,
+    ) -> Iterator[TaskModel]:
+        """Learn several tasks, each with all others as its prior, whatever their order.
+
+        Parameters
+        ----------
+        parts : mapping of Rows or TaskSums
+            By task.
+        settings : LearningSettings
+        reset : bool, default=False
+            Forget what the tasks have learned before.
+
+        Yields
+        ------
+        model : TaskModel
+            After each task.
+        """
+        model, gathered = self, None
+        new = {label: part for label, part in parts.items() if reset or label not in self.tasks}
+        if settings.closed_form and settings.share_prior and len(new) > 1:
+            forgotten = self.without(new)
+            gathered = gather(self.learner, new, forgotten.pools)
+            model = forgotten._with_codebook(gathered, settings)
+        for label, part in parts.items():
+            others = gathered if label in new else None
+            if isinstance(part, TaskSums):
+                model = model.learn_sums(label, part, settings, others)
+            else:
+                model = model.learn(label, part, settings, reset, others)
+            if gathered is not None and label == list(parts)[-1]:
+                statistics = gathered.pool.statistics
+                model = replace(model, pools=model.pools | {kind_of(statistics): statistics})
+            yield model
+
     def learn(
-        self, label: Hashable, rows: Rows, settings: LearningSettings, reset: bool = False
+        self,
+        label: Hashable,
+        rows: Rows,
+        settings: LearningSettings,
+        reset: bool = False,
+        gathered: Gathered | None = None,
     ) -> TaskModel:
         """Learn a task from rows, or go on with it.
 
@@ -78,6 +131,8 @@ class TaskModel:
         settings : LearningSettings
         reset : bool, default=False
             Forget what the task has learned before.
+        gathered : Gathered, optional
+            What tasks that are learned in the same call say of each other.
 
         Returns
         -------
@@ -87,11 +142,15 @@ class TaskModel:
         rows = learner.extract(rows)
         before = previous.classes if previous else ()
         classes = sorted_classes([*before, *rows.classes])
-        statistics, history = None, list[dict]()
+        sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
             known = self.statistics.get(label) if previous else None
-            statistics = learner.add_statistics(rows, known)
-            start, codebook = self._solve(label, statistics, classes, previous, settings)
+            kept = None if gathered is None else gathered.statistics.get(label)
+            statistics = kept or learner.add_statistics(rows, known)
+            start, codebook, prior = self._solve(
+                label, statistics, classes, previous, settings, gathered
+            )
+            sums = self._with_sums(label, statistics, prior, settings, gathered)
         else:
             codewords, codebook = self._codewords(label, classes, None, previous, settings)
             start = learner.start(previous, classes, codewords, label)
@@ -104,7 +163,7 @@ class TaskModel:
             modulations=self.modulations | {label: learned},
             codebook=codebook,
             history=self.history | {label: earlier + history},
-            statistics=self._open_statistics(label, statistics, settings.max_open_tasks),
+            **sums,
         )
 
     def sums_of(self, rows: Rows) -> TaskSums:
@@ -114,7 +173,13 @@ class TaskModel:
         drawn = replace(drawn, X=drawn.X[drawn.positions], positions=np.arange(len(drawn.y)))
         return TaskSums(statistics, drawn, len(rows.positions))
 
-    def learn_sums(self, label: Hashable, sums: TaskSums, settings: LearningSettings) -> TaskModel:
+    def learn_sums(
+        self,
+        label: Hashable,
+        sums: TaskSums,
+        settings: LearningSettings,
+        gathered: Gathered | None = None,
+    ) -> TaskModel:
         """Learn a task from sums of its rows, or add them to the sums of an open task.
 
         Parameters
@@ -122,6 +187,8 @@ class TaskModel:
         label : task label
         sums : TaskSums
         settings : LearningSettings
+        gathered : Gathered, optional
+            As in :meth:`learn`.
 
         Returns
         -------
@@ -132,7 +199,9 @@ class TaskModel:
         if previous is not None:
             statistics = self.statistics[label] + statistics
         classes = sorted_classes(statistics.classes)
-        start, codebook = self._solve(label, statistics, classes, None, settings)
+        start, codebook, prior = self._solve(
+            label, statistics, classes, previous, settings, gathered
+        )
         learned = learner.with_density(
             learner.extract(sums.drawn), start, previous, self._calibration_tasks(label)
         )
@@ -141,7 +210,7 @@ class TaskModel:
             modulations=self.modulations | {label: learned},
             codebook=codebook,
             history=self.history | {label: []},
-            statistics=self._open_statistics(label, statistics, settings.max_open_tasks),
+            **self._with_sums(label, statistics, prior, settings, gathered),
         )
 
     def merge_task(
@@ -165,7 +234,9 @@ class TaskModel:
         statistics = parts[0] + parts[1]
         classes = sorted_classes(c for m in modulations for c in m.classes)
         with self.threads():
-            learned, codebook = self._solve(label, statistics, classes, None, settings)
+            learned, codebook, prior = self._solve(
+                label, statistics, classes, modulations[0], settings
+            )
         density = TaskDensity.merged(
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
@@ -178,7 +249,7 @@ class TaskModel:
             self,
             modulations=self.modulations | {label: replace(learned, density=density)},
             codebook=codebook,
-            statistics=self.statistics | {label: statistics},
+            **self._with_sums(label, statistics, prior, settings),
         )
 
     def adopt(
@@ -217,18 +288,44 @@ class TaskModel:
         if share_codebook:
             codebook = codebook.joined(dict(zip(modulation.classes, modulation.codewords)), label)
         added = {} if statistics is None else {label: statistics.copy()}
+        kind = "classes" if modulation.classes else "codes"
         return replace(
             self,
             modulations=self.modulations | {label: modulation},
             codebook=codebook,
             history=self.history | {label: []},
             statistics=self.statistics | added,
+            pools=self.pools | self._pooled(kind, None, statistics),
         )
 
     def close(self, label: Hashable | None = None) -> TaskModel:
         """Drop the sufficient statistics of a task, or of all tasks; their codes stay."""
+        if label is None:
+            return replace(self, statistics={}, priors={}, pools={})
         kept = {task: sums for task, sums in self.statistics.items() if task != label}
-        return replace(self, statistics={} if label is None else kept)
+        priors = {task: prior for task, prior in self.priors.items() if task != label}
+        return replace(self, statistics=kept, priors=priors)
+
+    def without(self, labels: Collection[Hashable]) -> TaskModel:
+        """Forget tasks; the sums of all tasks' rows lose theirs.
+
+        If the sums of such a task are closed, they cannot be taken out of those of all tasks. These
+        are then made of the tasks that are open and stay.
+        """
+        labels = [label for label in labels if label in self.modulations]
+        pools, kept = dict(self.pools), self
+        for label in labels:
+            kind = "classes" if self.modulations[label].classes else "codes"
+            kept = replace(kept.close(label), modulations=_less(kept.modulations, label))
+            if kind in pools and label in self.statistics:
+                pools[kind] = pools[kind] - self.statistics[label]
+            elif kind in pools:
+                rest = [kept.statistics[task] for task in kept._open_tasks(kind)]
+                pools.pop(kind)
+                if rest:
+                    pools[kind] = reduce(RidgeStatistics.__add__, rest)
+            kept = replace(kept, history=_less(kept.history, label), pools=pools)
+        return kept
 
     def _solve(
         self,
@@ -237,12 +334,105 @@ class TaskModel:
         classes: list,
         previous: Modulation | None,
         settings: LearningSettings,
-    ) -> tuple[Modulation, Codebook]:
+        gathered: Gathered | None = None,
+    ) -> tuple[Modulation, Codebook, TaskPrior | None]:
         """The closed form from sums alone. Given codes have no classes."""
-        problem = CentredProblem(statistics)
+        problem = None if gathered is None else gathered.problems.pop(label, None)
+        problem = CentredProblem(statistics) if problem is None else problem
         codewords, codebook = self._codewords(label, classes, problem, previous, settings)
         bits = self.network.layout.target_bits(codes_given=not classes)
-        return self.learner.solve(problem, classes, codewords, settings.alpha, bits), codebook
+        words = dict(zip(classes, codewords))
+        if previous is not None:
+            prior = self.priors.get(label)
+        else:
+            book = codebook.words | words if settings.share_codebook else words
+            others = self._others(label, statistics, problem, book, bits, settings, gathered)
+            right = self.learner.targets(problem, words, bits)[0]
+            prior = others.prior(problem, right, book, self.network.layout, bits)
+        learned = self.learner.solve(problem, classes, codewords, settings.alpha, bits, prior)
+        return learned, codebook, prior
+
+    def _others(
+        self,
+        label: Hashable,
+        statistics: RidgeStatistics,
+        problem: CentredProblem,
+        words: Mapping[Hashable, np.ndarray],
+        target_bits: np.ndarray,
+        settings: LearningSettings,
+        gathered: Gathered | None,
+    ) -> Others:
+        """What other tasks say of a new task: those learned before, and those in the same call."""
+        if not settings.share_prior:
+            return Others(None, {})
+        layout, learner = self.network.layout, self.learner
+        kind = kind_of(statistics)
+        solutions = {
+            task: learner.solution(modulation)
+            for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
+            # Codes of tasks with codebooks of their own cannot be compared.
+            if (settings.share_codebook or kind == "codes")
+            and bool(modulation.classes) == (kind == "classes")
+            and not (gathered is not None and task in gathered.solutions)
+        }
+        pool = self.pools.get(kind)
+        if gathered is not None:
+            for task, solution in gathered.solutions.items():
+                if task != label:
+                    solutions[task] = solution.for_codewords(words, layout, target_bits)
+            return Others(gathered.pool.solution(statistics, problem), solutions)
+        return Others(None if pool is None else Pool(pool).solution(), solutions)
+
+    def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> TaskModel:
+        """Choose the codewords that tasks share from the rows of all of them."""
+        statistics = gathered.pool.statistics
+        # The sums of all tasks come back once all are learned: Ctrl-C leaves those that were.
+        model = replace(self, pools=_less(self.pools, kind_of(statistics)))
+        if not settings.share_codebook or not statistics.class_sums:
+            return model
+        problem = PooledProblem(statistics)
+        classes = sorted_classes(problem.classes)
+        return replace(model, codebook=self._codewords(None, classes, problem, None, settings)[1])
+
+    def _with_sums(
+        self,
+        label: Hashable,
+        statistics: RidgeStatistics,
+        prior: TaskPrior | None,
+        settings: LearningSettings,
+        gathered: Gathered | None = None,
+    ) -> dict[str, Any]:
+        """Sums and priors of the open tasks, with those of a task as the last; the oldest drop."""
+        closed = self.close(label)
+        kept = list((closed.statistics | {label: statistics}).items())
+        opened = dict(kept[max(0, len(kept) - settings.max_open_tasks) :])
+        priors = closed.priors | ({} if prior is None else {label: prior})
+        pools = {}
+        if settings.share_prior and gathered is None:
+            before = self.statistics.get(label)
+            pools = self._pooled(kind_of(statistics), before, statistics)
+        return {
+            "statistics": opened,
+            "priors": {task: part for task, part in priors.items() if task in opened},
+            "pools": self.pools | pools,
+        }
+
+    def _pooled(
+        self, kind: str, before: RidgeStatistics | None, after: RidgeStatistics | None
+    ) -> dict[str, RidgeStatistics]:
+        """The sums of all tasks' rows, with those of one task replaced."""
+        pool = self.pools.get(kind)
+        if after is None:
+            return {}
+        if pool is None:
+            return {kind: after}
+        return {kind: (pool if before is None else pool - before) + after}
+
+    def _open_tasks(self, kind: str) -> list:
+        """Open tasks with classes, or with given codes."""
+        return [
+            t for t in self.statistics if bool(self.modulations[t].classes) == (kind == "classes")
+        ]
 
     def _codewords(
         self,
@@ -253,13 +443,7 @@ class TaskModel:
         settings: LearningSettings,
     ) -> tuple[np.ndarray, Codebook]:
         """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
-        # The codes of other tasks depend on a shared codebook: it is only ever extended.
-        settled = settings.share_codebook and any(
-            modulation.classes for other, modulation in self.modulations.items() if other != label
-        )
-        known = self.codebook if settled else Codebook({})
-        if not settled and previous is not None and problem is None:
-            known = Codebook(dict(zip(previous.classes, previous.codewords)))
+        known = self._fixed_codewords(label, previous, settings.share_codebook)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
@@ -267,12 +451,15 @@ class TaskModel:
         words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
         return words, book if settings.share_codebook and classes else self.codebook
 
-    def _open_statistics(
-        self, label: Hashable, statistics: RidgeStatistics | None, max_open_tasks: int
-    ) -> dict[Hashable, RidgeStatistics]:
-        """The statistics of the open tasks, with those of a task as the last; the oldest drop."""
-        kept = self.close(label).statistics | ({} if statistics is None else {label: statistics})
-        return dict(list(kept.items())[max(0, len(kept) - max_open_tasks) :])
+    def _fixed_codewords(
+        self, label: Hashable, previous: Modulation | None, share_codebook: bool
+    ) -> Codebook:
+        """The codewords that stored codes depend on: a codebook is only ever extended."""
+        if not share_codebook:
+            known = {} if previous is None else dict(zip(previous.classes, previous.codewords))
+            return Codebook(known)
+        alone = previous is None and list(self.modulations) == [label]
+        return Codebook({}) if alone else self.codebook
 
     def _calibration_tasks(self, label: Hashable) -> list[Modulation]:
         """The last few other tasks, against which task inference is calibrated."""
@@ -285,6 +472,11 @@ class TaskModel:
     def tasks(self) -> list:
         """Labels of the tasks, in the order in which they were learned."""
         return list(self.modulations)
+
+    def code_versions(self) -> dict[Hashable, str]:
+        """Digest of everything that decides a code, for each task."""
+        network = self.network.fingerprint()
+        return {label: m.code_version(network) for label, m in self.modulations.items()}
 
     def map_scores(
         self,
@@ -372,3 +564,8 @@ class TaskModel:
             vectors = np.stack([modulation.vector for modulation in modulations])
         norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
         return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
+
+
+def _less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
+    """A table without one of its entries."""
+    return {key: value for key, value in table.items() if key != label}

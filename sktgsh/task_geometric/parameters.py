@@ -15,7 +15,8 @@ from .._sklearn import Interval, StrOptions
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network
-from .encoding.encoders import ENCODERS, Encoder, encoder_of
+from .encoding.encoder import Encoder
+from .encoding.kinds import ENCODERS, encoder_of
 from .learning.codebook import CODEBOOKS
 from .learning.learner import LearningSettings
 from .learning.rows import Rows
@@ -41,11 +42,13 @@ class TaskParameters(BaseEstimator):
         "passthrough": ["boolean"],
         "codebook": [StrOptions(set(CODEBOOKS))],
         "share_codebook": ["boolean"],
+        "share_prior": ["boolean"],
         "structure_fraction": [Interval(Real, 0, 1, closed="both")],
         "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "warm_start": ["boolean"],
         "task_column": [None, Integral, str],
+        "freeze_codes": ["boolean"],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
         "packed": ["boolean"],
         "device": [str],
@@ -65,11 +68,13 @@ class TaskParameters(BaseEstimator):
         passthrough: bool = True,
         codebook: str = "learned",
         share_codebook: bool = True,
+        share_prior: bool = True,
         structure_fraction: float = 0.0,
         solver: str | GradientSolver = "ridge",
         alpha: float | Sequence[float] = ALPHAS,
         warm_start: bool = False,
         task_column: int | str | None = None,
+        freeze_codes: bool = False,
         max_open_tasks: int = 8,
         packed: bool = False,
         device: str = "auto",
@@ -83,11 +88,13 @@ class TaskParameters(BaseEstimator):
         self.passthrough = passthrough
         self.codebook = codebook
         self.share_codebook = share_codebook
+        self.share_prior = share_prior
         self.structure_fraction = structure_fraction
         self.solver = solver
         self.alpha = alpha
         self.warm_start = warm_start
         self.task_column = task_column
+        self.freeze_codes = freeze_codes
         self.max_open_tasks = max_open_tasks
         self.packed = packed
         self.device = device
@@ -113,6 +120,7 @@ class TaskParameters(BaseEstimator):
             codebook=self.codebook,
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
+            share_prior=self.share_prior,
             verbose=max(0, int(self.verbose) - 1),
         )
 

@@ -11,7 +11,7 @@ from sktgsh.networks import (
     difference_weights,
     gaussian_weights,
 )
-from sktgsh.networks.random import generator, sample_without_replacement
+from sktgsh.random import generator, sample_without_replacement
 
 
 @pytest.fixture

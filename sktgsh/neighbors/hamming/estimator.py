@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..._sklearn import Interval, StrOptions, fit_context
+from ..._sklearn import Interval, StrOptions, check_feature_names, fit_context
 from ...bits import pack_bits
 from ...codes import as_numbers, check_codes
 from ...persistence import SaveMixin, VersionedMixin, saved
-from ...tasks import check_same_kind, check_task
-from ..checks import check_ids, name_ids
+from ...tasks import check_known, check_same_kind, check_task
+from ..checks import check_code_version, check_ids, name_ids
 from .faiss_index import ALGORITHMS, check_parameters
 from .ids import Ids
 from .search import HammingSearchMixin
@@ -59,6 +59,8 @@ class HammingNeighbors(
         Ids of the user's; None where the row's number is its id.
     tasks_ : list
         Tasks of the codes, where they were given.
+    code_version_ : str or None
+        Version of the codes, where it was given.
 
     See Also
     --------
@@ -121,7 +123,13 @@ class HammingNeighbors(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: Any = None, *, ids: ArrayLike | None = None, task: Any = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        ids: ArrayLike | None = None,
+        task: Any = None,
+        code_version: str | None = None,
     ) -> HammingNeighbors:
         """Index codes.
 
@@ -134,6 +142,8 @@ class HammingNeighbors(
             Ids, all different, integers below 2**63 or strings; by default the row's number.
         task : int, str or array-like of shape (n_samples,), optional
             Tasks, to search within one of them.
+        code_version : str, optional
+            The hasher's `code_version_`. Codes of another version are then refused.
 
         Returns
         -------
@@ -146,24 +156,31 @@ class HammingNeighbors(
             range.
         """
         check_parameters(self.algorithm, self.index_params)
-        packed, width = self._pack(X, None)
+        packed, width = self._pack(X, None, bool(self.packed))
         slot_ids = None
         if ids is not None:
             slot_ids = Ids(self._check_new(ids, len(packed)))
         labels = None if task is None else check_task(task, len(packed))
         shards = Shards(task is not None, self.algorithm, self.index_params)
         shards.append(packed, labels)
+        check_feature_names(self, X, reset=True)
         self.n_features_in_, self.shards_, self.slot_ids_ = width, shards, slot_ids
+        self.packed_, self.code_version_ = bool(self.packed), code_version
         return self
 
     def add(
-        self, X: ArrayLike, *, ids: ArrayLike | None = None, task: Any = None
+        self,
+        X: ArrayLike,
+        *,
+        ids: ArrayLike | None = None,
+        task: Any = None,
+        code_version: str | None = None,
     ) -> HammingNeighbors:
         """Add codes.
 
         Parameters
         ----------
-        X, ids, task
+        X, ids, task, code_version
             As in :meth:`fit`; with ids or tasks if and only if `fit` had them.
 
         Returns
@@ -173,8 +190,11 @@ class HammingNeighbors(
         Raises
         ------
         ValueError
-            If an id is already there, or the width differs. The index then stays as it was.
+            If an id is already there, or the width or the version of codes differs. The index
+            then stays as it was.
         """
+        check_is_fitted(self)
+        check_code_version(code_version, self.code_version_)
         packed, ids, labels = self._check_rows(X, ids, task)
         if ids is not None and self.slot_ids_ is not None:
             known = self.slot_ids_.find(ids) >= 0
@@ -183,12 +203,19 @@ class HammingNeighbors(
         self._append(packed, ids, labels)
         return self
 
-    def upsert(self, X: ArrayLike, *, ids: ArrayLike, task: Any = None) -> HammingNeighbors:
+    def upsert(
+        self,
+        X: ArrayLike,
+        *,
+        ids: ArrayLike,
+        task: Any = None,
+        code_version: str | None = None,
+    ) -> HammingNeighbors:
         """Add codes; those whose ids are there already take the place of the old ones.
 
         Parameters
         ----------
-        X, ids, task
+        X, ids, task, code_version
             As in :meth:`fit`; the index must have ids, and tasks if and only if `fit` had them.
 
         Returns
@@ -199,8 +226,11 @@ class HammingNeighbors(
         Raises
         ------
         ValueError
-            If ids repeat, the index has none, or the width differs. The index then stays as it was.
+            If ids repeat, the index has none, or the width or the version of codes differs. The
+            index then stays as it was.
         """
+        check_is_fitted(self)
+        check_code_version(code_version, self.code_version_)
         packed, ids, labels = self._check_rows(X, ids, task)
         if ids is None or self.slot_ids_ is None:
             raise ValueError("the index has no ids of its own, by which codes could be renewed")
@@ -209,15 +239,18 @@ class HammingNeighbors(
         self._append(packed, ids, labels)
         return self
 
-    def remove(self, ids: ArrayLike) -> HammingNeighbors:
-        """Remove codes by id.
+    def remove(self, ids: ArrayLike | None = None, *, task: Any = None) -> HammingNeighbors:
+        """Remove codes by id, or all codes of tasks.
 
         Where rows' numbers are ids, the rows after a removed one move up, as in ``numpy.delete``.
+        Of a task that is removed, nothing stays in memory.
 
         Parameters
         ----------
-        ids : array-like of int or str of shape (n_removed,)
+        ids : array-like of int or str of shape (n_removed,), optional
             Ids, all known and all different.
+        task : int, str or array-like of them, optional
+            Tasks, all known; in place of ids.
 
         Returns
         -------
@@ -226,10 +259,20 @@ class HammingNeighbors(
         Raises
         ------
         ValueError
-            If an id is unknown or repeated. The index then stays as it was.
+            If an id is unknown or repeated, a task is unknown, or both or none of them are given.
+            The index then stays as it was.
         """
         check_is_fitted(self)
-        self._drop(self._slots_of(check_ids(ids, repeats=False)))
+        if (ids is None) == (task is None):
+            raise ValueError("give either ids or task, to say which codes are removed")
+        if task is None:
+            self._drop(self._slots_of(check_ids(ids, repeats=False)))
+            return self
+        labels = check_task([task] if np.ndim(task) == 0 else task, np.size(task))
+        if not self.shards_.has_tasks:
+            raise ValueError(f"task={task!r} was given, but codes were indexed without tasks")
+        check_known(labels, self.tasks_)
+        self._drop(self.shards_.slots_of(labels.tolist()), sweep=True)
         return self
 
     def __copy__(self) -> HammingNeighbors:
@@ -258,10 +301,10 @@ class HammingNeighbors(
         if ids is not None and self.slot_ids_ is not None:
             self.slot_ids_.append(ids)
 
-    def _drop(self, slots: np.ndarray) -> None:
+    def _drop(self, slots: np.ndarray, *, sweep: bool = False) -> None:
         if self.slot_ids_ is not None:
             self.slot_ids_.release(slots)
-        kept = self.shards_.remove(slots)
+        kept = self.shards_.remove(slots, sweep=sweep)
         if kept is not None and self.slot_ids_ is not None:
             self.slot_ids_.compact(kept)
 
@@ -270,7 +313,8 @@ class HammingNeighbors(
     def _check_rows(self, X: Any, ids: Any, task: Any) -> tuple[np.ndarray, Any, Any]:
         """Packed codes, ids and tasks of rows that come to those that are there."""
         check_is_fitted(self)
-        packed, _ = self._pack(X, self.n_features_in_)
+        check_feature_names(self, X, reset=False)
+        packed, _ = self._pack(X, self.n_features_in_, self.packed_)
         if (ids is None) != (self.slot_ids_ is None):
             state = "has" if self.slot_ids_ is not None else "has no"
             raise ValueError(f"the index {state} ids of its own; give ids in fit and add, or never")
@@ -304,9 +348,9 @@ class HammingNeighbors(
             raise ValueError(f"{name} are unknown: {name_ids(ids[slots < 0])}")
         return slots
 
-    def _pack(self, X: Any, expected: int | None) -> tuple[np.ndarray, int]:
+    def _pack(self, X: Any, expected: int | None, is_packed: bool) -> tuple[np.ndarray, int]:
         X = np.asarray(as_numbers(X, "X"))
-        if self.packed:
+        if is_packed:
             if X.dtype != np.uint8 or X.ndim != 2:
                 raise ValueError(
                     f"X has dtype {X.dtype} and {X.ndim} dimensions; packed codes are uint8 of "

@@ -11,11 +11,19 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import check_feature_names
 from ...bits import pack_bits
 from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
 from ...threads import threads_for
-from ..checks import are_values, check_available, check_ids, check_n_neighbors, check_radius
+from ..checks import (
+    are_values,
+    check_available,
+    check_code_version,
+    check_ids,
+    check_n_neighbors,
+    check_radius,
+)
 from ..graphs import NeighborGraphsMixin
 from .faiss_index import Queries
 from .ids import Ids
@@ -28,11 +36,12 @@ class HammingSearchMixin(NeighborGraphsMixin):
     n_neighbors: int
     radius: float
     mode: str
-    packed: bool
+    packed_: bool
+    code_version_: str | None
     n_features_in_: int
     shards_: Shards
     slot_ids_: Ids | None
-    _pack: Callable[[Any, int | None], tuple[np.ndarray, int]]
+    _pack: Callable[[Any, int | None, bool], tuple[np.ndarray, int]]
     _slots_of: Callable[[np.ndarray, str], np.ndarray]
 
     def kneighbors(
@@ -44,6 +53,8 @@ class HammingSearchMixin(NeighborGraphsMixin):
         task: Any = None,
         filter: ArrayLike | None = None,
         oversampling: float | None = None,
+        code_version: str | None = None,
+        check_version: bool = True,
     ) -> Any:
         """The nearest codes of each query.
 
@@ -65,6 +76,10 @@ class HammingSearchMixin(NeighborGraphsMixin):
         oversampling : float, optional
             For queries of real values: rank only so many candidates by code for each neighbour
             asked for, at least 1. By default all codes are ranked, by an exact scan.
+        code_version : str, optional
+            The `code_version_` of the hasher that made the queries.
+        check_version : bool, default=True
+            Whether to refuse queries of another version than the codes'.
 
         Returns
         -------
@@ -80,9 +95,11 @@ class HammingSearchMixin(NeighborGraphsMixin):
         Raises
         ------
         ValueError
-            If there are fewer codes than neighbours asked for, the width differs, or a task or id
-            is unknown.
+            If there are fewer codes than neighbours asked for, the width or the version differs, or
+            a task or id is unknown.
         """
+        check_is_fitted(self)
+        check_code_version(code_version, self.code_version_, check=check_version)
         distances, slots = self._search(X, n_neighbors, task, filter, oversampling)
         found = self._to_ids(slots)
         return (distances, found) if return_distance else found
@@ -96,12 +113,14 @@ class HammingSearchMixin(NeighborGraphsMixin):
         *,
         task: Any = None,
         filter: ArrayLike | None = None,
+        code_version: str | None = None,
+        check_version: bool = True,
     ) -> Any:
         """All codes within a radius of each query.
 
         Parameters
         ----------
-        X, return_distance, task, filter
+        X, return_distance, task, filter, code_version, check_version
             As in :meth:`kneighbors`.
         radius : float, optional
             By default as in the constructor; codes at this distance are included.
@@ -114,6 +133,8 @@ class HammingSearchMixin(NeighborGraphsMixin):
             Only if `return_distance` is set.
         ids : ndarray of shape (n_queries,) of arrays
         """
+        check_is_fitted(self)
+        check_code_version(code_version, self.code_version_, check=check_version)
         distances, slots = self._search_within(X, radius, sort_results, task, filter)
         for query in range(len(slots)):
             slots[query] = self._to_ids(slots[query])
@@ -212,13 +233,14 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
+        check_feature_names(self, X, reset=False)
         is_real = are_values(X)
         X = as_numbers(X, "X")
         if X.ndim != 2 or not is_real:
-            return Queries(self._pack(X, self.n_features_in_)[0]), None
-        n_features = -(-X.shape[-1] // 8) if self.packed else X.shape[-1]
+            return Queries(self._pack(X, self.n_features_in_, self.packed_)[0]), None
+        n_features = -(-X.shape[-1] // 8) if self.packed_ else X.shape[-1]
         if n_features != self.n_features_in_:
-            expected = f"{self.n_features_in_} bytes of bits" if self.packed else "that many bits"
+            expected = f"{self.n_features_in_} bytes of bits" if self.packed_ else "that many bits"
             raise ValueError(
                 f"X has shape {X.shape}, but HammingNeighbors is expecting {self.n_features_in_} "
                 f"features as input; real values are one for each bit, of {expected}"

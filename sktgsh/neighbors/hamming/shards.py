@@ -162,8 +162,13 @@ class Shards:
         else:
             self.by_task[label] = Shard(packed, slots, self.settings)
 
-    def remove(self, slots: np.ndarray) -> np.ndarray | None:
-        """Leave tombstones.
+    def slots_of(self, labels: list) -> np.ndarray:
+        """The slots that codes of tasks have, those that are gone left out."""
+        slots = np.concatenate([self.by_task[label].slots for label in dict.fromkeys(labels)])
+        return slots if self.alive is None else slots[self.alive[slots]]
+
+    def remove(self, slots: np.ndarray, *, sweep: bool = False) -> np.ndarray | None:
+        """Leave tombstones, and sweep them away if there are many, or it is asked for.
 
         Returns
         -------
@@ -180,7 +185,9 @@ class Shards:
         for shard in self.by_task.values():
             shard.n_dead += len(slots) if shard.slots is None else int(gone[shard.slots].sum())
         self._live = None
-        return self._sweep(alive) if self.n_slots - len(self) >= _MOST_DEAD * self.n_slots else None
+        if sweep or self.n_slots - len(self) >= _MOST_DEAD * self.n_slots:
+            return self._sweep(alive)
+        return None
 
     def _sweep(self, alive: np.ndarray) -> np.ndarray:
         new_slots = np.cumsum(alive) - 1
@@ -209,6 +216,8 @@ class Shards:
     def codes(self) -> np.ndarray:
         """The packed codes of the rows; a copy."""
         shards = list(self.by_task.values())
+        if not shards:
+            return np.empty((0, 0), np.uint8)
         if len(shards) == 1 and shards[0].slots is None:
             stored = shards[0].index.codes()
             return stored[self.live] if self.alive is not None else stored.copy()

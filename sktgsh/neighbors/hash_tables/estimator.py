@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
 from ...base import draft_of
-from ...lsh import SignedRandomProjectionHasher
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task, unique_in_order
 from ..checks import METRICS
 from ..distances import CodePoints, points_of, stacked
 from ..graphs import NeighborGraphsMixin
+from .families import default_family
 from .search import HashSearchMixin
 from .tables import Tables
 from .tuning import tuned_parameters
@@ -34,7 +34,9 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
     hasher : estimator, optional
         Any hasher of the package; an asymmetric one serves ``metric="inner_product"``. Its `n_bits`
         is set to ``n_bits * n_tables``. Those with integer values (:class:`~sktgsh.PStableHasher`,
-        :class:`~sktgsh.L2ALSH`) are keyed by these. By default signed random projections.
+        :class:`~sktgsh.L2ALSH`) are keyed by these. By default
+        :class:`~sktgsh.PStableHasher` for ``metric="euclidean"``, with an interval that suits the
+        distances of near rows, else :class:`~sktgsh.SignedRandomProjectionHasher`.
     n_bits : int, default=16
         Hashes of a key (K).
     n_tables : int, default=16
@@ -62,6 +64,8 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
     ----------
     hasher_ : estimator
         The fitted hasher.
+    code_version_ : object
+        The hasher's `code_version_` in fit, where it has one.
     n_samples_fit_ : int
         Number of rows.
     tasks_ : list
@@ -168,12 +172,16 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
 
     def _fit(self, X: Any, y: Any, task: Any) -> None:
         X = self._check(X, reset=True)
-        hasher = SignedRandomProjectionHasher() if self.hasher is None else clone(self.hasher)
+        hasher = self.hasher
+        if hasher is None:
+            hasher = default_family(self.metric, X, int(self.n_bits), int(self.n_tables))
+        hasher = clone(hasher)
         hasher.set_params(n_bits=int(self.n_bits) * int(self.n_tables))
         if self.random_state is not None:
             hasher.set_params(random_state=self.random_state)
         labels = None if task is None else check_task(task, X.shape[0])
         self.hasher_ = hasher.fit(X, y) if task is None else hasher.fit(X, y, task=labels)
+        self.code_version_ = getattr(self.hasher_, "code_version_", None)
         self.tasks_: list = []
         self.task_of_ = None if labels is None else self._encoded(labels)
         keys, codes = self._hash(X, labels)
@@ -205,6 +213,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
             If the width or the kind of rows differs. The index then stays as it was.
         """
         check_is_fitted(self)
+        self._check_version(True)
         X = self._check(X, reset=False)
         if sparse.issparse(X) != sparse.issparse(self.X_):
             kind = "sparse" if sparse.issparse(self.X_) else "dense"
@@ -221,7 +230,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         keys, codes = self._hash(X, labels)
         draft.tables_ = self.tables_.added(keys[:, :, 0])
         draft.codes_ = self.codes_.added(codes)
-        is_hamming = self.metric == "hamming"
+        is_hamming = self._metric == "hamming"
         draft.points_ = draft.codes_ if is_hamming else self.points_.added(X)
         draft.X_ = stacked(self.X_, X) if is_hamming else draft.points_.X
         draft.n_samples_fit_ += X.shape[0]

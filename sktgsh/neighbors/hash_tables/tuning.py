@@ -14,8 +14,9 @@ from sklearn.utils import Bunch, check_array, check_random_state
 from tqdm.auto import tqdm
 
 from ...lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
+from ...norms import norms_of
 from ..checks import METRICS
-from ..distances import check_directions, norms_of
+from ..distances import check_directions
 
 # Nanoseconds on one core: only their ratios matter. The last two are for each feature.
 COST_NS = {"find a bucket": 300, "meet a row": 25, "compare a code": 15, "rank": 0.5, "hash": 0.03}

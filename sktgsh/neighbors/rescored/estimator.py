@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
+from ..._sklearn import HasMethods, Interval, StrOptions, check_feature_names, fit_context
 from ...base import draft_of
 from ...codes import check_codes
-from ...lsh import SignedRandomProjectionHasher
+from ...lsh import SignedRandomProjectionHasher, SimpleLSH
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
-from ..checks import METRICS, check_available, check_n_neighbors, check_radius
+from ..checks import METRICS, check_available, check_code_version, check_n_neighbors, check_radius
 from ..graphs import NeighborGraphsMixin
 from ..hamming import HammingNeighbors
 from ..hamming.faiss_index import ALGORITHMS
@@ -36,8 +36,10 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
     Parameters
     ----------
     hasher : estimator, optional
-        Any hasher of the package; by default :class:`~sktgsh.SignedRandomProjectionHasher` of 128
-        bits. Wrap one that is fitted in ``sklearn.frozen.FrozenEstimator``.
+        Any hasher of the package; by default of 128 bits: :class:`~sktgsh.SimpleLSH` for
+        ``metric="inner_product"``, else :class:`~sktgsh.SignedRandomProjectionHasher`, for
+        ``"euclidean"`` of the rows less their mean. Wrap one that is fitted in
+        ``sklearn.frozen.FrozenEstimator``.
     metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
         What candidates are ranked by: 1 - cosine, the distance, or the negative product.
     n_neighbors : int, default=5
@@ -59,6 +61,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
     ----------
     hasher_ : estimator
         The fitted hasher.
+    centre_ : ndarray of shape (n_features,) or None
+        What the default hasher subtracts from rows and queries, for ``metric="euclidean"``.
     index_ : HammingNeighbors
         The codes.
     n_samples_fit_ : int
@@ -142,23 +146,30 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             them.
         """
         draft = draft_of(self)
+        check_feature_names(draft, X, reset=True)
         X = as_rows(X)
         labels = None if task is None else check_task(task, len(X))
-        hasher = SignedRandomProjectionHasher(128, random_state=0)
-        hasher = hasher if self.hasher is None else clone(self.hasher)
+        hasher = self._default_hasher() if self.hasher is None else clone(self.hasher)
+        draft.centre_ = None
+        if self.hasher is None and self.metric == "euclidean":
+            # Signs of projections tell directions; from the mean, near rows have near ones.
+            draft.centre_ = _mean(X)
         if self.candidates == "values" and not hasattr(hasher, "decision_function"):
             raise ValueError(
                 f"candidates='values' needs values before the threshold, but "
                 f"{type(hasher).__name__} has no decision_function; use 'codes'"
             )
-        draft.hasher_ = hasher.fit(X, y) if task is None else hasher.fit(X, y, task=labels)
+        given = {} if task is None else {"task": labels}
+        draft.hasher_ = hasher.fit(X if draft.centre_ is None else X - draft.centre_, y, **given)
         draft.n_features_in_ = X.shape[1]
         draft.vectors_ = Vectors(X, self.vectors)
         draft.index_ = HammingNeighbors(
             packed=bool(getattr(draft.hasher_, "packed", False)),
             algorithm=self.algorithm,
             index_params=self.index_params,
-        ).fit(draft._hash(X, labels), task=labels)
+        )
+        version = getattr(draft.hasher_, "code_version_", None)
+        draft.index_.fit(draft._hash(X, labels), task=labels, code_version=version)
         self.__dict__ = draft.__dict__
         return self
 
@@ -182,6 +193,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             If the width differs or numbers are not finite. The index then stays as it was.
         """
         check_is_fitted(self)
+        self._check_version(True)
+        check_feature_names(self, X, reset=False)
         X = as_rows(X, self.n_features_in_)
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
@@ -199,6 +212,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         task: Any = None,
         filter: ArrayLike | None = None,
         oversampling: float | None = None,
+        check_version: bool = True,
     ) -> Any:
         """The nearest candidates of each query.
 
@@ -216,6 +230,9 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             Search among these rows only.
         oversampling : float, optional
             By default as in the constructor. Where all rows are candidates, the result is exact.
+        check_version : bool, default=True
+            Whether to refuse to search where the hasher's `code_version_` is no longer that of
+            the fitted rows.
 
         Returns
         -------
@@ -227,8 +244,11 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         Raises
         ------
         ValueError
-            If there are fewer rows than neighbours asked for.
+            If there are fewer rows than neighbours asked for, or the hasher gives other codes
+            than when the rows were hashed.
         """
+        check_is_fitted(self)
+        self._check_version(check_version)
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         distances, rows = self._candidates(X, k, task, filter, oversampling)
         distances, rows = distances[:, :k], rows[:, :k]
@@ -244,6 +264,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         task: Any = None,
         filter: ArrayLike | None = None,
         oversampling: float | None = None,
+        check_version: bool = True,
     ) -> Any:
         """All candidates within a radius of each query: of those that codes find, not of all rows.
 
@@ -251,7 +272,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
 
         Parameters
         ----------
-        X, return_distance, task, filter, oversampling
+        X, return_distance, task, filter, oversampling, check_version
             As in :meth:`kneighbors`.
         radius : float, optional
             By default as in the constructor; rows at this distance are included.
@@ -265,6 +286,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         rows : ndarray of shape (n_queries,) of arrays
         """
         check_is_fitted(self)
+        self._check_version(check_version)
         radius = check_radius(
             self.radius if radius is None else radius, negative=self.metric == "inner_product"
         )
@@ -276,6 +298,14 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             distances[query], rows[query] = near[query][inside], found[query][inside]
         return (distances, rows) if return_distance else rows
 
+    def _default_hasher(self) -> Any:
+        family = SimpleLSH if self.metric == "inner_product" else SignedRandomProjectionHasher
+        return family(128, random_state=0)
+
+    def _check_version(self, check_version: bool) -> None:
+        current = getattr(self.hasher_, "code_version_", None)
+        check_code_version(current, self.index_.code_version_, check=check_version)
+
     def _candidates(
         self, X: Any, k: int, task: Any, filter: Any, oversampling: float | None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -285,6 +315,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         if not isinstance(factor, Real) or not 1 <= factor < np.inf:
             raise ValueError(f"oversampling={factor!r}; expected a number of at least 1")
         own = X is None
+        if not own:
+            check_feature_names(self, X, reset=False)
         queries = self.vectors_.stored if own else as_rows(X, self.n_features_in_)
         if own and self.vectors_.precision == "int8":
             queries = self.vectors_[np.arange(len(queries))]
@@ -317,7 +349,15 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         parts = []
         for rows in row_blocks(len(X)):
             task = {} if labels is None else {"task": labels[rows]}
-            parts.append(np.asarray(read(np.asarray(X[rows]), **task)))
+            part = np.asarray(X[rows])
+            part = part if self.centre_ is None else part - self.centre_
+            parts.append(np.asarray(read(part, **task)))
         hashed = np.concatenate(parts)
         # Codes in floating point would be taken as scores.
         return check_codes(hashed) if hashed.dtype.kind == "f" and "transform" in name else hashed
+
+
+def _mean(X: np.ndarray) -> np.ndarray:
+    """Mean of the rows, read block by block."""
+    sums = [X[rows].sum(axis=0, dtype=np.float64) for rows in row_blocks(len(X))]
+    return np.sum(sums, axis=0) / len(X)

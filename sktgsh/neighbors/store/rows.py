@@ -40,6 +40,7 @@ class StoreRows:
     n_bits: int
     id_type: str = "int"
     n_features: int | None = None
+    code_version: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_bits", "n_features"):
@@ -48,6 +49,8 @@ class StoreRows:
                 continue
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r}; expected an integer of at least 1")
+        if not (self.code_version is None or isinstance(self.code_version, str)):
+            raise ValueError(f"code_version={self.code_version!r}; expected a string or None")
         if self.id_type not in ("int", "str"):
             raise ValueError(f"id_type={self.id_type!r}; expected 'int' or 'str'")
 
@@ -68,7 +71,10 @@ class StoreRows:
         if self.n_features is not None:
             kind = pa.list_(pa.float32(), int(self.n_features))
             fields.append(pa.field("vector", kind, nullable=False))
-        return pa.schema(fields, metadata={"format": _FORMAT, "n_bits": str(self.n_bits)})
+        metadata = {"format": _FORMAT, "n_bits": str(self.n_bits)}
+        if self.code_version is not None:
+            metadata["code_version"] = self.code_version
+        return pa.schema(fields, metadata=metadata)
 
     @classmethod
     def of_schema(cls, schema: Any, path: str) -> StoreRows:
@@ -79,7 +85,9 @@ class StoreRows:
         id_type = "int" if str(schema.field("id").type) == "int64" else "str"
         kept = "vector" in schema.names
         n_features = schema.field("vector").type.list_size if kept else None
-        return cls(int(metadata[b"n_bits"]), id_type, n_features)
+        version = metadata.get(b"code_version")
+        version = None if version is None else version.decode()
+        return cls(int(metadata[b"n_bits"]), id_type, n_features, version)
 
     # -- into the table --------------------------------------------------------------------------
 

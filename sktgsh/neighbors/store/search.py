@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...bits import unpack_bits
-from ..checks import METRICS, are_values, check_available, check_n_neighbors
+from ..checks import METRICS, are_values, check_available, check_code_version, check_n_neighbors
 from ..distances import DensePoints
 from ..hamming import HammingNeighbors, lookup
-from .rows import StoreRows, label_of
+from .rows import StoreRows, label_of, text_of
 from .scan import NearestSoFar, nearest_codes
 
 # Rows that are read at once.
@@ -46,6 +46,8 @@ class StoreSearchMixin:
         vectors: ArrayLike | None = None,
         metric: str = "cosine",
         oversampling: float = 4,
+        code_version: str | None = None,
+        check_version: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The nearest codes of each query.
 
@@ -66,6 +68,10 @@ class StoreSearchMixin:
             That distance; inner products are given as their negative.
         oversampling : float, default=4
             At least 1.
+        code_version : str, optional
+            The `code_version_` of the hasher that made the queries.
+        check_version : bool, default=True
+            Whether to refuse queries of another version than the store's.
 
         Returns
         -------
@@ -76,8 +82,10 @@ class StoreSearchMixin:
         Raises
         ------
         ValueError
-            If there are fewer codes of a task than neighbours asked for, or a width differs.
+            If there are fewer codes of a task than neighbours asked for, or a width or the version
+            differs.
         """
+        check_code_version(code_version, self._rows.code_version, check=check_version)
         k = check_n_neighbors(n_neighbors)
         real_valued = are_values(X)
         queries = self._values(X) if real_valued else self._pack(X)
@@ -130,7 +138,49 @@ class StoreSearchMixin:
         if not self.packed:
             codes = unpack_bits(codes, self._rows.n_bits)
         index = HammingNeighbors(packed=self.packed, **params)
-        return index.fit(codes, ids=ids, task=None if missing else labels)
+        labels = None if missing else labels
+        return index.fit(codes, ids=ids, task=labels, code_version=self._rows.code_version)
+
+    def tasks(self) -> list:
+        """Tasks of the rows.
+
+        Returns
+        -------
+        tasks : list of int, str or None
+            None where there are rows without a task.
+        """
+        return [label_of(text) for text in self._read(self._known_tasks)]
+
+    def ids(self, *, task: Any = None) -> np.ndarray:
+        """Ids of the rows.
+
+        Parameters
+        ----------
+        task : int or str, optional
+            Of this task only.
+
+        Returns
+        -------
+        ids : ndarray of shape (n_rows,), dtype int64 or object
+            Ascending.
+        """
+        from lancedb.expr import col
+
+        where = None if task is None else col("task") == text_of(task)
+
+        def read() -> np.ndarray:
+            kind = np.int64 if self._rows.id_type == "int" else object
+            parts = [self._rows.ids_of(batch) for batch in self._scan(["id"], where)]
+            return np.sort(np.concatenate([np.empty(0, kind), *parts]))
+
+        return self._read(read)
+
+    def _known_tasks(self) -> list[str | None]:
+        """Texts of all tasks, in the order of the first ids."""
+        texts: dict[str | None, None] = {}
+        for batch in self._scan(["id", "task"]):
+            texts |= dict.fromkeys(batch["task"].unique().to_pylist())
+        return list(texts)
 
     def _nearest(
         self, queries: np.ndarray, most: int, fewest: int, tasks: list | None, nearest: Callable

@@ -9,13 +9,17 @@ from datetime import timedelta
 from numbers import Integral
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...bits import pack_bits
 from ...codes import as_numbers, check_codes, check_values
-from .rows import StoreRows
+from ...tasks import format_labels
+from ..checks import check_code_version
+from .rows import StoreRows, label_of
 from .search import StoreSearchMixin
 
 _TABLE = "codes"
@@ -26,6 +30,21 @@ _KEEP = timedelta(seconds=10)
 _INDEX = "id_idx"
 _MOST_UNINDEXED = 1 << 14
 _LARGE_CHANGE = 1 << 10
+
+
+def _is_remote(path: str) -> bool:
+    return "://" in path
+
+
+def _address(path: Any) -> str:
+    """An absolute folder, whose lock is the same for all, or the address of an object store."""
+    text = str(path)
+    if text.startswith("file://"):
+        url = urlsplit(text)
+        if url.netloc not in ("", "localhost"):
+            raise ValueError(f"path={text!r} is on the host {url.netloc!r}; give file:///folder")
+        text = url2pathname(url.path)
+    return text if _is_remote(text) else str(Path(text).expanduser().absolute())
 
 
 def _index_ids(table: Any) -> None:
@@ -49,7 +68,8 @@ class CodeStore(StoreSearchMixin):
     Parameters
     ----------
     path : str
-        A folder, or the address of an object store (``s3://bucket/folder``).
+        A folder (``~`` is the home folder), or the address of an object store
+        (``s3://bucket/folder``).
     n_bits : int, optional
         Length of a code; needed where the store is new.
     packed : bool, default=False
@@ -59,6 +79,9 @@ class CodeStore(StoreSearchMixin):
     n_features : int, optional
         Width of the vectors that are kept beside the codes, to rescore by; by default there are
         none. Fixed when the store is made.
+    code_version : str, optional
+        The `code_version_` of the hasher whose codes are kept. Codes of another version are then
+        refused. Fixed when the store is made.
     compact_every : int or None, default=64
         Number of changes, by whatever process, after which small files are joined. None leaves
         that to :meth:`compact`.
@@ -67,7 +90,7 @@ class CodeStore(StoreSearchMixin):
 
     Attributes
     ----------
-    n_bits, n_features, id_type
+    n_bits, n_features, id_type, code_version
         As the store was made.
 
     See Also
@@ -102,6 +125,7 @@ class CodeStore(StoreSearchMixin):
         packed: bool = False,
         id_type: str | None = None,
         n_features: int | None = None,
+        code_version: str | None = None,
         compact_every: int | None = 64,
         storage_options: dict | None = None,
     ):
@@ -109,7 +133,7 @@ class CodeStore(StoreSearchMixin):
             import lancedb
         except ImportError as error:
             raise ImportError("CodeStore needs LanceDB: pip install sktgsh[store]") from error
-        self.path, self.packed = str(path), packed
+        self.path, self.packed = _address(path), packed
         self.compact_every, self.storage_options = compact_every, storage_options
         if compact_every is not None and (
             isinstance(compact_every, bool)
@@ -120,7 +144,9 @@ class CodeStore(StoreSearchMixin):
                 f"compact_every={compact_every!r}; expected a positive integer or None"
             )
         database = lancedb.connect(self.path, storage_options=storage_options)
-        asked = dict(n_bits=n_bits, id_type=id_type, n_features=n_features)
+        asked = dict(
+            n_bits=n_bits, id_type=id_type, n_features=n_features, code_version=code_version
+        )
         self._table = self._open(database, asked)
         self._rows = StoreRows.of_schema(self._table.schema, self.path)
         for name, value in asked.items():
@@ -138,7 +164,7 @@ class CodeStore(StoreSearchMixin):
                 raise ValueError(
                     f"there is no store in {self.path}; give n_bits to make one"
                 ) from error
-        rows = StoreRows(asked["n_bits"], asked["id_type"] or "int", asked["n_features"])
+        rows = StoreRows(**{**asked, "id_type": asked["id_type"] or "int"})
         with self._lock():
             table = database.create_table(_TABLE, schema=rows.schema(), exist_ok=True)
             _index_ids(table)
@@ -166,6 +192,11 @@ class CodeStore(StoreSearchMixin):
         """Width of the vectors, or None."""
         return self._rows.n_features
 
+    @property
+    def code_version(self) -> str | None:
+        """Version of the codes, where it was given."""
+        return self._rows.code_version
+
     def __len__(self) -> int:
         self._table.checkout_latest()
         return self._table.count_rows()
@@ -173,7 +204,13 @@ class CodeStore(StoreSearchMixin):
     # -- writing ---------------------------------------------------------------------------------
 
     def add(
-        self, X: ArrayLike, *, ids: ArrayLike, task: Any = None, vectors: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        *,
+        ids: ArrayLike,
+        task: Any = None,
+        vectors: ArrayLike | None = None,
+        code_version: str | None = None,
     ) -> None:
         """Add codes, all of them or none.
 
@@ -188,12 +225,15 @@ class CodeStore(StoreSearchMixin):
             different tasks.
         vectors : array-like of shape (n_samples, n_features), optional
             If and only if the store keeps vectors.
+        code_version : str, optional
+            Version of these codes.
 
         Raises
         ------
         ValueError
-            If the width differs, or ids repeat or are there already.
+            If the width or the version differs, or ids repeat or are there already.
         """
+        check_code_version(code_version, self.code_version)
         rows = self._rows.table(self._pack(X), ids, task, vectors)
 
         def change() -> None:
@@ -211,40 +251,55 @@ class CodeStore(StoreSearchMixin):
         self._change(change, len(rows))
 
     def upsert(
-        self, X: ArrayLike, *, ids: ArrayLike, task: Any = None, vectors: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        *,
+        ids: ArrayLike,
+        task: Any = None,
+        vectors: ArrayLike | None = None,
+        code_version: str | None = None,
     ) -> None:
         """Add codes, and replace those whose ids are there already, all of them or none.
 
         Parameters
         ----------
-        X, ids, task, vectors
+        X, ids, task, vectors, code_version
             As in :meth:`add`. A replaced row is replaced as a whole, its task too.
 
         Raises
         ------
         ValueError
-            If the width differs or ids repeat.
+            If the width or the version differs, or ids repeat.
         """
+        check_code_version(code_version, self.code_version)
         rows = self._rows.table(self._pack(X), ids, task, vectors)
         merge = self._table.merge_insert("id")
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
         self._change(lambda: merge.execute(rows), len(rows))
 
-    def remove(self, ids: ArrayLike) -> None:
-        """Remove codes by id, all of them or none.
+    def remove(self, ids: ArrayLike | None = None, *, task: Any = None) -> None:
+        """Remove codes by id, or all codes of tasks, all of them or none.
 
         Parameters
         ----------
-        ids : int, str or array-like of them
+        ids : int, str or array-like of them, optional
             Of the codes.
+        task : int, str or sequence of them, optional
+            Tasks, in place of ids. Their files go at the next compaction after ten seconds:
+            :meth:`compact`.
 
         Raises
         ------
         ValueError
-            If an id is unknown.
+            If an id or a task is unknown, or both or none of them are given.
         """
         from lancedb.expr import col
 
+        if (ids is None) == (task is None):
+            raise ValueError("give either ids or task, to say which codes are removed")
+        if task is not None:
+            self._remove_tasks([task] if np.ndim(task) == 0 else list(task))
+            return
         wanted = self._rows.ids(ids, "ids", repeats=True)
 
         def change() -> None:
@@ -255,6 +310,25 @@ class CodeStore(StoreSearchMixin):
             self._table.delete(col("id").isin(wanted.to_pylist()))
 
         self._change(change, len(wanted))
+
+    def _remove_tasks(self, labels: list) -> None:
+        from lancedb.expr import col
+
+        texts = [text for text in self._rows.tasks(labels, len(labels)) if text is not None]
+        if len(texts) < len(labels):
+            raise ValueError("task has an entry of None; rows without a task are removed by ids")
+
+        def change() -> None:
+            known = self._known_tasks()
+            unknown = [label for label, text in zip(labels, texts) if text not in known]
+            if unknown:
+                raise ValueError(
+                    f"task has the unknown label {format_labels(unknown)}; the tasks of the store "
+                    f"are {format_labels([label_of(text) for text in known])}"
+                )
+            self._table.delete(col("task").isin(texts))
+
+        self._change(change, len(labels))
 
     def compact(self) -> None:
         """Join small files, and delete those that were replaced more than ten seconds ago.
@@ -295,7 +369,7 @@ class CodeStore(StoreSearchMixin):
 
     def _lock(self) -> AbstractContextManager:
         """Writers of a folder take turns; the system ends the turn of one that dies."""
-        if "://" in self.path:
+        if _is_remote(self.path):
             return nullcontext()
         from filelock import FileLock
 

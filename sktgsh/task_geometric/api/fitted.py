@@ -82,6 +82,11 @@ class FittedTasks(HasherMixin, TaskParameters):
         # A class has the same codeword in every task that has the class, and 0 in the others.
         return np.where(tables.max(axis=0) > 0, 1, tables.min(axis=0)).astype(np.int8)
 
+    @property
+    def code_version_(self) -> dict[Any, str]:
+        """Digest of everything that decides a code, for each task."""
+        return self.model_.code_versions()
+
     # -- checks of new rows ----------------------------------------------------------------------
 
     def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,15 +11,30 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..._sklearn import fit_context
+from ..._sklearn import fit_context, safe_indexing
 from ...base import check_samples, draft_of
+from ...callbacks import (
+    CallbackSupportMixin,
+    EpochTasks,
+    has_progress_bar,
+    learned_state,
+    whole_fit,
+)
 from ...tasks import iter_tasks
-from ..checks import check_classes, check_given_codes, check_rows, check_task_labels, check_tasks
+from ..checks import (
+    check_classes,
+    check_given_codes,
+    check_not_frozen,
+    check_rows,
+    check_task_labels,
+    check_tasks,
+)
+from ..learning.learner import LearningSettings
 from ..learning.rows import Rows
 from .fitted import FittedTasks
 
 
-class FittingMixin(FittedTasks):
+class FittingMixin(CallbackSupportMixin, FittedTasks):
     """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -76,8 +92,10 @@ class FittingMixin(FittedTasks):
     ) -> Self:
         """Learn new tasks, or more rows and classes of known ones.
 
-        With ``solver="ridge"`` the result is the same as if all rows of a task had come at once.
-        The codes of tasks that are not in the data stay bit-identical.
+        Classes keep their codewords, and new classes get codewords beside them, so that stored
+        codes stay of use: few of their bits would change if the rows were encoded again. With
+        ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
+        these codewords. The codes of tasks that are not in the data stay bit-identical.
 
         Parameters
         ----------
@@ -202,6 +220,8 @@ class FittingMixin(FittedTasks):
         `codes_given` y holds codes.
         """
         settings = self._settings()
+        if reset:
+            self._check_kept_codes()
         draft = draft_of(self, fresh=reset)
         rows, labels = draft._check_training_rows(
             X, y, task, sample_weight, reset=reset, codes_given=codes_given
@@ -210,18 +230,47 @@ class FittingMixin(FittedTasks):
         check_tasks(rows, labels, None if reset else self.model_, settings, relearn)
         if reset:
             draft._start(rows, labels)
-        for label, positions in self._bar(list(iter_tasks(labels)), "task"):
-            with draft.model_.threads():
-                draft.model_ = draft.model_.learn(label, rows.take(positions), settings, relearn)
-            # The state is replaced after each task: Ctrl-C keeps the finished ones.
-            self.__dict__ = dict(draft.__dict__)
+        check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
+        parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
+        epochs = EpochTasks()
+        learned = draft.model_.learn_together(parts, self._watched(settings, epochs), relearn)
+        n_epochs = settings.gradient.max_epochs if settings.gradient else 0
+        given = X, None if codes_given else y
+        with whole_fit(self, draft, len(parts), *given, _metadata(task)) as fit:
+            for label, own in self._bar(parts.items(), "task"):
+                data = _data_of(own, *given, _metadata(task, label))
+                part = fit.subtask(f"task {label}", n_epochs, lambda: learned_state(draft), data)
+                epochs.task = part
+                with part, draft.model_.threads():
+                    draft.model_ = next(learned)
+                # The state is replaced after each task: Ctrl-C keeps the finished ones.
+                self.__dict__ = dict(draft.__dict__)
+                if part.stopped:
+                    break
         return self
 
+    def _watched(self, settings: LearningSettings, epochs: EpochTasks) -> LearningSettings:
+        """The settings, with a callback that reports each epoch of gradient steps."""
+        if settings.gradient is None:
+            return settings
+        gradient = replace(settings.gradient, callbacks=[*settings.gradient.callbacks, epochs])
+        shown = settings.verbose == 1 and has_progress_bar(self)
+        return replace(settings, gradient=gradient, verbose=0 if shown else settings.verbose)
+
+    def _check_kept_codes(self) -> None:
+        """Raise ValueError if a new network would take the place of codes that are frozen."""
+        if hasattr(self, "model_"):
+            check_not_frozen(self.model_.tasks, self.model_, self.freeze_codes)
+
     def _start(self, rows: Rows, labels: np.ndarray) -> None:
-        """Make the frozen network from the rows of the first task."""
+        """Make the frozen network from the rows of all tasks; of the first without a prior."""
         self.n_bits_ = int(self.n_bits)
         self.frozen_parameters_ = self._frozen_parameters()
-        self.model_ = self._new_model(rows.take(np.flatnonzero(labels == labels[0])))
+        first = rows.take(np.flatnonzero(labels == labels[0]))
+        settings = self._settings()
+        self.model_ = self._new_model(
+            rows if settings.share_prior and settings.closed_form else first
+        )
 
     def _check_training_rows(
         self,
@@ -244,4 +293,22 @@ class FittingMixin(FittedTasks):
 
     def _bar(self, items: Iterable, unit: str) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""
-        return tqdm(items, desc=f"{unit}s", unit=unit, disable=not self.verbose)
+        return tqdm(
+            items, desc=f"{unit}s", unit=unit, disable=not self.verbose or has_progress_bar(self)
+        )
+
+
+def _metadata(task: Any, label: Any = None) -> dict[str, Any] | None:
+    """Arguments of a fit that a scorer needs: the tasks of all rows, or the one of some rows."""
+    if task is None:
+        return None
+    return {"task": task if label is None else label}
+
+
+def _data_of(rows: Rows, X: Any, y: Any, metadata: dict[str, Any] | None) -> dict[str, Any]:
+    """X and y of some rows as the user gave them, once a callback asks for them."""
+    return {
+        "X": lambda: safe_indexing(X, rows.positions),
+        "y": None if y is None else lambda: safe_indexing(y, rows.positions),
+        "metadata": metadata,
+    }

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
 from ...tasks import iter_tasks
-from ..checks import check_class_number, check_open
+from ..checks import check_class_number, check_not_frozen, check_open, classes_of_others
 from ..learning.learner import LearningSettings
 from ..learning.sums import TaskSums, add_sums
 from .exchange import ExchangeMixin
@@ -92,6 +92,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                     model = model.adopt(label, modulation, self.share_codebook, known)
                 # A task that both sides learned before they were copied adds nothing.
                 elif not modulation.is_equal(model.modulations[label]):
+                    check_not_frozen([label], model, self.freeze_codes)
                     check_open(label, model, self.max_open_tasks, "this")
                     check_open(label, other.model_, other.max_open_tasks, "the other")
                     model = model.merge_task(label, other.model_, settings)
@@ -114,6 +115,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         """
         self._validate_params()
         self._sums_settings()
+        self._check_kept_codes()
         draft = draft_of(self)
         rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=True)
         draft._start(rows, labels)
@@ -150,14 +152,18 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         self : TaskGeometricHasher
         """
         settings, model = self._sums_settings(), self.model_
+        check_not_frozen(sums, model, self.freeze_codes)
         with model.threads():
-            for label, new in self._bar(sums.items(), "task"):
+            for label, new in sums.items():
                 if label in model.modulations:
                     check_open(label, model, self.max_open_tasks, "this")
                 statistics = new.statistics
                 known = model.statistics[label].classes if label in model.modulations else []
-                check_class_number(label, {*known, *statistics.classes}, new.n_rows)
-                model = model.learn_sums(label, new, settings)
+                parts = model.modulations | {task: part.statistics for task, part in sums.items()}
+                tell = classes_of_others(label, parts, settings)
+                check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
+            for learned in self._bar(model.learn_together(sums, settings), "task"):
+                model = learned
         self.model_ = model
         return self
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from ...batches import STATISTICS_ROWS, InputScaling
 from ...networks import FrozenEncoder
-from ...networks.random import generator
+from ...random import generator
 from ...threads import map_batches, threads_for
-from .encoders import Encoder, UnitDraw
+from .encoder import Encoder, UnitDraw
 from .layout import BitLayout
 from .network import TaskNetwork
 from .scaling import CHUNK_ROWS, distinct_rows

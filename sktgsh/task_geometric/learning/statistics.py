@@ -12,6 +12,9 @@ from scipy.linalg.blas import dsyrk, ssyrk
 # Products of fewer operations run in float64: there it costs next to nothing.
 _CHEAP_PRODUCT = 2e8
 
+# Share of all rows below which a class has none: rounding errors of sums and differences.
+_NO_ROW = 1e-12
+
 
 class RidgeStatistics:
     """Additive sufficient statistics of one task.
@@ -52,14 +55,29 @@ class RidgeStatistics:
     def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
         """Sums of the rows of both."""
         total = self.copy()
-        total.gram += other.gram
-        for label, sums in other.class_sums.items():
-            total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
+        total.increase(other)
         if other.overlap is not None:
-            total.overlap = other.overlap + (0.0 if total.overlap is None else total.overlap)
-        total.target_sums += other.target_sums
-        total.target_squares += other.target_squares
+            total.overlap = other.overlap + (0.0 if self.overlap is None else self.overlap)
         return total
+
+    def __sub__(self, other: RidgeStatistics) -> RidgeStatistics:
+        """Sums of the rows that the other lacks; it may only have rows that are here."""
+        rest = self.copy()
+        rest.increase(other, -1.0)
+        weights = {label: sums[0, -1] for label, sums in rest.class_sums.items()}
+        # What rounding leaves of a class that only the other has is no row.
+        least = _NO_ROW * max(self.gram[0, -1, -1], 1e-300)
+        rest.class_sums = {c: sums for c, sums in rest.class_sums.items() if weights[c] > least}
+        return rest
+
+    def increase(self, other: RidgeStatistics, sign: float = 1.0) -> None:
+        """Add the rows of another task, in place; whether rows share classes is dropped."""
+        (np.add if sign > 0 else np.subtract)(self.gram, other.gram, out=self.gram)
+        for label, sums in other.class_sums.items():
+            self.class_sums[label] = self.class_sums.get(label, 0.0) + sign * sums
+        self.target_sums += sign * other.target_sums
+        self.target_squares += sign * other.target_squares
+        self.overlap = None
 
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""

@@ -1,5 +1,7 @@
 import copy
+import enum
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -270,6 +272,86 @@ def test_distinct_codes_where_many_repeat(flips, is_distinct):
     assert all(len(set(row)) == 40 for row in rows.tolist())
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_task_is_removed_with_all_of_its_codes(codes, algorithm):
+    task, names = np.arange(50) % 3, np.array([f"row {row}" for row in range(50)])
+    index = HammingNeighbors(2, algorithm=algorithm).fit(codes, ids=names, task=task)
+    index.remove(["row 4", "row 3"])
+    for arguments, message in [
+        ({}, "either ids or task"),
+        ({"ids": ["row 1"], "task": 1}, "either ids or task"),
+        ({"task": 7}, "unknown label 7"),
+        ({"task": "1"}, "unknown label '1'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            index.remove(**arguments)
+    assert index.n_samples_fit_ == 48
+    index.remove(task=1)
+    left = np.setdiff1d(np.flatnonzero(task != 1), [3])
+    assert index.tasks_ == [0, 2] and index.ids_.tolist() == names[left].tolist()
+    # Neither codes nor ids of the task stay in a pickle.
+    assert b"row 7" not in pickle.dumps(index) and b"row 8" in pickle.dumps(index)
+    plain = np.sort(hamming_distances(codes, codes[left]), axis=1)[:, :2]
+    if algorithm == "flat":
+        np.testing.assert_array_equal(index.kneighbors(codes)[0], plain)
+    with pytest.raises(ValueError, match="unknown label 1"):
+        index.kneighbors(codes, task=1)
+    index.add(codes[1:2], ids=["row 1"], task=1).remove(task=[0, 2, 1])
+    assert index.n_samples_fit_ == 0 and index.tasks_ == []
+    with pytest.raises(ValueError, match="n_samples_fit = 0"):
+        index.kneighbors()
+    with pytest.raises(ValueError, match="without tasks"):
+        HammingNeighbors().fit(codes).remove(task=1)
+
+
+def test_how_codes_come_counts_from_the_next_fit_on(codes):
+    index = HammingNeighbors(3).fit(codes)
+    expected = index.kneighbors(codes)
+    index.set_params(packed=True, algorithm="hnsw")
+    for one, other in zip(expected, index.kneighbors(codes)):
+        np.testing.assert_array_equal(one, other)
+    assert index.add(codes).n_samples_fit_ == 100
+
+
+def test_no_query_has_an_empty_graph(codes):
+    index = HammingNeighbors(3).fit(codes)
+    for make in (index.radius_neighbors_graph, index.kneighbors_graph):
+        for mode in ("connectivity", "distance"):
+            graph = make(codes[:0], mode=mode)
+            assert graph.shape == (0, 50) and graph.nnz == 0
+    assert [len(part) for part in index.radius_neighbors(codes[:0])] == [0, 0]
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - unlike StrEnum, str(member) is not its value
+    RED = "red"
+    BLUE = "blue"
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+    TWO = 2
+
+
+def test_ids_that_are_members_of_an_enum(codes):
+    index = HammingNeighbors(1).fit(codes[:2], ids=[Kind.RED, Kind.BLUE])
+    assert index.ids_.tolist() == ["red", "blue"] and type(index.ids_[0]) is str
+    index.add(codes[2:3], ids=["green"]).remove([Kind.RED])
+    assert index.kneighbors(codes[1:2], filter=["blue"])[1].tolist() == [["blue"]]
+    assert HammingNeighbors(1).fit(codes[:2], ids=list(Number)).ids_.tolist() == [1, 2]
+
+
+def test_one_long_id_costs_its_own_length(codes):
+    ids = [f"row {row}" for row in range(20_000)]
+    ids[7] = "x" * 8000 + "\0"
+    rows = np.random.default_rng(0).integers(0, 2, (20_000, 24), dtype=np.uint8)
+    tracemalloc.start()
+    index = HammingNeighbors(1).fit(rows, ids=ids)
+    index.add(codes[:1], ids=["last"]).remove(["row 3"])
+    assert index.kneighbors(rows[[7]], filter=[ids[7]])[1].item() == ids[7]
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
 def test_a_copy_does_not_change_the_original(codes):
     index = HammingNeighbors(3).fit(codes)
     before = index.kneighbors(codes)
@@ -298,15 +380,16 @@ def test_ordinary_input_of_any_kind(codes):
 
 @pytest.mark.parametrize(
     "algorithm, params",
-    [("hnsw", {"M": M}) for M in (0, 1, -1, 10**9, 2.5, True, None)]
-    + [("hnsw", {"ef_search": 0}), ("hnsw", {"ef_construction": 0})]
+    [("hnsw", {"M": M}) for M in (513, 2.5, "16", True, None)]
+    + [("hnsw", {"ef_search": 2**20 + 1}), ("hnsw", {"ef_construction": "80"})]
     + [
         ("multihash", {name: value})
         for name, value in [
-            ("n_hashes", 0),
-            ("bits_per_hash", 0),
+            ("n_hashes", 2**20 + 1),
             ("bits_per_hash", 33),
-            ("n_flips", -1),
+            ("bits_per_hash", 8.0),
+            ("n_flips", 33),
+            ("n_flips", "1"),
         ]
     ]
     + [("flat", {"M": 16}), ("hnsw", {3: 4})],

@@ -1,3 +1,4 @@
+import enum
 import multiprocessing
 import os
 import pickle
@@ -264,6 +265,70 @@ def test_a_store_of_an_earlier_version_gets_the_index(tmp_path, codes):
     store.compact()
     assert [index.name for index in store._table.list_indices()] == ["id_idx"]
     assert store.kneighbors(codes, 1)[1].ravel().tolist() == list(range(60))
+
+
+def test_tasks_are_listed_and_removed(tmp_path, codes):
+    store = CodeStore(tmp_path, n_bits=32)
+    assert store.tasks() == [] and store.ids().tolist() == []
+    task = [1, "1", None] * 20
+    store.add(codes, ids=np.arange(60)[::-1], task=task)
+    assert set(store.tasks()) == {1, "1", None}
+    assert store.ids().tolist() == list(range(60))
+    assert store.ids(task="1").tolist() == list(range(1, 60, 3))
+    for arguments, message in [
+        ({}, "either ids or task"),
+        ({"ids": [1], "task": 1}, "either ids or task"),
+        ({"task": ["1", "z"]}, "unknown label 'z'; the tasks of the store are"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            store.remove(**arguments)
+    assert len(store) == 60
+    store.remove(task="1")
+    assert set(store.tasks()) == {1, None} and len(store) == 40
+    assert store.ids(task="1").tolist() == [] and store.ids(task=1).tolist() == list(
+        range(2, 60, 3)
+    )
+    with pytest.raises(ValueError, match="n_samples_fit = 0"):
+        store.kneighbors(codes[:1], 1, task="1")
+    store.remove(task=[1])
+    assert store.tasks() == [None] and len(store) == 20
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - unlike StrEnum, str(member) is not its value
+    RED = "red"
+    BLUE = "blue"
+
+
+def test_members_of_an_enum(tmp_path, codes):
+    store = CodeStore(tmp_path, n_bits=32, id_type="str")
+    store.add(codes[:2], ids=list(Kind), task=list(Kind))
+    distances, ids = store.kneighbors(codes[:2], 1, task=["red", Kind.BLUE])
+    assert ids.tolist() == [["red"], ["blue"]] and (distances == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["relative", "home", "url"])
+def test_every_name_of_a_folder_has_the_same_lock(tmp_path, codes, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = {"relative": "new codes", "home": "~/new codes", "url": f"file://{tmp_path}/new%20codes"}
+    store = CodeStore(name[kind], n_bits=32)
+    folder = tmp_path / "new codes"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.add(codes, ids=np.arange(60))
+    with pytest.raises(ValueError, match="already"):
+        pickle.loads(pickle.dumps(store)).add(codes[:2], ids=[60, 0])
+    assert len(store) == len(CodeStore(folder)) == 60
+    assert [path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("writer.lock")] == [
+        "new codes"
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "new codes"]
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_url_of_another_host_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="host 'server'"):
+        CodeStore("file://server/codes", n_bits=8)
 
 
 def test_a_reader_whose_files_go_reads_again(tmp_path, codes, monkeypatch):
