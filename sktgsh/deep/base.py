@@ -42,7 +42,7 @@ from ..random import generator
 from ..solver import GradientSolver, SolverSettings, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
-from ..training import BalancedBatches, ShuffledBatches, train
+from ..training import ShuffledBatches, WeightedBatches, train
 from .thresholds import split_thresholds
 
 MODULES = ("auto", "mlp", "convnet", "resnet")
@@ -92,7 +92,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         "module": [StrOptions(set(MODULES)), nn.Module],
         "image_shape": [None, "array-like"],
         "margin": [None, Interval(Real, 0, None, closed="neither")],
-        "balanced_batches": ["boolean"],
+        "class_weight": [None, StrOptions({"balanced"}), dict],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -161,7 +161,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
                 samples,
                 targets[torch.from_numpy(rows)],
                 settings,
-                partial(BalancedBatches if self.balanced_batches else ShuffledBatches, seed=seed),
+                self._batches(y[rows], seed),
                 bar_verbosity(self),
             )
         self._describe_rows(X, y)
@@ -187,8 +187,11 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
 
     def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
         if y.ndim == 2:
-            if self.balanced_batches:
-                raise ValueError("balanced_batches needs one label for each row; y is an indicator")
+            if self.class_weight is not None:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} needs one label for each row; y is an "
+                    "indicator of labels, for which only class_weight=None is possible"
+                )
             self.classes_ = np.arange(y.shape[1])
             return y, torch.from_numpy(y.astype(np.float32))
         self.classes_, index = np.unique(y, return_inverse=True)
@@ -198,6 +201,33 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
                 "needed to learn what tells them apart"
             )
         return y, torch.from_numpy(index)
+
+    def _batches(self, y: np.ndarray, seed: int) -> partial:
+        """What cuts the training rows into batches."""
+        if self.class_weight is None:
+            return partial(ShuffledBatches, seed=seed)
+        labels, index, counts = np.unique(y, return_inverse=True, return_counts=True)
+        if self.class_weight == "balanced":
+            weights = 1.0 / torch.from_numpy(counts)
+        else:
+            weights = torch.tensor(self._class_weights(labels), dtype=torch.float32)
+        return partial(WeightedBatches, seed=seed, weight=weights[torch.from_numpy(index)])
+
+    def _class_weights(self, labels: np.ndarray) -> list[float]:
+        """Weights of classes; those that `class_weight` does not name have weight 1."""
+        given = dict(self.class_weight)
+        if unknown := [label for label in given if label not in self.classes_]:
+            raise ValueError(
+                f"class_weight names {unknown[0]!r}, which is no class of y; the classes are "
+                f"{self.classes_.tolist()}"
+            )
+        for label, weight in given.items():
+            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
+                raise ValueError(
+                    f"class_weight gives {label!r} the weight {weight!r}; expected a positive "
+                    "number"
+                )
+        return [float(given.get(label, 1.0)) for label in labels.tolist()]
 
     def _check_shape(self, n_features: int) -> None:
         needed = self.module in ("convnet", "resnet")
