@@ -20,7 +20,13 @@ from .codes import unpack_codes
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets
-from .tasks import check_task, iter_tasks, split_task_column
+from .tasks import check_task, iter_tasks, plain_labels, split_task_column
+
+_TEXTS = (
+    "X holds texts. Give sentences as the vectors of an embedding (of a sentence encoder, or by "
+    "TfidfVectorizer), categories by an encoder such as OneHotEncoder, and name a column of tasks "
+    "by task_column, where the hasher has it"
+)
 
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -141,8 +147,14 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     if moments:
         # NumPy would count them, in units that depend on the type.
         raise ValueError(f"X has values of type {moments[0]}; make numbers of them first")
-    # What is of none of the types becomes the first of them.
-    checked = validate_data(estimator, X, *y, dtype=[np.float64, *SAMPLE_DTYPES], **params)
+    # Values of other types are converted to the first one.
+    dtypes, targets = [np.float64, *SAMPLE_DTYPES], map(plain_labels, y)
+    try:
+        checked = validate_data(estimator, X, *targets, dtype=dtypes, **params)
+    except ValueError as error:
+        if _has_texts(X) or "could not convert string" in str(error):
+            raise ValueError(f"{error}\n{_TEXTS}") from error
+        raise
     samples = checked[0] if y else checked
     values = samples.data if sparse.issparse(samples) else samples
     if values.dtype == np.float64 and values.size:
@@ -172,6 +184,14 @@ def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
         and X.size
         and float(np.abs(X).max()) <= float(np.finfo(np.float32).max)
     )
+
+
+def _has_texts(X: Any) -> bool:
+    """Whether the first of the rows is a text."""
+    first = next(iter(X), None) if isinstance(X, (list, tuple)) else None
+    if getattr(X, "ndim", None) == 1 and len(X):
+        first = np.asarray(X)[0]
+    return isinstance(first, str)
 
 
 def draft_of(estimator: Any, *, fresh: bool = True) -> Any:

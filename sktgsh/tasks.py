@@ -7,6 +7,7 @@ label per row, or as a column of X.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,30 @@ def kind_of(label: Any) -> str:
     if isinstance(label, (float, np.floating)):
         return "float"
     return type(label).__name__
+
+
+def plain_labels(labels: Any) -> Any:
+    """Strings and integers in place of members of an Enum that are such.
+
+    NumPy writes the names of such members, cut to the length of their values.
+
+    Parameters
+    ----------
+    labels : list, tuple, array-like or object
+        As they were given.
+
+    Returns
+    -------
+    labels : list or object
+        The same object where there are no such members.
+    """
+    listed = labels.tolist() if str(getattr(labels, "dtype", "")) == "object" else labels
+    if not isinstance(listed, (list, tuple)):
+        return labels
+    kinds = {type(label) for label in listed}
+    if not any(issubclass(kind, Enum) and issubclass(kind, (str, int)) for kind in kinds):
+        return labels
+    return [label.value if isinstance(label, Enum) else label for label in listed]
 
 
 def _check_kind(labels: np.ndarray) -> np.ndarray:
@@ -115,6 +140,7 @@ def check_task(task: Any, n_samples: int) -> np.ndarray:
         return np.zeros(n_samples, dtype=np.int64)
     if np.ma.is_masked(task):
         raise ValueError("task has masked labels; give every row a task, or leave these rows out")
+    task = task.value if isinstance(task, Enum) else plain_labels(task)
     labels = np.asarray(task) if hasattr(task, "dtype") else np.asarray(task, dtype=object)
     if labels.ndim == 0:
         return np.repeat(_check_kind(labels.reshape(1)), n_samples)
@@ -155,10 +181,13 @@ def format_labels(labels: Sequence, most: int = 8) -> str:
 def check_known(labels: ArrayLike, known: Sequence) -> None:
     """Raise ValueError if a label is not among the known ones, and name those."""
     learned = set(known)
-    unknown = [label for label in unique_in_order(np.asarray(labels)) if label not in learned]
+    rows = np.asarray(labels)
+    unknown = [label for label in unique_in_order(rows) if label not in learned]
     if unknown:
+        n_rows = int(np.isin(rows, unknown).sum())
+        of_rows = f" in {n_rows} of {rows.size} rows" if rows.size > 1 else ""
         raise ValueError(
-            f"task has the unknown label {format_labels(unknown)}; "
+            f"task has the unknown label {format_labels(unknown)}{of_rows}; "
             f"the tasks learned so far are {format_labels(known)}"
         )
 

@@ -73,6 +73,14 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     share_codebook : bool, default=True
         Whether a class has the same target code in all tasks, so that codes can be compared across
         tasks, or one of its own in each task.
+    share_prior : bool, default=True
+        Whether tasks help one another. Each task then shrinks towards what the others have learned,
+        for each bit that generalised cross-validation finds better so: a mixture of the solution of
+        all their rows together and of the solutions of related tasks. A task of one row or of one
+        class takes over what the others know. Tasks that are learned in one call help one another,
+        whatever their order; a task that comes later is helped by those before, and changes none of
+        their codes. The network and the codebook are then made from the rows of all tasks in the
+        first call. It needs a closed form.
     structure_fraction : float, default=0.0
         Fraction of the bits that follow the directions of largest variance of the frozen features
         rather than a codeword. They find classes that no task was trained on.
@@ -88,6 +96,10 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         again.
     task_column : int or str, optional
         The column of X that holds the task, where it is not given as `task`.
+    unknown_task : {"raise", "pool", "infer"}, default="raise"
+        What becomes of rows whose task was not learned. ``"raise"``: an error names the tasks.
+        ``"pool"``: they are encoded by what all tasks have learned together. ``"infer"``: by the
+        task that :meth:`predict_task` finds for them.
     freeze_codes : bool, default=False
         Refuse whatever would change codes of a learned task: more rows for it, a merge, or another
         `fit`. New tasks are still learned. Without it, more rows change few codes, because classes
@@ -96,6 +108,13 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
         rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
         the units (1 / `n_bits` of that with ``head="block"``), and are never part of a pickle.
+    n_neighbors : int, default=20
+        Number of neighbours, among at most 8,192 rows of the task, that decide on the target of a
+        row without a label. It belongs to a class if as many of them are labelled as for nearly
+        all (90 %) labelled rows, and otherwise gets a code from the mean of its neighbours. More
+        neighbours find classes better, fewer find the nearest rows better.
+    missing_label : object, optional
+        Label that means "not labelled", such as -1, beside None, nan, pandas.NA and NaT.
     packed : bool, default=False
         Give eight bits in a byte, in the order of :func:`numpy.packbits`.
     device : str, default="auto"
@@ -124,6 +143,10 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     code_version_ : dict of str
         For each task, a digest of everything that decides its codes. Codes of equal versions can be
         compared; new tasks change no version of the others.
+    task_gain_ : ndarray of shape (n_tasks,)
+        For each task, the share of what it has learned that the other tasks did not know: 0 where
+        it need not be a task, 1 where tasks have nothing in common; nan for a task that had no
+        others to learn from. See :func:`sktgsh.inspection.task_gains`.
     model_ : TaskModel
         Everything that was learned.
     modulations_ : dict of Modulation
@@ -216,7 +239,7 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
+        tags.target_tags.required = False
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags

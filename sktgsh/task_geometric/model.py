@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from functools import reduce
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..persistence import saved
-from ..tasks import check_same_kind, iter_tasks
 from .encoding.density import TaskDensity
-from .encoding.inference import TaskInference
 from .encoding.modulation import Modulation
-from .encoding.network import TaskNetwork
+from .learned import LearnedTasks, less, takes_part
 from .learning.codebook import Codebook
 from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
-from .learning.prior import MOST_MIXED, Others, TaskPrior
+from .learning.neighbourhoods import Neighbourhoods
+from .learning.prior import MOST_MIXED, Others, Solution, TaskPrior
 from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
 from .learning.together import Gathered, Pool, PooledProblem, gather, kind_of
+from .learning.unlabelled import complete_rows, learn_neighbourhoods
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -32,38 +30,13 @@ N_CALIBRATION_TASKS = 8
 
 @saved("TaskModel")
 @dataclass(frozen=True)
-class TaskModel:
+class TaskModel(LearnedTasks):
     """The frozen network, and what each task has learned.
 
     A model never changes. Methods that learn return a new model, which shares everything with the
-    old one but the task that was learned: an error or Ctrl-C leaves the old model as it was.
-
-    Attributes
-    ----------
-    network : TaskNetwork
-        The frozen part, which all tasks share.
-    modulations : dict of Modulation
-        The learned part of each task, by label, in the order in which tasks were learned.
-    codebook : Codebook
-        Codewords that tasks share.
-    statistics : dict of RidgeStatistics
-        Sufficient statistics of the open tasks, by label.
-    history : dict of list
-        Epochs of the gradient steps of each task.
-    priors : dict of TaskPrior
-        What the open tasks shrink towards, by label; it stays while a task goes on learning.
-    pools : dict of RidgeStatistics
-        Sums of the rows of all tasks: of those with classes under "classes", of those with given
-        codes under "codes".
+    old one but the task that was learned: an error or Ctrl-C leaves the old model as it was. See
+    :class:`LearnedTasks` for the attributes.
     """
-
-    network: TaskNetwork
-    modulations: dict[Hashable, Modulation] = field(default_factory=dict)
-    codebook: Codebook = field(default_factory=lambda: Codebook({}))
-    statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
-    history: dict[Hashable, list[dict]] = field(default_factory=dict)
-    priors: dict[Hashable, TaskPrior] = field(default_factory=dict)
-    pools: dict[str, RidgeStatistics] = field(default_factory=dict)
 
     # -- learning --------------------------------------------------------------------------------
 
@@ -99,6 +72,7 @@ class TaskModel:
         """
         model, gathered = self, None
         new = {label: part for label, part in parts.items() if reset or label not in self.tasks}
+        new = {label: part for label, part in new.items() if _is_labelled(part)}
         if settings.closed_form and settings.share_prior and len(new) > 1:
             forgotten = self.without(new)
             gathered = gather(self.learner, new, forgotten.pools)
@@ -139,14 +113,15 @@ class TaskModel:
         model : TaskModel
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
-        rows = learner.extract(rows)
+        known = self.statistics.get(label) if previous else None
+        rows, found = self._completed(label, learner.extract(rows), known, settings)
         before = previous.classes if previous else ()
         classes = sorted_classes([*before, *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
-            known = self.statistics.get(label) if previous else None
             kept = None if gathered is None else gathered.statistics.get(label)
             statistics = kept or learner.add_statistics(rows, known)
+            statistics.neighbourhoods = found
             start, codebook, prior = self._solve(
                 label, statistics, classes, previous, settings, gathered
             )
@@ -166,9 +141,29 @@ class TaskModel:
             **sums,
         )
 
-    def sums_of(self, rows: Rows) -> TaskSums:
+    def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
+        """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
+        found = self._completed(label, self.learner.extract(rows), None, settings)[1]
+        return self if found is None else self._deciding({label: found})
+
+    def _deciding(self, found: dict[Hashable, Neighbourhoods]) -> TaskModel:
+        return replace(self, neighbourhoods=found | self.neighbourhoods)
+
+    def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
+        """Use the neighbourhoods of a first chunk of unlabelled rows for later chunks, too."""
+        found = {
+            label: part.statistics.neighbourhoods
+            for label, part in sums.items()
+            if part.statistics.neighbourhoods is not None
+        }
+        return self._deciding(found)
+
+    def sums_of(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskSums:
         """Sufficient statistics of rows of one task, with a sample of the rows."""
-        statistics = self.learner.add_statistics(self.learner.extract(rows), None)
+        rows, known = self.learner.extract(rows), self.statistics.get(label)
+        rows, found = self._completed(label, rows, known, settings)
+        statistics = self.learner.add_statistics(rows, None)
+        statistics.neighbourhoods = found
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
         drawn = replace(drawn, X=drawn.X[drawn.positions], positions=np.arange(len(drawn.y)))
         return TaskSums(statistics, drawn, len(rows.positions))
@@ -211,6 +206,7 @@ class TaskModel:
             codebook=codebook,
             history=self.history | {label: []},
             **self._with_sums(label, statistics, prior, settings, gathered),
+            neighbourhoods=less(self.neighbourhoods, label),
         )
 
     def merge_task(
@@ -252,80 +248,37 @@ class TaskModel:
             **self._with_sums(label, statistics, prior, settings),
         )
 
-    def adopt(
-        self,
-        label: Hashable,
-        modulation: Modulation,
-        share_codebook: bool,
-        statistics: RidgeStatistics | None = None,
-    ) -> TaskModel:
-        """Add a task that a copy of the network has learned.
+    def with_general(self) -> TaskModel:
+        """Learn a modulation for unknown tasks from the rows of all tasks with classes."""
+        layout, learner, pool = self.network.layout, self.learner, self.pools.get("classes")
+        bits, words = layout.target_bits(codes_given=False), self.codebook.words
+        if pool is not None:
+            firm = Pool(pool).solution()
+            solution = None if firm is None else firm.for_codewords(words, layout, bits)
+        else:
+            known = [learner.solution(m) for m in self.modulations.values() if m.classes]
+            weights, intercepts = (np.mean(part, axis=0) for part in zip(*known))
+            solution = Solution(weights, intercepts)
+        if solution is None or not words:
+            return replace(self, general=None)
+        classes = sorted_classes(words)
+        table = np.array([words[label] for label in classes], np.int8)
+        general = learner.modulation_of(solution, classes, table)
+        return replace(self, general=general)
 
-        Parameters
-        ----------
-        label : task label
-            Label that the task gets here.
-        modulation : Modulation
-            The learned part of the task.
-        share_codebook : bool
-            Whether a class must have the same codeword in all tasks.
-        statistics : RidgeStatistics, optional
-            Sufficient statistics of the task, where they are at hand.
-
-        Returns
-        -------
-        model : TaskModel
-
-        Raises
-        ------
-        ValueError
-            If the task is known here, or gives a class of the shared codebook another codeword.
-        """
-        check_same_kind([label], list(self.modulations))
-        if label in self.modulations:
-            raise ValueError(f"task {label!r} is known here already; give it another label")
-        codebook = self.codebook
-        if share_codebook:
-            codebook = codebook.joined(dict(zip(modulation.classes, modulation.codewords)), label)
-        added = {} if statistics is None else {label: statistics.copy()}
-        kind = "classes" if modulation.classes else "codes"
-        return replace(
-            self,
-            modulations=self.modulations | {label: modulation},
-            codebook=codebook,
-            history=self.history | {label: []},
-            statistics=self.statistics | added,
-            pools=self.pools | self._pooled(kind, None, statistics),
-        )
-
-    def close(self, label: Hashable | None = None) -> TaskModel:
-        """Drop the sufficient statistics of a task, or of all tasks; their codes stay."""
-        if label is None:
-            return replace(self, statistics={}, priors={}, pools={})
-        kept = {task: sums for task, sums in self.statistics.items() if task != label}
-        priors = {task: prior for task, prior in self.priors.items() if task != label}
-        return replace(self, statistics=kept, priors=priors)
-
-    def without(self, labels: Collection[Hashable]) -> TaskModel:
-        """Forget tasks; the sums of all tasks' rows lose theirs.
-
-        If the sums of such a task are closed, they cannot be taken out of those of all tasks. These
-        are then made of the tasks that are open and stay.
-        """
-        labels = [label for label in labels if label in self.modulations]
-        pools, kept = dict(self.pools), self
-        for label in labels:
-            kind = "classes" if self.modulations[label].classes else "codes"
-            kept = replace(kept.close(label), modulations=_less(kept.modulations, label))
-            if kind in pools and label in self.statistics:
-                pools[kind] = pools[kind] - self.statistics[label]
-            elif kind in pools:
-                rest = [kept.statistics[task] for task in kept._open_tasks(kind)]
-                pools.pop(kind)
-                if rest:
-                    pools[kind] = reduce(RidgeStatistics.__add__, rest)
-            kept = replace(kept, history=_less(kept.history, label), pools=pools)
-        return kept
+    def _completed(
+        self, label: Hashable, rows: Rows, known: RidgeStatistics | None, settings: LearningSettings
+    ) -> tuple[Rows, Neighbourhoods | None]:
+        """Give each unlabelled row a class or a code; also returns what decides on later rows."""
+        found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
+        if not rows.has_unlabelled:
+            return rows, found
+        if found is None:
+            shared = settings.share_codebook and self.network.encoder.passthrough
+            projections = self.codebook.projections if shared else None
+            found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
+        flips = self.learner.chooser.flips(None if settings.share_codebook else label)
+        return complete_rows(self.network, rows, found, flips), found
 
     def _solve(
         self,
@@ -340,7 +293,8 @@ class TaskModel:
         problem = None if gathered is None else gathered.problems.pop(label, None)
         problem = CentredProblem(statistics) if problem is None else problem
         codewords, codebook = self._codewords(label, classes, problem, previous, settings)
-        bits = self.network.layout.target_bits(codes_given=not classes)
+        codes_given = not classes and statistics.code_sums is None
+        bits = self.network.layout.target_bits(codes_given)
         words = dict(zip(classes, codewords))
         if previous is not None:
             prior = self.priors.get(label)
@@ -363,7 +317,7 @@ class TaskModel:
         gathered: Gathered | None,
     ) -> Others:
         """What other tasks say of a new task: those learned before, and those in the same call."""
-        if not settings.share_prior:
+        if not settings.share_prior or not takes_part(statistics):
             return Others(None, {})
         layout, learner = self.network.layout, self.learner
         kind = kind_of(statistics)
@@ -387,7 +341,7 @@ class TaskModel:
         """Choose the codewords that tasks share from the rows of all of them."""
         statistics = gathered.pool.statistics
         # The sums of all tasks come back once all are learned: Ctrl-C leaves those that were.
-        model = replace(self, pools=_less(self.pools, kind_of(statistics)))
+        model = replace(self, pools=less(self.pools, kind_of(statistics)))
         if not settings.share_codebook or not statistics.class_sums:
             return model
         problem = PooledProblem(statistics)
@@ -417,23 +371,6 @@ class TaskModel:
             "pools": self.pools | pools,
         }
 
-    def _pooled(
-        self, kind: str, before: RidgeStatistics | None, after: RidgeStatistics | None
-    ) -> dict[str, RidgeStatistics]:
-        """The sums of all tasks' rows, with those of one task replaced."""
-        pool = self.pools.get(kind)
-        if after is None:
-            return {}
-        if pool is None:
-            return {kind: after}
-        return {kind: (pool if before is None else pool - before) + after}
-
-    def _open_tasks(self, kind: str) -> list:
-        """Open tasks with classes, or with given codes."""
-        return [
-            t for t in self.statistics if bool(self.modulations[t].classes) == (kind == "classes")
-        ]
-
     def _codewords(
         self,
         label: Hashable,
@@ -444,6 +381,9 @@ class TaskModel:
     ) -> tuple[np.ndarray, Codebook]:
         """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
         known = self._fixed_codewords(label, previous, settings.share_codebook)
+        found = None if problem is None else problem.neighbourhoods
+        if found is not None and self.network.encoder.passthrough and not known.words:
+            known = Codebook({}, found.projections)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
@@ -466,106 +406,9 @@ class TaskModel:
         others = [task for task in self.modulations if task != label]
         return [self.modulations[task] for task in others[-N_CALIBRATION_TASKS:]]
 
-    # -- reading ---------------------------------------------------------------------------------
 
-    @property
-    def tasks(self) -> list:
-        """Labels of the tasks, in the order in which they were learned."""
-        return list(self.modulations)
-
-    def code_versions(self) -> dict[Hashable, str]:
-        """Digest of everything that decides a code, for each task."""
-        network = self.network.fingerprint()
-        return {label: m.code_version(network) for label, m in self.modulations.items()}
-
-    def map_scores(
-        self,
-        function: Callable[[slice | np.ndarray, np.ndarray], Any],
-        X: Any,
-        labels: np.ndarray,
-        n_bits: int,
-        progress: str = "",
-    ) -> None:
-        """Call ``function(rows, scores)`` task by task and batch by batch.
-
-        Parameters
-        ----------
-        function : callable
-            Takes rows of X, and the scores of their first bits, (n_rows, n_bits).
-        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        labels : ndarray of shape (n_samples,)
-            Task of each row.
-        n_bits : int
-            Number of bits.
-        progress : str, default=""
-            Title of a progress bar; by default there is none.
-        """
-        for label, positions in iter_tasks(labels):
-            own = None if len(positions) == X.shape[0] else positions
-
-            def place(batch: np.ndarray, scores: np.ndarray, own: Any = own) -> None:
-                rows = slice(batch[0], batch[-1] + 1) if own is None else own[batch]
-                function(rows, scores)
-
-            modulation = self.modulations[label]
-            self.network.map_scores(place, X, own, modulation, n_bits, progress=progress)
-
-    def short_codes(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-        """Codes of a few dense rows, (n_samples, n_bits), the same as from any batch.
-
-        Rows with an uncertain bit are read again in a batch of full size. None if the network has
-        no short path.
-        """
-        codes = np.empty((len(X), self.network.layout.n_bits), bool)
-        uncertain = list[np.ndarray]()
-        for label, positions in iter_tasks(labels):
-            found = self.network.short_bits(X, positions, self.modulations[label])
-            if found is None:
-                return None
-            codes[positions], certain = found
-            uncertain.append(positions[~certain])
-
-        def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
-            codes[left[rows]] = scores > 0
-
-        left = np.concatenate(uncertain)
-        if len(left):
-            self.map_scores(store, X[left], labels[left], self.network.layout.n_bits)
-        return codes
-
-    def infer(
-        self, X: Any, groups: ArrayLike | None = None, progress: str = ""
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Infer the task of each row; see :meth:`.TaskInference.infer`."""
-        modulations = list(self.modulations.values())
-        inference = TaskInference([modulation.known_density() for modulation in modulations])
-        densities = self.network.log_densities(X, modulations, progress=progress)
-        return inference.infer(densities, groups)
-
-    def class_labels(self) -> np.ndarray:
-        """Class labels of all tasks, sorted."""
-        return np.unique([c for m in self.modulations.values() for c in m.classes])
-
-    def codeword_tables(self) -> np.ndarray:
-        """Codewords of all classes, (n_tasks, n_classes, n_bits); 0 where a task has none."""
-        layout, classes = self.network.layout, self.class_labels().tolist()
-        tables = np.zeros((len(self.modulations), len(classes), layout.n_bits), np.int8)
-        for table, modulation in zip(tables, self.modulations.values()):
-            for label, codeword in zip(modulation.classes, modulation.codewords):
-                table[classes.index(label), layout.codebook_bits] = codeword
-        return tables
-
-    def similarity(self) -> np.ndarray:
-        """Cosine similarity of all pairs of tasks, (n_tasks, n_tasks), dtype float64."""
-        modulations: Sequence[Modulation] = list(self.modulations.values())
-        if self.network.head == "shared":
-            vectors = self.network.reference_scores(modulations)
-        else:
-            vectors = np.stack([modulation.vector for modulation in modulations])
-        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-        return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
-
-
-def _less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
-    """A table without one of its entries."""
-    return {key: value for key, value in table.items() if key != label}
+def _is_labelled(part: Rows | TaskSums) -> bool:
+    """Whether every row of a task has a label or a given code."""
+    if isinstance(part, TaskSums):
+        return takes_part(part.statistics)
+    return not part.has_unlabelled

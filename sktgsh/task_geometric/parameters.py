@@ -47,9 +47,12 @@ class TaskParameters(BaseEstimator):
         "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "warm_start": ["boolean"],
+        "unknown_task": [StrOptions({"raise", "pool", "infer"})],
         "task_column": [None, Integral, str],
         "freeze_codes": ["boolean"],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "missing_label": "no_validation",
         "packed": ["boolean"],
         "device": [str],
         "random_state": ["random_state"],
@@ -74,8 +77,11 @@ class TaskParameters(BaseEstimator):
         alpha: float | Sequence[float] = ALPHAS,
         warm_start: bool = False,
         task_column: int | str | None = None,
+        unknown_task: str = "raise",
         freeze_codes: bool = False,
         max_open_tasks: int = 8,
+        n_neighbors: int = 20,
+        missing_label: Any = None,
         packed: bool = False,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -94,8 +100,11 @@ class TaskParameters(BaseEstimator):
         self.alpha = alpha
         self.warm_start = warm_start
         self.task_column = task_column
+        self.unknown_task = unknown_task
         self.freeze_codes = freeze_codes
         self.max_open_tasks = max_open_tasks
+        self.n_neighbors = n_neighbors
+        self.missing_label = missing_label
         self.packed = packed
         self.device = device
         self.random_state = random_state
@@ -121,6 +130,7 @@ class TaskParameters(BaseEstimator):
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
             share_prior=self.share_prior,
+            n_neighbors=int(self.n_neighbors),
             verbose=max(0, int(self.verbose) - 1),
         )
 

@@ -173,8 +173,8 @@ class HashSearchMixin:
     def _within(
         self, block: _Block, radius: float, sort_results: bool
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        near = self.points_.distances(self._asked(block), block.query_of, block.rows)
-        block, near = block.only(near <= radius), near[near <= radius]
+        kept, near = self.points_.within(self._asked(block), block.query_of, block.rows, radius)
+        block = block.only(kept)
         rows = block.rows.astype(np.int64)
         if sort_results:
             order = np.lexsort((rows, near, block.query_of))

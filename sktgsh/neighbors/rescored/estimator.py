@@ -250,8 +250,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         check_is_fitted(self)
         self._check_version(check_version)
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
-        distances, rows = self._candidates(X, k, task, filter, oversampling)
-        distances, rows = distances[:, :k], rows[:, :k]
+        queries, candidates = self._candidates(X, k, task, filter, oversampling)
+        distances, rows = self.vectors_.ranked(queries, candidates, k, self.metric)
         return (distances, rows) if return_distance else rows
 
     def radius_neighbors(
@@ -292,7 +292,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         )
         own = X is None
         k = min(check_n_neighbors(self.n_neighbors), self.n_samples_fit_ - own)
-        near, found = self._candidates(X, k, task, filter, oversampling)
+        queries, candidates = self._candidates(X, k, task, filter, oversampling)
+        near, found = self.vectors_.ranked(queries, candidates, candidates.shape[1], self.metric)
         distances, rows = np.empty(len(near), dtype=object), np.empty(len(near), dtype=object)
         for query, inside in enumerate((near <= radius) & (found >= 0)):
             distances[query], rows[query] = near[query][inside], found[query][inside]
@@ -309,7 +310,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
     def _candidates(
         self, X: Any, k: int, task: Any, filter: Any, oversampling: float | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """All candidates of each query, nearest first; infinity and -1 where there are none."""
+        """Queries, and the rows that are candidates of each; -1 where there are none."""
         check_is_fitted(self)
         factor = self.oversampling if oversampling is None else oversampling
         if not isinstance(factor, Real) or not 1 <= factor < np.inf:
@@ -329,7 +330,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         )
         if own:
             rows = np.where(rows == np.arange(len(queries))[:, None], -1, rows)
-        return self.vectors_.ranked(queries, rows, rows.shape[1], self.metric)
+        return queries, rows
 
     @property
     def n_samples_fit_(self) -> int:  # type: ignore[override]  # others store it

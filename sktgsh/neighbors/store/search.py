@@ -215,7 +215,7 @@ class StoreSearchMixin:
         near, ids = found
         query_of, place = np.nonzero(np.isfinite(near))
         wanted, row_of = np.unique(ids[query_of, place], return_inverse=True)
-        stored = np.empty((len(wanted), self._rows.n_features or 0), np.float32)
+        stored = np.empty((len(wanted), self._rows.n_features or 0), self._rows.vector_type)
         there = np.zeros(len(wanted), bool)
         for batch in self._scan(["id", "vector"], col("id").isin(wanted.tolist())):
             rows = np.searchsorted(wanted, self._rows.ids_of(batch))

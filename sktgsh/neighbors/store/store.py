@@ -82,6 +82,9 @@ class CodeStore(StoreSearchMixin):
     code_version : str, optional
         The `code_version_` of the hasher whose codes are kept. Codes of another version are then
         refused. Fixed when the store is made.
+    vector_type : {"float32", "float64"}, optional
+        How vectors are kept, by default in float32. Vectors that this would round by more than a
+        thousandth of a feature's extent are refused. Fixed when the store is made.
     compact_every : int or None, default=64
         Number of changes, by whatever process, after which small files are joined. None leaves
         that to :meth:`compact`.
@@ -126,6 +129,7 @@ class CodeStore(StoreSearchMixin):
         id_type: str | None = None,
         n_features: int | None = None,
         code_version: str | None = None,
+        vector_type: str | None = None,
         compact_every: int | None = 64,
         storage_options: dict | None = None,
     ):
@@ -145,7 +149,11 @@ class CodeStore(StoreSearchMixin):
             )
         database = lancedb.connect(self.path, storage_options=storage_options)
         asked = dict(
-            n_bits=n_bits, id_type=id_type, n_features=n_features, code_version=code_version
+            n_bits=n_bits,
+            id_type=id_type,
+            n_features=n_features,
+            code_version=code_version,
+            vector_type=vector_type,
         )
         self._table = self._open(database, asked)
         self._rows = StoreRows.of_schema(self._table.schema, self.path)
@@ -164,7 +172,9 @@ class CodeStore(StoreSearchMixin):
                 raise ValueError(
                     f"there is no store in {self.path}; give n_bits to make one"
                 ) from error
-        rows = StoreRows(**{**asked, "id_type": asked["id_type"] or "int"})
+        chosen: dict[str, Any] = {"id_type": "int", "vector_type": "float32"}
+        chosen |= {name: value for name, value in asked.items() if value is not None}
+        rows = StoreRows(**chosen)
         with self._lock():
             table = database.create_table(_TABLE, schema=rows.schema(), exist_ok=True)
             _index_ids(table)
@@ -231,7 +241,8 @@ class CodeStore(StoreSearchMixin):
         Raises
         ------
         ValueError
-            If the width or the version differs, or ids repeat or are there already.
+            If the width or the version differs, ids repeat or are there already, or vectors would
+            lose their digits.
         """
         check_code_version(code_version, self.code_version)
         rows = self._rows.table(self._pack(X), ids, task, vectors)

@@ -20,7 +20,8 @@ from ...callbacks import (
     learned_state,
     whole_fit,
 )
-from ...tasks import iter_tasks
+from ...targets import split_missing
+from ...tasks import check_same_kind, check_task, iter_tasks
 from ..checks import (
     check_classes,
     check_given_codes,
@@ -41,7 +42,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
     def fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
@@ -52,9 +53,10 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), optional
             Class labels, or label indicators: a row's target is then the mean codeword of its
-            labels, and rows without a label are left out.
+            labels, and rows of zeros are left out. Labels may be missing (None, nan, pandas.NA or
+            `missing_label`), and so may all of `y`: rows without a label follow their neighbours.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -84,7 +86,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
     def partial_fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         *,
         task: Any = None,
@@ -198,6 +200,57 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         self.model_ = self.model_.close(label)
         return self
 
+    def forget_task(self, task: int | str) -> Self:
+        """Delete everything that was learned from the rows of a task.
+
+        Its modulation goes, and so does its part of the sums from which later tasks take their
+        prior. If the task is closed, its part cannot be told from the others', and the sums of all
+        closed tasks go. The codes of other tasks stay bit-identical: what they took from the task
+        while they were learned stays with them. So do the codewords of its classes, and the
+        network, whose directions are drawn from rows of the first call. With
+        ``encoder="gaussian"`` the network holds only means and deviations of these rows.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        See Also
+        --------
+        sktgsh.neighbors.HammingNeighbors.remove : Deletes codes from an index.
+        """
+        check_is_fitted(self)
+        model = self.model_.without([self._check_labels(task, 1)[0].item()])
+        self.model_ = model.with_general() if model.general is not None else model
+        return self
+
+    def rename_task(self, task: int | str, new: int | str) -> Self:
+        """Give a task another label; nothing else changes.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+        new : int or str
+            Label that it gets; no other task may have it.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        check_is_fitted(self)
+        label, renamed = self._check_labels(task, 1)[0].item(), check_task(new, 1)[0].item()
+        others = [known for known in self.model_.tasks if known != label]
+        check_same_kind([renamed], others)
+        if renamed in others:
+            raise ValueError(f"new={new!r} is the label of another task; give one that is free")
+        self.model_ = self.model_.renamed(label, renamed)
+        return self
+
     def _is_warm(self) -> bool:
         """Whether `fit` keeps the network and the tasks learned before."""
         return self.warm_start and hasattr(self, "model_")
@@ -243,6 +296,8 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
                 epochs.task = part
                 with part, draft.model_.threads():
                     draft.model_ = next(learned)
+                if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
+                    draft.model_ = draft.model_.with_general()
                 # The state is replaced after each task: Ctrl-C keeps the finished ones.
                 self.__dict__ = dict(draft.__dict__)
                 if part.stopped:
@@ -284,12 +339,19 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
     ) -> tuple[Rows, np.ndarray]:
         """Check rows, and find the task of each; sets the number and the names of features."""
         X, task = self._split_task(X, task)
-        X, y = check_samples(self, X, y, accept_sparse="csr", reset=reset, multi_output=True)
+        missing, checks = None, dict(accept_sparse="csr", reset=reset)
+        if y is None and not codes_given:
+            X = check_samples(self, X, **checks)
+            y, missing = np.zeros(X.shape[0], int), np.ones(X.shape[0], bool)
+        else:
+            if not codes_given:
+                y, missing = split_missing(y, self.missing_label)
+            X, y = check_samples(self, X, y, multi_output=True, **checks)
         labels = check_task_labels(task, X.shape[0], None if reset else self.model_)
         if not reset:
             self._check_frozen()
         codes = check_given_codes(y, int(self.n_bits), self.packed) if codes_given else None
-        return check_rows(X, y, labels, sample_weight, codes)
+        return check_rows(X, y, labels, sample_weight, codes, missing)
 
     def _bar(self, items: Iterable, unit: str) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""

@@ -122,7 +122,7 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             )
         found = np.empty(X.shape[0], dtype=self.classes_.dtype)
         for label, positions in iter_tasks(labels):
-            modulation = self.modulations_[label]
+            modulation = self.model_.modulation_of(label)
             scores = network.class_scores(X, positions, modulation)
             found[positions] = np.array(modulation.classes)[scores.argmax(axis=1)]
         return found

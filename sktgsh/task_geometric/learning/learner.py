@@ -56,6 +56,8 @@ class LearningSettings:
         Number of tasks that keep their sufficient statistics.
     share_prior : bool
         Whether tasks shrink towards what the others have learned.
+    n_neighbors : int
+        Number of neighbours that decide on the target of an unlabelled row.
     verbose : int
         Verbosity of the gradient steps.
     """
@@ -66,8 +68,14 @@ class LearningSettings:
     codebook: str
     share_codebook: bool
     max_open_tasks: int
+    n_neighbors: int = 20
     verbose: int = 0
     share_prior: bool = False
+
+    @property
+    def learns_unlabelled(self) -> bool:
+        """Whether unlabelled rows can be learned from."""
+        return self.closed_form and self.gradient is None
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,7 @@ class TaskLearner:
                 None if weight is None else weight[span],
                 targets[:filled],
                 rows.multilabel,
+                None if rows.found_codes is None else rows.found_codes[span],
             )
         return statistics
 
@@ -215,7 +224,7 @@ class TaskLearner:
         alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
         if prior is not None:
             solution, chosen, gain = solve_towards(problem, (right, sums, squares), alphas, prior)
-            learned = self._modulation(*solution, classes, codewords, chosen)
+            learned = self.modulation_of(solution, classes, codewords, chosen)
             return replace(learned, task_gain=gain)
         chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
@@ -223,7 +232,8 @@ class TaskLearner:
             # Ties go to the largest penalty.
             order = np.argsort(-alphas, kind="stable")
             chosen = alphas[order][errors[:, order].argmin(axis=1)]
-        return self._modulation(*problem.solve(right, sums, chosen), classes, codewords, chosen)
+        solution = Solution(*problem.solve(right, sums, chosen))
+        return self.modulation_of(solution, classes, codewords, chosen)
 
     def targets(
         self,
@@ -243,16 +253,15 @@ class TaskLearner:
         shape = (self.layout.n_bits, self.layout.units_per_block)
         return Solution(modulation.vector.reshape(shape) * self.network.projection, modulation.bias)
 
-    def _modulation(
+    def modulation_of(
         self,
-        weights: np.ndarray,
-        bias: np.ndarray,
+        solution: Solution,
         classes: Sequence[Hashable],
         codewords: np.ndarray,
-        alpha: np.ndarray,
+        alpha: np.ndarray | None = None,
     ) -> Modulation:
-        """Split weights into the frozen projection and what is learned."""
-        weights = weights / self.network.projection
+        """The modulation that gives the scores of a solution."""
+        weights, bias = solution.weights / self.network.projection, solution.intercepts
         context, strength = normalised(
             weights if self.network.head == "shared" else weights.ravel()
         )

@@ -25,10 +25,9 @@ from .ridge import CentredProblem
 
 # Penalties of the others' solutions: few rows of one task need a firm one, many rows of all do not.
 FIRM_ALPHA, POOL_ALPHA = 0.1, 0.01
-# A mixture looks at this many tasks at most, the last ones learned, and at their first bits: it
-# must not depend on the length of the codes, since short codes are prefixes of long ones.
+# A mixture looks at this many tasks at most, the last ones learned, and at this many bits.
 MOST_MIXED, MIXING_BITS = 64, 8
-_RIDGE = 1e-6
+_RIDGE, _EPSILON = 1e-6, 1e-9
 
 
 class Solution(NamedTuple):
@@ -161,24 +160,27 @@ class Others:
             parts.append(self.pool.for_codewords(words, layout, target_bits))
         if not parts:
             return None
-        shares = mixture(problem, right, [part.weights for part in parts])
-        if not shares.any():
-            # The rows cannot tell: the pool knows most, or else all tasks count alike.
-            shares[-1 if self.pool is not None else slice(None)] = 1
-            shares /= shares.sum()
-        by_task = dict(zip(labels, shares.tolist()))
+        shares = mixtures(problem, right, [part.weights for part in parts])
+        # The rows cannot tell: the pool knows most, or else all tasks count alike.
+        fallback = np.zeros(len(parts))
+        fallback[-1 if self.pool is not None else slice(None)] = 1
+        shares[~shares.any(axis=1)] = fallback / fallback.sum()
+        by_task = dict(zip(labels, shares[-1].tolist()))
         return TaskPrior(
-            sum(share * part.weights for share, part in zip(shares, parts)),
-            sum(share * part.intercepts for share, part in zip(shares, parts)),
-            0.0 if self.pool is None else float(shares[-1]),
+            sum(share[:, None] * part.weights for share, part in zip(shares.T, parts)),
+            sum(share * part.intercepts for share, part in zip(shares.T, parts)),
+            0.0 if self.pool is None else float(shares[-1, -1]),
             {label: share for label, share in by_task.items() if share > 0},
         )
 
 
-def mixture(
+def mixtures(
     problem: CentredProblem, right: np.ndarray, weights: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Weights, not negative, of the solutions whose sum fits a problem best.
+    """Weights, not negative, of the solutions whose sum fits a problem best, for each bit.
+
+    A bit's weights fit the bits up to it, MIXING_BITS of them at most: they are then the same in a
+    shorter code.
 
     Parameters
     ----------
@@ -188,17 +190,23 @@ def mixture(
 
     Returns
     -------
-    shares : ndarray of shape (n_solutions,)
-        The same for all bits; 0 throughout if no solution fits at all.
+    shares : ndarray of shape (n_bits, n_solutions)
+        0 throughout for a bit that no solution fits at all.
     """
-    n_bits = MIXING_BITS
-    along = [problem.along(part[:n_bits]).ravel() for part in weights]
-    table = np.stack(along)
-    inner = table @ table.T
-    fit = np.array([(part[:n_bits] * right[:n_bits]).sum() for part in weights])
+    n_bits, n_mixed = len(right), min(MIXING_BITS, len(right))
+    along = [np.stack(bit) for bit in zip(*(problem.along(part[:n_mixed]) for part in weights))]
+    inner = np.cumsum([bit @ bit.T for bit in along], axis=0)
+    fit = [(part[:n_mixed] * right[:n_mixed]).sum(axis=1) for part in weights]
+    fits = np.cumsum(np.stack(fit, axis=1), axis=0)
+    shares = np.stack([_mixture(*parts) for parts in zip(inner, fits)])
+    return shares[np.minimum(np.arange(n_bits), n_mixed - 1)]
+
+
+def _mixture(inner: np.ndarray, fit: np.ndarray) -> np.ndarray:
+    """Weights (n_solutions,) from inner products of the fitted values, and with the targets."""
     scale = 1 / np.sqrt(np.maximum(inner.diagonal(), np.finfo(float).tiny))
     if not (inner.diagonal() > 0).all() or not (fit > 0).any():
-        return np.zeros(len(weights))
+        return np.zeros(len(fit))
     factor = np.linalg.cholesky(inner * scale[:, None] * scale + _RIDGE * np.eye(len(scale)))
     shares, _ = nnls(factor.T, np.linalg.solve(factor, fit * scale), maxiter=100 * len(scale))
     return shares * scale
@@ -234,8 +242,8 @@ def solve_towards(
     beyond = [10.0, 100.0, np.inf] if len(alphas) > 1 else [np.inf]
     near = np.concatenate([alphas, max(alphas.max(), 1e-4) * np.array(beyond)])
     errors = problem.generalised_cross_validation(rest, rest_squares, near[:-1])
-    freedom = max(problem.total - 1, np.finfo(float).tiny)
-    alone = problem.total * rest_squares / freedom**2
+    # A mean is fitted first: it takes one degree of freedom, and a single row tells nothing.
+    alone = problem.total * rest_squares / max(problem.total - 1, _EPSILON) ** 2
     shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
     knows = problem.total >= 2 and (len(problem.classes) > 1 or len(problem.target_totals))
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
