@@ -259,3 +259,16 @@ def test_folds_of_a_chooser_and_the_chosen():
     expected = clone(chooser).set_params(random_state=0).fit(X, y, task=TASK)
     np.testing.assert_array_equal(fitted.transform(X, task=TASK), expected.transform(X, task=TASK))
     assert not hasattr(fitted.best_estimator_, "_skl_callbacks")
+
+
+def test_rows_without_a_label_have_no_score():
+    monitor = callback.ScoringMonitor(scoring={"score": make_retrieval_scorer()})
+    partly = y.astype(float)
+    partly[::3] = np.nan
+    labelled = ~np.isnan(partly)
+    for task in (None, TASK):
+        model = clone(HASHERS["ridge"]).set_callbacks(monitor).fit(X, partly, task=task)
+        own = None if task is None else task[labelled]
+        expected = model.score(X[labelled], partly[labelled], task=own)
+        logged = {entry["task_id_path"]: entry["score"] for entry in monitor.get_logs().data}
+        assert logged[(0,)] == pytest.approx(expected)

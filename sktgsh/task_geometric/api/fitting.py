@@ -289,9 +289,9 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         learned = draft.model_.learn_together(parts, self._watched(settings, epochs), relearn)
         n_epochs = settings.gradient.max_epochs if settings.gradient else 0
         given = X, None if codes_given else y
-        with whole_fit(self, draft, len(parts), *given, _metadata(task)) as fit:
+        with whole_fit(self, draft, len(parts), **_data_of(rows, *given, task)) as fit:
             for label, own in self._bar(parts.items(), "task"):
-                data = _data_of(own, *given, _metadata(task, label))
+                data = _data_of(own, *given, None if task is None else label)
                 part = fit.subtask(f"task {label}", n_epochs, lambda: learned_state(draft), data)
                 epochs.task = part
                 with part, draft.model_.threads():
@@ -360,17 +360,12 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         )
 
 
-def _metadata(task: Any, label: Any = None) -> dict[str, Any] | None:
-    """Arguments of a fit that a scorer needs: the tasks of all rows, or the one of some rows."""
-    if task is None:
-        return None
-    return {"task": task if label is None else label}
-
-
-def _data_of(rows: Rows, X: Any, y: Any, metadata: dict[str, Any] | None) -> dict[str, Any]:
-    """X and y of some rows as the user gave them, once a callback asks for them."""
+def _data_of(rows: Rows, X: Any, y: Any, task: Any) -> dict[str, Any]:
+    """X, y and tasks of the rows that have a label, once a callback asks for them."""
+    kept = rows.positions if rows.unlabelled is None else rows.positions[~rows.unlabelled]
+    tasks = task if task is None or np.ndim(task) == 0 else np.asarray(task)[kept]
     return {
-        "X": lambda: safe_indexing(X, rows.positions),
-        "y": None if y is None else lambda: safe_indexing(y, rows.positions),
-        "metadata": metadata,
+        "X": lambda: safe_indexing(X, kept),
+        "y": None if y is None else lambda: safe_indexing(y, kept),
+        "metadata": None if task is None else {"task": tasks},
     }
