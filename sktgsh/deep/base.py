@@ -1,4 +1,4 @@
-"""What hashers share whose whole network is trained."""
+"""Base of the hashers that train a whole network."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
 
     # The parameter that says how many outputs the network has.
     _outputs_parameter = "n_bits"
-    # What `solver` leaves open.
+    # Settings that `solver` leaves at None.
     _solver_defaults: dict[str, Any] = {"max_epochs": 20, "lr": 1e-2, "batch_size": 128}
     _parameter_constraints: dict = {
         "n_bits": [Interval(Integral, 1, None, closed="left")],
@@ -167,7 +167,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         self._describe_rows(X, y)
 
     def _describe_rows(self, X: np.ndarray, y: np.ndarray) -> None:
-        """Set what the codes of the training rows say, once the network is trained."""
+        """Set the attributes that describe the codes of the training rows."""
         self.module_.eval()
         few = np.arange(len(X))
         if len(few) > _DESCRIBED_ROWS:
@@ -203,7 +203,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         return y, torch.from_numpy(index)
 
     def _batches(self, y: np.ndarray, seed: int) -> partial:
-        """What cuts the training rows into batches."""
+        """The maker of the batches of training rows."""
         if self.class_weight is None:
             return partial(ShuffledBatches, seed=seed)
         labels, index, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -246,7 +246,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         axis = 0 if self.image_shape is None else None
         self.mean_ = X.mean(axis=axis, dtype=np.float64)
         deviation = np.asarray(X.std(axis=axis, dtype=np.float64))
-        # What is left of a constant by rounding is no deviation.
+        # Rounding leaves a constant column a tiny deviation, which must not be scaled up.
         alive = deviation > 16 * np.finfo(float).eps * np.abs(self.mean_)
         self.scale_ = 1 / np.where(alive, deviation, 1.0)
 
@@ -335,7 +335,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """The values whose signs are the bits.
+        """Scores of the bits.
 
         Parameters
         ----------
@@ -364,7 +364,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         return self._decide(outputs) > 0
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
-        """Set what is known of the codes once the network is trained."""
+        """Set attributes that describe the codes of training rows."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")
