@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,8 +11,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..._sklearn import fit_context
+from ..._sklearn import fit_context, safe_indexing
 from ...base import check_samples, draft_of
+from ...callbacks import (
+    CallbackSupportMixin,
+    EpochTasks,
+    has_progress_bar,
+    learned_state,
+    whole_fit,
+)
 from ...targets import split_missing
 from ...tasks import check_same_kind, check_task, iter_tasks
 from ..checks import (
@@ -22,11 +30,12 @@ from ..checks import (
     check_task_labels,
     check_tasks,
 )
+from ..learning.learner import LearningSettings
 from ..learning.rows import Rows
 from .fitted import FittedTasks
 
 
-class FittingMixin(FittedTasks):
+class FittingMixin(CallbackSupportMixin, FittedTasks):
     """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -276,15 +285,32 @@ class FittingMixin(FittedTasks):
             draft._start(rows, labels)
         check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
         parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
-        learned = draft.model_.learn_together(parts, settings, relearn)
-        for _ in self._bar(parts, "task"):
-            with draft.model_.threads():
-                draft.model_ = next(learned)
-            if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
-                draft.model_ = draft.model_.with_general()
-            # The state is replaced after each task: Ctrl-C keeps the finished ones.
-            self.__dict__ = dict(draft.__dict__)
+        epochs = EpochTasks()
+        learned = draft.model_.learn_together(parts, self._watched(settings, epochs), relearn)
+        n_epochs = settings.gradient.max_epochs if settings.gradient else 0
+        given = X, None if codes_given else y
+        with whole_fit(self, draft, len(parts), **_data_of(rows, *given, task)) as fit:
+            for label, own in self._bar(parts.items(), "task"):
+                data = _data_of(own, *given, None if task is None else label)
+                part = fit.subtask(f"task {label}", n_epochs, lambda: learned_state(draft), data)
+                epochs.task = part
+                with part, draft.model_.threads():
+                    draft.model_ = next(learned)
+                if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
+                    draft.model_ = draft.model_.with_general()
+                # The state is replaced after each task: Ctrl-C keeps the finished ones.
+                self.__dict__ = dict(draft.__dict__)
+                if part.stopped:
+                    break
         return self
+
+    def _watched(self, settings: LearningSettings, epochs: EpochTasks) -> LearningSettings:
+        """The settings, with a callback that reports each epoch of gradient steps."""
+        if settings.gradient is None:
+            return settings
+        gradient = replace(settings.gradient, callbacks=[*settings.gradient.callbacks, epochs])
+        shown = settings.verbose == 1 and has_progress_bar(self)
+        return replace(settings, gradient=gradient, verbose=0 if shown else settings.verbose)
 
     def _check_kept_codes(self) -> None:
         """Raise ValueError if a new network would take the place of codes that are frozen."""
@@ -329,4 +355,17 @@ class FittingMixin(FittedTasks):
 
     def _bar(self, items: Iterable, unit: str) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""
-        return tqdm(items, desc=f"{unit}s", unit=unit, disable=not self.verbose)
+        return tqdm(
+            items, desc=f"{unit}s", unit=unit, disable=not self.verbose or has_progress_bar(self)
+        )
+
+
+def _data_of(rows: Rows, X: Any, y: Any, task: Any) -> dict[str, Any]:
+    """X, y and tasks of the rows that have a label, once a callback asks for them."""
+    kept = rows.positions if rows.unlabelled is None else rows.positions[~rows.unlabelled]
+    tasks = task if task is None or np.ndim(task) == 0 else np.asarray(task)[kept]
+    return {
+        "X": lambda: safe_indexing(X, kept),
+        "y": None if y is None else lambda: safe_indexing(y, kept),
+        "metadata": None if task is None else {"task": tasks},
+    }
