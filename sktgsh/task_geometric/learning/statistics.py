@@ -41,6 +41,8 @@ class RidgeStatistics:
         Weighted sums of products of the real-valued targets with the units.
     target_squares : ndarray of shape (n_targets,)
         Weighted sums of squares of the real-valued targets.
+    weight_squares : float
+        Sum of squares of the weights.
     """
 
     def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
@@ -51,6 +53,7 @@ class RidgeStatistics:
         self.overlap: np.ndarray | None = None
         self.target_sums = np.zeros((n_targets, n_blocks, width))
         self.target_squares = np.zeros(n_targets)
+        self.weight_squares = 0.0
 
     def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
         """Sums of the rows of both."""
@@ -77,6 +80,7 @@ class RidgeStatistics:
             self.class_sums[label] = self.class_sums.get(label, 0.0) + sign * sums
         self.target_sums += sign * other.target_sums
         self.target_squares += sign * other.target_squares
+        self.weight_squares += sign * other.weight_squares
         self.overlap = None
 
     def copy(self) -> RidgeStatistics:
@@ -129,6 +133,7 @@ class RidgeStatistics:
         exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
         values = units.astype(np.float64 if exact else np.float32, copy=False)
         weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
+        self.weight_squares += float((weight**2).sum())
         root = values
         if sample_weight is not None:
             root = values * np.sqrt(weight).astype(values.dtype)[:, None]
