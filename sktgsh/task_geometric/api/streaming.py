@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
 from ...tasks import iter_tasks
-from ..checks import check_class_number, check_not_frozen, check_open, classes_of_others
+from ..checks import (
+    check_class_number,
+    check_not_frozen,
+    check_open,
+    classes_of_others,
+    with_class_weight,
+)
 from ..learning.learner import LearningSettings
 from ..learning.sums import TaskSums, add_sums
 from .exchange import ExchangeMixin
@@ -139,6 +145,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         """
         rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
         settings = self._sums_settings()
+        rows = with_class_weight(rows, labels, self.class_weight, in_chunks=True)
         return {
             label: self.model_.sums_of(label, rows.take(positions), settings)
             for label, positions in iter_tasks(labels)
