@@ -28,6 +28,18 @@ class TaskGains:
         Share of the error of a task alone that the others have taken away.
     related : list of list
         The tasks that count most among what the task took from others, the first most.
+
+    See Also
+    --------
+    sktgsh.inspection.task_gains : Makes the table of a hasher.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktgsh.inspection import TaskGains
+    >>> print(TaskGains(["Rome"], np.array([0.1]), np.ones(1), np.array([0.4]), [["Oslo"]]))
+    task              gain  prior bits  less error  related tasks
+    Rome              0.10        1.00        0.40  Oslo
     """
 
     tasks: list

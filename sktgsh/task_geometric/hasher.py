@@ -118,6 +118,9 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         row without a label. It belongs to a class if as many of them are labelled as for nearly
         all (90 %) labelled rows, and otherwise gets a code from the mean of its neighbours. More
         neighbours find classes better, fewer find the nearest rows better.
+    n_groups : "auto" or int, default="auto"
+        Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
+        rows. Codes do not depend on them.
     missing_label : object, optional
         Label that means "not labelled", such as -1, beside None, nan, pandas.NA and NaT.
     packed : bool, default=False
@@ -156,6 +159,9 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Everything that was learned.
     modulations_ : dict of Modulation
         Learned part of each task, by label.
+    groups_ : dict of Groups
+        Groups of the rows that belong to no class, by task: codeword, share of the rows, a few rows
+        of each, and the nearest class.
     history_ : dict of list
         Epochs of the gradient steps of each task, as skorch recorded them.
     n_bits_, n_hidden_ : int

@@ -189,8 +189,8 @@ class LearnedTasks:
 
     def code_versions(self) -> dict[Hashable, str]:
         """Digest of everything that decides a code, for each task."""
-        network = self.network.fingerprint()
-        return {label: m.code_version(network) for label, m in self.modulations.items()}
+        network, readout = self.network.fingerprint(), self.network.head == "readout"
+        return {label: m.code_version(network, readout) for label, m in self.modulations.items()}
 
     def map_scores(
         self,

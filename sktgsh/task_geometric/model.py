@@ -22,7 +22,7 @@ from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
 from .learning.together import Gathered, Pool, PooledProblem, gather, kind_of
-from .learning.unlabelled import complete_rows, learn_neighbourhoods
+from .learning.unlabelled import complete_rows, learn_neighbourhoods, with_groups
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -131,6 +131,7 @@ class TaskModel(LearnedTasks):
             start = learner.start(previous, classes, codewords, label)
         if settings.gradient is not None:
             start, history = learner.polish(rows, start, settings.gradient, settings.verbose)
+        start = with_groups(self.network, start, rows, previous, settings.n_groups)
         learned = learner.with_density(rows, start, previous, self._calibration_tasks(label))
         earlier = self.history.get(label, []) if previous else []
         return replace(
@@ -144,19 +145,14 @@ class TaskModel(LearnedTasks):
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
         """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
         found = self._completed(label, self.learner.extract(rows), None, settings)[1]
-        return self if found is None else self._deciding({label: found})
-
-    def _deciding(self, found: dict[Hashable, Neighbourhoods]) -> TaskModel:
-        return replace(self, neighbourhoods=found | self.neighbourhoods)
+        added = {} if found is None else {label: found}
+        return replace(self, neighbourhoods=added | self.neighbourhoods)
 
     def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
-        """Use the neighbourhoods of a first chunk of unlabelled rows for later chunks, too."""
-        found = {
-            label: part.statistics.neighbourhoods
-            for label, part in sums.items()
-            if part.statistics.neighbourhoods is not None
-        }
-        return self._deciding(found)
+        """Decide on later chunks as on the first chunk with unlabelled rows."""
+        found = {label: part.statistics.neighbourhoods for label, part in sums.items()}
+        added = {label: part for label, part in found.items() if part is not None}
+        return replace(self, neighbourhoods=added | self.neighbourhoods)
 
     def sums_of(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskSums:
         """Sufficient statistics of rows of one task, with a sample of the rows."""
@@ -197,9 +193,11 @@ class TaskModel(LearnedTasks):
         start, codebook, prior = self._solve(
             label, statistics, classes, previous, settings, gathered
         )
-        learned = learner.with_density(
-            learner.extract(sums.drawn), start, previous, self._calibration_tasks(label)
-        )
+        drawn = learner.extract(sums.drawn)
+        # Rows of other chunks have no position in one X.
+        unplaced = replace(drawn, positions=np.full(len(drawn.y), -1))
+        start = with_groups(self.network, start, unplaced, previous, settings.n_groups)
+        learned = learner.with_density(drawn, start, previous, self._calibration_tasks(label))
         return replace(
             self,
             modulations=self.modulations | {label: learned},
@@ -218,12 +216,7 @@ class TaskModel(LearnedTasks):
         ----------
         label : task label
         other : TaskModel
-            A model of the same network.
         settings : LearningSettings
-
-        Returns
-        -------
-        model : TaskModel
         """
         modulations = self.modulations[label], other.modulations[label]
         parts = self.statistics[label], other.statistics[label]
@@ -237,13 +230,14 @@ class TaskModel(LearnedTasks):
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
             [
-                [part.weight_of(c) for c in m.classes] or [float(part.gram[0, -1, -1])]
+                [part.weight_of(c) for c in m.classes] or [part.total]
                 for part, m in zip(parts, modulations)
             ],
         )
+        learned = replace(learned, density=density, groups=modulations[0].groups)
         return replace(
             self,
-            modulations=self.modulations | {label: replace(learned, density=density)},
+            modulations=self.modulations | {label: learned},
             codebook=codebook,
             **self._with_sums(label, statistics, prior, settings),
         )
@@ -279,6 +273,15 @@ class TaskModel(LearnedTasks):
             found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
         return complete_rows(self.network, rows, found, flips), found
+
+    def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
+        """Make a group of a task a class; with `share`, the class joins the shared codebook."""
+        named = self.modulations[label].naming(number, name)
+        codebook = self.codebook
+        if share:
+            codebook = codebook.joined({name: named.codewords[-1]}, label)
+        modulations = self.modulations | {label: named}
+        return replace(self, modulations=modulations, codebook=codebook)
 
     def _solve(
         self,
@@ -383,7 +386,9 @@ class TaskModel(LearnedTasks):
         known = self._fixed_codewords(label, previous, settings.share_codebook)
         found = None if problem is None else problem.neighbourhoods
         if found is not None and self.network.encoder.passthrough and not known.words:
-            known = Codebook({}, found.projections)
+            groups = self.modulations[label].groups if label in self.modulations else None
+            named = {} if groups is None else dict(groups.named)
+            known = Codebook(named, found.projections)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)

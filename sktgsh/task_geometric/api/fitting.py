@@ -252,6 +252,36 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         self.model_ = self.model_.renamed(label, renamed)
         return self
 
+    def name_group(self, group: int, label: Any, *, task: Any = None) -> Self:
+        """Make a group of unlabelled rows a class, without any change of a code.
+
+        Parameters
+        ----------
+        group : int
+            Number of the group, as in `groups_`.
+        label : int or str
+            Label of the new class.
+        task : int or str, optional
+            Label of the task; may be left out where a single task was fitted.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If the task or the group is unknown, or the label is taken.
+        """
+        check_is_fitted(self)
+        own = self._check_labels(task, 1)[0].item()
+        name = check_classes([label])[0]
+        check_same_kind([name], self.classes_.tolist(), "label", "classes")
+        if name in self.modulations_[own].classes:
+            raise ValueError(f"label={label!r} is a class of task {own!r} already")
+        self.model_ = self.model_.name_group(own, group, name, self.share_codebook)
+        return self
+
     def _is_warm(self) -> bool:
         """Whether `fit` keeps the network and the tasks learned before."""
         return self.warm_start and hasattr(self, "model_")

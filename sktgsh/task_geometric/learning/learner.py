@@ -58,6 +58,8 @@ class LearningSettings:
         Whether tasks shrink towards what the others have learned.
     n_neighbors : int
         Number of neighbours that decide on the target of an unlabelled row.
+    n_groups : int or None
+        Number of groups of the unlabelled rows; None for one per 50 rows.
     verbose : int
         Verbosity of the gradient steps.
     """
@@ -69,6 +71,7 @@ class LearningSettings:
     share_codebook: bool
     max_open_tasks: int
     n_neighbors: int = 20
+    n_groups: int | None = None
     verbose: int = 0
     share_prior: bool = False
 

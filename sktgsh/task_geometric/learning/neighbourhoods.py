@@ -21,7 +21,7 @@ MOST_REFERENCES = 8192
 # Share of the labelled rows that may have fewer labelled neighbours than a known row must have.
 _MISSED = 0.1
 # Steps from a random rotation of the axes; more of them find classes better, and neighbours worse.
-_ROTATION_STEPS = 3
+_ROTATION_STEPS = 2
 # Neighbours vote with the weight exp(sharpness * cosine).
 _SHARPNESS = 10.0
 _ROWS_AT_ONCE = 1024
@@ -124,8 +124,10 @@ class Neighbourhoods:
         scale = float(np.sqrt(np.square(features - centre).sum(axis=1).mean()))
         n_neighbors = min(n_neighbors, len(features) - 1)
         near = _nearest(angles, angles, n_neighbors, but_self=True)
-        least = _least_share(near, labels)
-        taken = _decide(near, labels, least)
+        nearest, share = _votes(near, labels)
+        least = _least_share(share[labels >= 0])
+        taken = np.where(share >= least, nearest, _UNLABELLED)
+        taken[labels >= 0] = labels[labels >= 0]
         if projections is None:
             points = centre + scale * _shared_points(angles, near, taken)
             projections = _learn_projections(points, n_bits, seed)
@@ -222,21 +224,13 @@ def _votes(near: _Neighbours, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return found[np.arange(len(found)), best], labelled.mean(axis=1)
 
 
-def _least_share(near: _Neighbours, labels: np.ndarray) -> float:
+def _least_share(shares: np.ndarray) -> float:
     """Share of labelled neighbours that nearly all labelled rows have themselves.
 
     Labelled rows are taken to be a random part of their classes: unlabelled rows of the same
     classes then have as many labelled neighbours.
     """
-    share = (labels[near.rows] >= 0).mean(axis=1)[labels >= 0]
-    return float(np.quantile(share, _MISSED)) if len(share) else np.inf
-
-
-def _decide(near: _Neighbours, labels: np.ndarray, least_share: float) -> np.ndarray:
-    """Class of each reference row, by its label or its neighbours; -1 for none."""
-    nearest, share = _votes(near, labels)
-    taken = np.where(share >= least_share, nearest, _UNLABELLED)
-    return np.where(labels >= 0, labels, taken)
+    return float(np.quantile(shares, _MISSED)) if len(shares) else np.inf
 
 
 def _shared_points(angles: np.ndarray, near: _Neighbours, taken: np.ndarray) -> np.ndarray:

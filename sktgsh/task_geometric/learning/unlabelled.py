@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from sklearn.cluster import KMeans
 
+from ..encoding.groups import Groups
+from ..encoding.modulation import Modulation
 from ..encoding.network import TaskNetwork
 from .codebook import ClassProjections
 from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
 from .rows import Rows
+
+# Rows of a group, where the number of groups is not given; and rows that stand for a group.
+_ROWS_PER_GROUP = 50
+_N_EXAMPLES = 5
 
 
 def learn_neighbourhoods(
@@ -38,6 +45,67 @@ def learn_neighbourhoods(
     features = _features(network, drawn)
     return Neighbourhoods.learn(
         features, labels, classes, n_bits, n_neighbors, network.seed, projections
+    )
+
+
+def with_groups(
+    network: TaskNetwork,
+    learned: Modulation,
+    rows: Rows,
+    previous: Modulation | None,
+    n_groups: int | None,
+) -> Modulation:
+    """Add groups of the rows that belong to no class; a task keeps those that it has.
+
+    Parameters
+    ----------
+    network : TaskNetwork
+    learned : Modulation
+    rows : Rows
+        Completed rows.
+    previous : Modulation or None
+        What the task had learned before.
+    n_groups : int or None
+        Number of groups; None for one per 50 rows.
+
+    Returns
+    -------
+    modulation : Modulation
+    """
+    groups = None if previous is None else previous.groups
+    if groups is None and rows.has_unlabelled and n_groups != 0:
+        groups = _find_groups(network, rows, n_groups, learned)
+    return replace(learned, groups=groups)
+
+
+def _find_groups(
+    network: TaskNetwork, rows: Rows, n_groups: int | None, learned: Modulation
+) -> Groups | None:
+    """Groups of the codes of the rows without a class; None if such rows have no codes."""
+    free = rows.take(np.flatnonzero(rows.lacks_label))
+    share = len(free.y) / len(rows.y)
+    free = free.sample(MOST_REFERENCES, network.seed)
+    codes = free.found_codes
+    if codes is None or not codes.any():
+        return None
+    n_groups = min(n_groups or max(1, len(codes) // _ROWS_PER_GROUP), len(np.unique(codes, axis=0)))
+    means = KMeans(n_groups, n_init=1, random_state=network.seed).fit(codes.astype(np.float32))
+    distances = means.transform(codes.astype(np.float32))
+    examples = np.full((n_groups, _N_EXAMPLES), -1)
+    for group, own in enumerate(examples):
+        members = np.flatnonzero(means.labels_ == group)
+        nearest = members[np.argsort(distances[members, group], kind="stable")[:_N_EXAMPLES]]
+        own[: len(nearest)] = free.positions[nearest]
+    words = np.where(means.cluster_centers_ > 0, 1, -1).astype(np.int8)
+    classes, codewords = learned.classes, learned.codewords.astype(int)
+    near = (words @ codewords.T).argmax(axis=1) if len(classes) else []
+    return Groups(
+        words,
+        share * np.bincount(means.labels_, minlength=n_groups) / len(codes),
+        examples,
+        tuple(classes[position] for position in near),
+        tuple(range(n_groups)),
+        {},
     )
 
 
