@@ -85,7 +85,7 @@ def task_gains(hasher: Any, n_related: int = 3) -> TaskGains:
     >>> X, y, task = load_digits_tasks(n_tasks=2)
     >>> hasher = TaskGeometricHasher(n_bits=16, n_hidden=64, random_state=0)
     >>> task_gains(hasher.fit(X, y, task=task)).tasks
-    [0, 30]
+    [0, 180]
     """
     modulations = hasher.modulations_
     found = [modulation.task_gain for modulation in modulations.values()]
@@ -133,7 +133,7 @@ class TaskGainDisplay:
     >>> X, y, task = load_digits_tasks(n_tasks=2)
     >>> hasher = TaskGeometricHasher(n_bits=16, n_hidden=64, random_state=0)
     >>> display = TaskGainDisplay.from_estimator(hasher.fit(X, y, task=task))
-    >>> display.ax_.get_xlim()
+    >>> tuple(map(float, display.ax_.get_xlim()))
     (0.0, 1.0)
     """
 
