@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._sklearn import check_sample_weight
@@ -93,6 +96,48 @@ def check_rows(
         raise ValueError("y has no label in any row; at least 2 labels are needed")
     rows = Rows(X, np.arange(X.shape[0]), y, weight, codes, missing)
     return rows.take(kept), labels[kept]
+
+
+def with_class_weight(
+    rows: Rows, labels: np.ndarray, class_weight: str | dict | None, in_chunks: bool
+) -> Rows:
+    """Multiply the weights of rows by those of their classes, task by task.
+
+    Parameters
+    ----------
+    rows : Rows
+    labels : ndarray of shape (n_rows,)
+        Task of each row.
+    class_weight : dict, "balanced" or None
+    in_chunks : bool
+        Whether further rows of the tasks may come.
+    """
+    if class_weight is None or rows.codes is not None:
+        return rows
+    if rows.multilabel:
+        raise ValueError("class_weight has no meaning for label indicators; use sample_weight")
+    if in_chunks and class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' needs all rows of a task at once; give a dict of weights for "
+            "learning in chunks"
+        )
+    weight = np.ones(len(labels)) if rows.sample_weight is None else rows.sample_weight.copy()
+    if isinstance(class_weight, dict):
+        check_class_weights(class_weight)
+        weight *= [class_weight.get(label, 1.0) for label in rows.y.tolist()]
+    else:
+        for _, positions in iter_tasks(labels):
+            weight[positions] *= compute_sample_weight("balanced", rows.y[positions])
+    return replace(rows, sample_weight=weight)
+
+
+def check_class_weights(class_weight: Mapping[Hashable, float]) -> None:
+    """Raise ValueError for a weight that is no positive number."""
+    for label, weight in class_weight.items():
+        if not isinstance(weight, Real) or not 0 < weight < np.inf:
+            raise ValueError(
+                f"class_weight has {weight!r} for class {label!r}; expected a positive number"
+            )
 
 
 def check_task_labels(task: Any, n_samples: int, model: TaskModel | None) -> np.ndarray:

@@ -91,6 +91,11 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 3, 10)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, each bit
         of each task takes the best by generalised cross-validation.
+    class_weight : dict or {"balanced"}, optional
+        Weight of each class's rows, 1 for classes that a dict leaves out. ``"balanced"`` gives the
+        classes of a task equal weight in sum: rare classes are then not lost. It needs all rows of
+        a task at once, so `partial_fit` and `fit_batches` take a dict. A `sample_weight` is
+        multiplied.
     warm_start : bool, default=False
         Let `fit` keep the network and the tasks learned before. Tasks in the new data are learned
         again.

@@ -46,6 +46,7 @@ class TaskParameters(BaseEstimator):
         "structure_fraction": [Interval(Real, 0, 1, closed="both")],
         "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "class_weight": [None, dict, StrOptions({"balanced"})],
         "warm_start": ["boolean"],
         "unknown_task": [StrOptions({"raise", "pool", "infer"})],
         "task_column": [None, Integral, str],
@@ -75,6 +76,7 @@ class TaskParameters(BaseEstimator):
         structure_fraction: float = 0.0,
         solver: str | GradientSolver = "ridge",
         alpha: float | Sequence[float] = ALPHAS,
+        class_weight: str | dict | None = None,
         warm_start: bool = False,
         task_column: int | str | None = None,
         unknown_task: str = "raise",
@@ -98,6 +100,7 @@ class TaskParameters(BaseEstimator):
         self.structure_fraction = structure_fraction
         self.solver = solver
         self.alpha = alpha
+        self.class_weight = class_weight
         self.warm_start = warm_start
         self.task_column = task_column
         self.unknown_task = unknown_task

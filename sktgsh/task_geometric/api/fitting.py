@@ -29,6 +29,7 @@ from ..checks import (
     check_rows,
     check_task_labels,
     check_tasks,
+    with_class_weight,
 )
 from ..learning.learner import LearningSettings
 from ..learning.rows import Rows
@@ -279,7 +280,9 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         rows, labels = draft._check_training_rows(
             X, y, task, sample_weight, reset=reset, codes_given=codes_given
         )
-        rows = rows.with_classes(classes)
+        rows = with_class_weight(
+            rows.with_classes(classes), labels, self.class_weight, in_chunks=not relearn
+        )
         check_tasks(rows, labels, None if reset else self.model_, settings, relearn)
         if reset:
             draft._start(rows, labels)

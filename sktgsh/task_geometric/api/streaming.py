@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
 from ...tasks import iter_tasks
-from ..checks import check_class_number, check_not_frozen, check_open, classes_of_others
+from ..checks import (
+    check_class_number,
+    check_not_frozen,
+    check_open,
+    classes_of_others,
+    with_class_weight,
+)
 from ..learning.learner import LearningSettings
 from ..learning.sums import TaskSums, add_sums
 from .exchange import ExchangeMixin
@@ -65,8 +71,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
 
         All parties start from copies of one saved hasher and learn from rows of their own. A task
         that several of them know is learned again from the sum of their sums, as if its rows had
-        come to one place. Other tasks are added as they are. The density for task inference is
-        merged from the moments of the parties' densities.
+        come to one place; it shrinks towards the prior that this party has for it. Other tasks are
+        added as they are. The density for task inference is merged from the moments of the parties'
+        densities.
 
         Parameters
         ----------
@@ -139,6 +146,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         """
         rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
         settings = self._sums_settings()
+        rows = with_class_weight(rows, labels, self.class_weight, in_chunks=True)
         return {
             label: self.model_.sums_of(label, rows.take(positions), settings)
             for label, positions in iter_tasks(labels)

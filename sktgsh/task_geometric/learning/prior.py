@@ -243,9 +243,11 @@ def solve_towards(
     near = np.concatenate([alphas, max(alphas.max(), 1e-4) * np.array(beyond)])
     errors = problem.generalised_cross_validation(rest, rest_squares, near[:-1])
     # A mean is fitted first: it takes one degree of freedom, and a single row tells nothing.
-    alone = problem.total * rest_squares / max(problem.total - 1, _EPSILON) ** 2
+    n_rows = problem.n_effective
+    mean_squares = rest_squares / problem.total
+    alone = mean_squares * (n_rows / max(n_rows - 1, _EPSILON)) ** 2
     shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
-    knows = problem.total >= 2 and (len(problem.classes) > 1 or len(problem.target_totals))
+    knows = n_rows > 1 + _EPSILON and (len(problem.classes) > 1 or len(problem.target_totals))
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
     chosen = np.where(used, shrunk_alpha, own_alpha) if knows else np.full(len(own), np.inf)
     base = np.where(used[:, None], prior.weights, 0)

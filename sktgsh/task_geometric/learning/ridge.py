@@ -107,6 +107,8 @@ class CentredProblem:
         gram, units = statistics.gram, statistics.units_per_block
         self.n_blocks = len(gram)
         self.total = gram[0, units, units]
+        # Kish's effective number of rows: a row of weight 50 is not 50 rows.
+        self.n_effective = self.total**2 / statistics.weight_squares
         self.means = gram[:, units, :units] / self.total
         self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
         for centred, sums in zip(self.gram, gram[:, :units, :units]):
@@ -293,8 +295,9 @@ class CentredProblem:
             for position in range(len(alphas)):
                 share = values / damped[kept, position]
                 residual = beyond + ((1 - share) ** 2) @ reachable
-                freedom = self.total - 1 - share.sum()
+                freedom = self.n_effective - 1 - share.sum()
                 # The error is unbounded, not small, if there are as many parameters as rows.
-                if freedom > _LEAST_FREEDOM * self.total:
-                    errors[bits, position] = self.total * residual / freedom**2
+                if freedom > _LEAST_FREEDOM * self.n_effective:
+                    scale = self.n_effective * (self.n_effective / self.total)
+                    errors[bits, position] = scale * residual / freedom**2
         return errors

@@ -50,6 +50,8 @@ class RidgeStatistics:
         Sum of the weights of the unlabelled rows.
     neighbourhoods : Neighbourhoods or None
         What gives unlabelled rows their targets.
+    weight_squares : float
+        Sum of squares of the weights.
     """
 
     def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
@@ -63,6 +65,7 @@ class RidgeStatistics:
         self.code_sums: np.ndarray | None = None
         self.code_weight = 0.0
         self.neighbourhoods: Neighbourhoods | None = None
+        self.weight_squares = 0.0
 
     def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
         """Sums of the rows of both."""
@@ -94,6 +97,7 @@ class RidgeStatistics:
             self.class_sums[label] = self.class_sums.get(label, 0.0) + sign * sums
         self.target_sums += sign * other.target_sums
         self.target_squares += sign * other.target_squares
+        self.weight_squares += sign * other.weight_squares
         self.overlap = None
 
     def copy(self) -> RidgeStatistics:
@@ -154,6 +158,7 @@ class RidgeStatistics:
         exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
         values = units.astype(np.float64 if exact else np.float32, copy=False)
         weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
+        self.weight_squares += float((weight**2).sum())
         root = values
         if sample_weight is not None:
             root = values * np.sqrt(weight).astype(values.dtype)[:, None]
