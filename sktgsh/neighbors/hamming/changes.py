@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ class HammingChangesMixin:
 
     n_features_in_: int
     packed_: bool
-    code_version_: str | None
+    code_version_: str | Mapping | None
     shards_: Shards
     slot_ids_: Ids | None
     _pack: Callable[[Any, int | None, bool], tuple[np.ndarray, int]]
@@ -33,7 +33,7 @@ class HammingChangesMixin:
         *,
         ids: ArrayLike | None = None,
         task: Any = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> Any:
         """Add codes.
 
@@ -60,6 +60,7 @@ class HammingChangesMixin:
             if known.any():
                 raise ValueError(f"ids are already there: {name_ids(ids[known])}")
         self._append(packed, ids, labels)
+        self._extend_version(code_version)
         return self
 
     def upsert(
@@ -68,7 +69,7 @@ class HammingChangesMixin:
         *,
         ids: ArrayLike,
         task: Any = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> Any:
         """Add codes, and replace those whose ids are there already.
 
@@ -96,6 +97,7 @@ class HammingChangesMixin:
         slots = self.slot_ids_.find(ids)
         self._drop(slots[slots >= 0])
         self._append(packed, ids, labels)
+        self._extend_version(code_version)
         return self
 
     def remove(self, ids: ArrayLike | None = None, *, task: Any = None) -> Any:
@@ -133,6 +135,11 @@ class HammingChangesMixin:
         check_known(labels, self.shards_.tasks)
         self._drop(self.shards_.slots_of(labels.tolist()), sweep=True)
         return self
+
+    def _extend_version(self, code_version: Any) -> None:
+        """Tasks that come have versions of their own."""
+        if isinstance(code_version, Mapping) and isinstance(self.code_version_, Mapping):
+            self.code_version_ = {**code_version, **self.code_version_}
 
     def _append(
         self, packed: np.ndarray, ids: np.ndarray | None, labels: np.ndarray | None

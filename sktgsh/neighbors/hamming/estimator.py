@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any
@@ -64,7 +65,7 @@ class HammingNeighbors(
         Ids of the user's; None where the row's number is its id.
     tasks_ : list
         Tasks of the codes, where they were given.
-    code_version_ : str or None
+    code_version_ : str, dict or None
         Version of the codes, where it was given.
 
     See Also
@@ -134,7 +135,7 @@ class HammingNeighbors(
         *,
         ids: ArrayLike | None = None,
         task: Any = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> HammingNeighbors:
         """Index codes.
 
@@ -147,7 +148,7 @@ class HammingNeighbors(
             Ids, all different, integers below 2**63 or strings; by default the row's number.
         task : int, str or array-like of shape (n_samples,), optional
             Tasks, to search within one of them.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             The hasher's `code_version_`. Codes of another version are then refused.
 
         Returns

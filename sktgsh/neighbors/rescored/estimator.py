@@ -198,7 +198,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, RescoredSearchMixin, BaseEsti
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
         # Added to a copy, because a shallow copy of this estimator shares the index.
         index: HammingNeighbors = copy(self.index_)
-        self.index_, self.vectors_ = index.add(codes, task=labels), vectors
+        version = getattr(self.hasher_, "code_version_", None)
+        self.index_, self.vectors_ = index.add(codes, task=labels, code_version=version), vectors
         return self
 
     def _default_hasher(self) -> Any:

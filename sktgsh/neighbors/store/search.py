@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ class StoreSearchMixin:
         vectors: ArrayLike | None = None,
         metric: str = "cosine",
         oversampling: float = 4,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
         check_version: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The nearest codes of each query.
@@ -68,7 +68,7 @@ class StoreSearchMixin:
             That distance; inner products are given as their negative.
         oversampling : float, default=4
             At least 1.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             The `code_version_` of the hasher that made the queries.
         check_version : bool, default=True
             Whether to refuse queries of another version than the store's.

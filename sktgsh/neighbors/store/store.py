@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from ...bits import pack_bits
 from ...codes import as_numbers, check_codes, check_values
+from ..checks import versions_differ
 from .rows import StoreRows
 from .search import StoreSearchMixin
 from .writing import StoreWritingMixin, index_ids, is_remote
@@ -51,7 +53,7 @@ class CodeStore(StoreWritingMixin, StoreSearchMixin):
     n_features : int, optional
         Width of the vectors that are kept beside the codes, to rescore by; by default there are
         none. Fixed when the store is made.
-    code_version : str, optional
+    code_version : str or dict of str by task, optional
         The `code_version_` of the hasher whose codes are kept. Codes of another version are then
         refused. Fixed when the store is made.
     vector_type : {"float32", "float64"}, optional
@@ -100,7 +102,7 @@ class CodeStore(StoreWritingMixin, StoreSearchMixin):
         packed: bool = False,
         id_type: str | None = None,
         n_features: int | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
         vector_type: str | None = None,
         compact_every: int | None = 64,
         storage_options: dict | None = None,
@@ -131,7 +133,10 @@ class CodeStore(StoreWritingMixin, StoreSearchMixin):
         self._rows = StoreRows.of_schema(self._table.schema, self.path)
         for name, value in asked.items():
             there = getattr(self._rows, name)
-            if value is not None and value != there:
+            is_other = value is not None and value != there
+            if name == "code_version" and there is not None:
+                is_other = versions_differ(value, there)
+            if is_other:
                 raise ValueError(f"{name}={value!r}, but the store has {name}={there!r}")
 
     def _open(self, database: Any, asked: dict) -> Any:
@@ -175,7 +180,7 @@ class CodeStore(StoreWritingMixin, StoreSearchMixin):
         return self._rows.n_features
 
     @property
-    def code_version(self) -> str | None:
+    def code_version(self) -> str | Mapping | None:
         """Version of the codes, where it was given."""
         return self._rows.code_version
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -59,7 +59,7 @@ class StoreWritingMixin:
         ids: ArrayLike,
         task: Any = None,
         vectors: ArrayLike | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> None:
         """Add codes, all of them or none.
 
@@ -74,7 +74,7 @@ class StoreWritingMixin:
             different tasks.
         vectors : array-like of shape (n_samples, n_features), optional
             If and only if the store keeps vectors.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             Version of these codes.
 
         Raises
@@ -107,7 +107,7 @@ class StoreWritingMixin:
         ids: ArrayLike,
         task: Any = None,
         vectors: ArrayLike | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> None:
         """Add codes, and replace those whose ids are there already, all of them or none.
 
