@@ -303,7 +303,7 @@ class TaskModel(LearnedTasks):
             prior = self.priors.get(label)
         else:
             book = codebook.words | words if settings.share_codebook else words
-            others = self._others(label, statistics, problem, book, bits, settings, gathered)
+            others = self._others(label, statistics, problem, settings, gathered)
             right = self.learner.targets(problem, words, bits)[0]
             prior = others.prior(problem, right, book, self.network.layout, bits)
         learned = self.learner.solve(problem, classes, codewords, settings.alpha, bits, prior)
@@ -314,17 +314,14 @@ class TaskModel(LearnedTasks):
         label: Hashable,
         statistics: RidgeStatistics,
         problem: CentredProblem,
-        words: Mapping[Hashable, np.ndarray],
-        target_bits: np.ndarray,
         settings: LearningSettings,
         gathered: Gathered | None,
     ) -> Others:
         """What other tasks say of a new task: those learned before, and those in the same call."""
         if not settings.share_prior or not takes_part(statistics):
             return Others(None, {})
-        layout, learner = self.network.layout, self.learner
-        kind = kind_of(statistics)
-        solutions = {
+        learner, kind = self.learner, kind_of(statistics)
+        solutions: dict[Hashable, Any] = {
             task: learner.solution(modulation)
             for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
             # Codes of tasks with codebooks of their own cannot be compared.
@@ -334,9 +331,7 @@ class TaskModel(LearnedTasks):
         }
         pool = self.pools.get(kind)
         if gathered is not None:
-            for task, solution in gathered.solutions.items():
-                if task != label:
-                    solutions[task] = solution.for_codewords(words, layout, target_bits)
+            solutions |= less(gathered.solutions, label)
             return Others(gathered.pool.solution(statistics, problem), solutions)
         return Others(None if pool is None else Pool(pool).solution(), solutions)
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sktgsh.inspection import TaskGainDisplay, task_gains
 from sktgsh.metrics import mean_average_precision
 from sktgsh.persistence import load, save
-from sktgsh.task_geometric.learning.prior import FirmSolution, TaskPrior, mixtures, solve_towards
+from sktgsh.task_geometric.learning.prior import FirmSolution, TaskPrior, mixture, solve_towards
 from sktgsh.task_geometric.learning.ridge import CentredProblem
 from sktgsh.task_geometric.learning.statistics import RidgeStatistics
 from sktgsh.task_geometric.learning.together import Pool
@@ -80,12 +80,9 @@ def test_the_mixture_finds_the_solution_that_fits():
     right, sums, _ = problem.targets(words, np.arange(8), np.arange(0))
     good = problem.solve(right, sums, np.full(8, 0.1))[0]
     others = [np.random.default_rng(s).standard_normal(good.shape) for s in (5, 6)]
-    shares = mixtures(problem, right, [others[0], good, others[1]])
-    assert (shares.argmax(axis=1) == 1).all() and (shares[:, 1] > 0.5).all() and (shares >= 0).all()
-    assert not mixtures(problem, right, [-good]).any()
-    # Those of a shorter code are the same.
-    shorter = mixtures(problem, right[:3], [part[:3] for part in (others[0], good, others[1])])
-    np.testing.assert_allclose(shorter, shares[:3])
+    shares = mixture(problem, right, [others[0], good, others[1]])
+    assert shares.argmax() == 1 and shares[1] > 0.5 and (shares >= 0).all()
+    assert not mixture(problem, right, [-good]).any()
 
 
 # -- tasks ---------------------------------------------------------------------------------------

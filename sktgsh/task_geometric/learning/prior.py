@@ -25,8 +25,9 @@ from .ridge import CentredProblem
 
 # Penalties of the others' solutions: few rows of one task need a firm one, many rows of all do not.
 FIRM_ALPHA, POOL_ALPHA = 0.1, 0.01
-# A mixture looks at this many tasks at most, the last ones learned, and at this many bits.
-MOST_MIXED, MIXING_BITS = 64, 8
+# A mixture looks at this many tasks at most, the last ones learned. Short codes are prefixes of
+# long ones, so it fits the most frequent classes, or the first bits where there is no more to see.
+MOST_MIXED, MIXING_CLASSES, MIXING_BITS = 64, 16, 8
 _RIDGE, _EPSILON = 1e-6, 1e-9
 
 
@@ -70,6 +71,15 @@ class FirmSolution:
         centre = np.concatenate([problem.counts, problem.target_totals]) / problem.total
         intercepts = centre[:, None] - np.einsum("kbu,bu->kb", weights, problem.means)
         return cls(problem.classes, weights, intercepts)
+
+    def of_classes(self, labels: Sequence[Hashable]) -> np.ndarray:
+        """Weights of the first block for classes, (n_labels, units_per_block); 0 without rows."""
+        weights = np.zeros((len(labels), self.weights.shape[2]), np.float32)
+        place = {label: index for index, label in enumerate(self.classes)}
+        for index, label in enumerate(labels):
+            if label in place:
+                weights[index] = self.weights[place[label], 0]
+        return weights
 
     def for_codewords(
         self, words: Mapping[Hashable, np.ndarray], layout: BitLayout, target_bits: np.ndarray
@@ -126,12 +136,12 @@ class Others:
     ----------
     pool : FirmSolution or None
         Solution of all their rows together.
-    solutions : mapping of Solution
+    solutions : mapping of FirmSolution or Solution
         Solution of each task, by label.
     """
 
     pool: FirmSolution | None
-    solutions: Mapping[Hashable, Solution]
+    solutions: Mapping[Hashable, FirmSolution | Solution]
 
     def prior(
         self,
@@ -155,61 +165,68 @@ class Others:
             Bits with real-valued targets.
         """
         labels = list(self.solutions)[-MOST_MIXED:]
-        parts = [self.solutions[label] for label in labels]
+        found = [self.solutions[label] for label in labels]
         if self.pool is not None:
-            parts.append(self.pool.for_codewords(words, layout, target_bits))
-        if not parts:
+            found.append(self.pool)
+        if not found:
             return None
-        shares = mixtures(problem, right, [part.weights for part in parts])
-        # The rows cannot tell: the pool knows most, or else all tasks count alike.
-        fallback = np.zeros(len(parts))
-        fallback[-1 if self.pool is not None else slice(None)] = 1
-        shares[~shares.any(axis=1)] = fallback / fallback.sum()
-        by_task = dict(zip(labels, shares[-1].tolist()))
+        parts = [
+            part.for_codewords(words, layout, target_bits)
+            if isinstance(part, FirmSolution)
+            else part
+            for part in found
+        ]
+        by_class = [part for part in found if isinstance(part, FirmSolution)]
+        if problem.n_blocks == 1 and problem.classes and len(by_class) == len(found):
+            frequent = np.argsort(-problem.counts, kind="stable")[:MIXING_CLASSES]
+            labels_of = [problem.classes[place] for place in frequent]
+            weights = [part.of_classes(labels_of) for part in by_class]
+            shares = mixture(problem, problem.class_sums[frequent, 0], weights)
+        else:
+            first = slice(MIXING_BITS)
+            shares = mixture(problem, right[first], [part.weights[first] for part in parts])
+        if not shares.any():
+            # The rows cannot tell: the pool knows most, or else all tasks count alike.
+            shares[-1 if self.pool is not None else slice(None)] = 1
+            shares /= shares.sum()
+        by_task = dict(zip(labels, shares.tolist()))
         return TaskPrior(
-            sum(share[:, None] * part.weights for share, part in zip(shares.T, parts)),
-            sum(share * part.intercepts for share, part in zip(shares.T, parts)),
-            0.0 if self.pool is None else float(shares[-1, -1]),
+            sum(share * part.weights for share, part in zip(shares, parts)),
+            sum(share * part.intercepts for share, part in zip(shares, parts)),
+            0.0 if self.pool is None else float(shares[-1]),
             {label: share for label, share in by_task.items() if share > 0},
         )
 
 
-def mixtures(
+def mixture(
     problem: CentredProblem, right: np.ndarray, weights: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Weights, not negative, of the solutions whose sum fits a problem best, for each bit.
-
-    A bit's weights fit the bits up to it, MIXING_BITS of them at most: they are then the same in a
-    shorter code.
+    """Weights, not negative, of the solutions whose sum fits a problem best.
 
     Parameters
     ----------
     problem : CentredProblem
-    right : ndarray of shape (n_bits, units_per_block)
-    weights : sequence of ndarray of shape (n_bits, units_per_block)
+    right : ndarray of shape (n_targets, units_per_block)
+        Right-hand sides of some targets.
+    weights : sequence of ndarray of shape (n_targets, units_per_block)
+        Solutions for these targets.
 
     Returns
     -------
-    shares : ndarray of shape (n_bits, n_solutions)
-        0 throughout for a bit that no solution fits at all.
+    shares : ndarray of shape (n_solutions,)
+        The same for all targets; 0 throughout if no solution fits at all.
     """
-    n_bits, n_mixed = len(right), min(MIXING_BITS, len(right))
-    along = [np.stack(bit) for bit in zip(*(problem.along(part[:n_mixed]) for part in weights))]
-    inner = np.cumsum([bit @ bit.T for bit in along], axis=0)
-    fit = [(part[:n_mixed] * right[:n_mixed]).sum(axis=1) for part in weights]
-    fits = np.cumsum(np.stack(fit, axis=1), axis=0)
-    shares = np.stack([_mixture(*parts) for parts in zip(inner, fits)])
-    return shares[np.minimum(np.arange(n_bits), n_mixed - 1)]
-
-
-def _mixture(inner: np.ndarray, fit: np.ndarray) -> np.ndarray:
-    """Weights (n_solutions,) from inner products of the fitted values, and with the targets."""
-    scale = 1 / np.sqrt(np.maximum(inner.diagonal(), np.finfo(float).tiny))
-    if not (inner.diagonal() > 0).all() or not (fit > 0).any():
-        return np.zeros(len(fit))
-    factor = np.linalg.cholesky(inner * scale[:, None] * scale + _RIDGE * np.eye(len(scale)))
-    shares, _ = nnls(factor.T, np.linalg.solve(factor, fit * scale), maxiter=100 * len(scale))
-    return shares * scale
+    table = np.stack([problem.along(part).ravel() for part in weights]).astype(np.float64)
+    inner = table @ table.T
+    fit = np.array([(part * right).sum() for part in weights])
+    shares, alive = np.zeros(len(weights)), np.flatnonzero(inner.diagonal() > 0)
+    if len(alive) and (fit > 0).any():
+        scale = 1 / np.sqrt(inner.diagonal()[alive])
+        scaled = inner[np.ix_(alive, alive)] * scale[:, None] * scale
+        factor = np.linalg.cholesky(scaled + _RIDGE * np.eye(len(alive)))
+        side = np.linalg.solve(factor, fit[alive] * scale)
+        shares[alive] = scale * nnls(factor.T, side, maxiter=100 * len(alive))[0]
+    return shares
 
 
 def solve_towards(

@@ -230,17 +230,17 @@ class CentredProblem:
             weights[:, block] = cho_solve(factor, right[:, block].T.astype(np.float32)).T
         return weights
 
-    def along(self, weights: np.ndarray) -> list[np.ndarray]:
-        """Scores of weights (n_bits, units) along the directions of the rows, (rank,) for each bit.
+    def along(self, weights: np.ndarray) -> np.ndarray:
+        """Scores of weights (n_bits, units) along the directions of the rows, flattened.
 
         Their inner products are those of the centred scores of the rows.
         """
-        found = list[np.ndarray]()
+        found = []
         for block, bits in self._iter_blocks(np.arange(len(weights))):
             spectrum = self.spectra[block]
             part = weights[bits].astype(spectrum.vectors.dtype) @ spectrum.vectors
-            found.extend(part * np.sqrt(spectrum.values).astype(part.dtype))
-        return found
+            found.append(part * np.sqrt(spectrum.values).astype(part.dtype))
+        return np.concatenate([part.ravel() for part in found])
 
     def residual(
         self, right: np.ndarray, squares: np.ndarray, weights: np.ndarray
