@@ -1,4 +1,4 @@
-"""What every hasher shares: bits out, feature names, score."""
+"""The contract that every hasher shares: bits, feature names, score."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, Tr
 
 
 def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
-    """scikit-learn's ``validate_data``; also refuses what float32 cannot hold, and masked values.
+    """Check samples by scikit-learn's ``validate_data``, and that float32 can hold them.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     types = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", [])
     moments = [str(kind) for kind in types if re.match("date|time|duration", str(kind).lower())]
     if moments:
-        # NumPy would count them, in units that depend on the type.
+        # NumPy would convert moments to counts of a unit that depends on the type.
         raise ValueError(f"X has values of type {moments[0]}; make numbers of them first")
     # Values of other types are converted to the first one.
     dtypes, targets = [np.float64, *SAMPLE_DTYPES], map(plain_labels, y)
@@ -195,7 +195,7 @@ def _has_texts(X: Any) -> bool:
 
 
 def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
-    """A shallow copy to learn on, whose state replaces the estimator's when all went well.
+    """A shallow copy to learn on; its state replaces the estimator's when nothing failed.
 
     An error or Ctrl-C then leaves the estimator as it was, without a line of clean-up.
 
@@ -245,7 +245,7 @@ def score_codes(
     *,
     packed: bool = False,
 ) -> float:
-    """What :meth:`HasherMixin.score` says of codes, given their rows' tasks."""
+    """Mean average precision of codes, as :meth:`HasherMixin.score` gives it."""
     y = check_targets(y, len(codes))
     weight = check_sample_weight(sample_weight, codes, dtype=np.float64)
     precision = np.full(len(codes), np.nan)

@@ -6,8 +6,8 @@ tasks here report nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from skorch.callbacks import Callback
@@ -68,7 +68,11 @@ class FitTask:
             )
 
     def subtask(
-        self, name: str, n_subtasks: int = 0, fitted: Callable[[], dict[str, Any]] | None = None
+        self,
+        name: str,
+        n_subtasks: int = 0,
+        fitted: Callable[[], dict[str, Any]] | None = None,
+        data: dict[str, Any] | None = None,
     ) -> FitTask:
         """A part of this task.
 
@@ -80,24 +84,38 @@ class FitTask:
             Number of parts that it has in turn.
         fitted : callable, optional
             As for the class.
+        data : dict, optional
+            Its own X, y and metadata, if they are not those of this task. Functions are called when
+            a callback needs what they give.
         """
         context = None
         if self.context is not None:
             context = self.context.subcontext(task_name=name, max_subtasks=n_subtasks)
-        return FitTask(self.estimator, context, self.data, fitted)
+        return FitTask(self.estimator, context, data or self.data, fitted)
 
-    def propagated(self, part: Any) -> AbstractContextManager:
-        """A context in which callbacks follow the fit of an estimator inside this one."""
-        if self.context is None:
-            return nullcontext()
-        return self.context.propagate_callback_context(part)
+    @contextmanager
+    def subfit(self, name: str, part: Any) -> Iterator[Any]:
+        """Fit another estimator as a part of this task; callbacks follow its fit, too.
+
+        Parameters
+        ----------
+        name : str
+            Shown by progress bars.
+        part : estimator
+            The estimator, which is to be fitted inside the ``with``.
+        """
+        task = self.subtask(name)
+        if task.context is None:
+            yield part
+            return
+        with task.context.propagate_callback_context(part), task:
+            yield part
 
 
 def whole_fit(
     estimator: Any,
     draft: Any,
     n_subtasks: int,
-    *,
     X: Any,
     y: Any = None,
     metadata: dict[str, Any] | None = None,
@@ -134,11 +152,16 @@ def learned_state(draft: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(draft).items() if name.endswith("_")}
 
 
+def has_progress_bar(estimator: Any) -> bool:
+    """Whether a callback of the estimator shows progress, so that no other bar is needed."""
+    callbacks = getattr(estimator, "_skl_callbacks", ())
+    return any(type(callback).__name__ == "ProgressBar" for callback in callbacks)
+
+
 def bar_verbosity(estimator: Any) -> int:
-    """The estimator's `verbose`, or 0 if it asks for bars and a callback shows them already."""
-    names = {type(callback).__name__ for callback in getattr(estimator, "_skl_callbacks", ())}
+    """The estimator's `verbose`, or 0 if it asks for a bar and a callback shows one already."""
     verbose = int(estimator.verbose)
-    return 0 if "ProgressBar" in names and verbose == 1 else verbose
+    return 0 if verbose == 1 and has_progress_bar(estimator) else verbose
 
 
 class StopEpochs(Exception):
@@ -150,18 +173,21 @@ class EpochTasks(Callback):
 
     Parameters
     ----------
-    task : FitTask
-        The task whose subtasks are the epochs.
+    task : FitTask, optional
+        The task whose subtasks are the epochs; it may be set later.
     fitted : callable, optional
         Gives the attributes of the estimator as if training ended with the epoch.
     """
 
-    def __init__(self, task: FitTask, fitted: Callable[[], dict[str, Any]] | None = None):
+    def __init__(
+        self, task: FitTask | None = None, fitted: Callable[[], dict[str, Any]] | None = None
+    ):
         self.task, self.fitted = task, fitted
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Begin a subtask."""
-        self.epoch_ = self.task.subtask("epoch", fitted=self.fitted).__enter__()
+        task = self.task or FitTask(None, None, {})
+        self.epoch_ = task.subtask("epoch", fitted=self.fitted).__enter__()
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """End it; raise StopEpochs if a callback asks for it."""

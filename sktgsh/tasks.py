@@ -1,4 +1,4 @@
-"""Task labels: checked, encoded, and told apart from the features.
+"""Task labels: their check, and their column among the features.
 
 A task label is an integer or a string. It comes as one label for all rows, as an array with one
 label per row, or as a column of X.
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ._sklearn import safe_indexing
 
 INFER = "infer"
-# Whole numbers above it have no place of their own among float64.
+# The largest whole number up to which float64 holds each one.
 _LARGEST_FLOAT = 2**53
 _LARGEST = 2**63 - 1
 _KINDS = {"U": "str", "T": "str", "i": "int", "u": "int", "f": "float", "b": "bool"}
@@ -36,7 +36,7 @@ def kind_of(label: Any) -> str:
 
 
 def plain_labels(labels: Any) -> Any:
-    """Strings and integers in place of members of an Enum that are such.
+    """Replace members of an Enum by their values, where these are strings or integers.
 
     NumPy writes the names of such members, cut to the length of their values.
 
@@ -243,7 +243,7 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
 
 
 def _column_position(columns: list, task_column: int | str) -> int:
-    """Where the column stands in a data frame."""
+    """Position of the column in a data frame."""
     if isinstance(task_column, str):
         if task_column not in columns:
             raise ValueError(

@@ -3,7 +3,9 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -14,6 +16,8 @@ from sktgsh import (
     DeepSupervisedHasher,
     GeometricHasher,
     GradientSolver,
+    TaskGeometricHasher,
+    TaskGeometricHasherCV,
     WinnerTakeAllAutoencoder,
     load,
 )
@@ -165,3 +169,106 @@ def test_files_and_pickles_hold_no_callbacks(estimator, tmp_path):
     np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
     copied = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copied.transform(X), fitted.transform(X))
+
+
+TASK = np.where(np.arange(200) % 2, "odd", "even")
+HASHERS = {
+    "ridge": TaskGeometricHasher(8, n_hidden=32, random_state=0),
+    "ridge+sgd": TaskGeometricHasher(8, n_hidden=32, solver=STEPS, random_state=0),
+    "sgd": TaskGeometricHasher(
+        8, n_hidden=32, solver=GradientSolver(start="random", max_epochs=3), random_state=0
+    ),
+}
+
+
+@pytest.mark.parametrize("solver", HASHERS)
+def test_a_task_is_a_part_of_a_fit_and_an_epoch_a_part_of_a_task(solver):
+    log, fitted = Log(), clone(HASHERS[solver])
+    fitted.set_callbacks(log).fit(X, y, task=TASK)
+    inside = [] if solver == "ridge" else epochs(3)
+    parts = [
+        line
+        for n, name in enumerate(("even", "odd"))
+        for line in (f"begin task {name} {n}", *inside, f"end task {name} {n}")
+    ]
+    assert log.lines == ["setup", "begin fit 0", *parts, "end fit 0", "teardown"]
+    assert all(seen is fitted for seen in log.estimators)
+    expected = clone(HASHERS[solver]).fit(X, y, task=TASK)
+    np.testing.assert_array_equal(fitted.transform(X, task=TASK), expected.transform(X, task=TASK))
+
+
+@pytest.mark.parametrize("solver", HASHERS)
+def test_tasks_that_were_finished_stay_where_a_callback_stops(solver):
+    log = Log("task even 0")
+    fitted = clone(HASHERS[solver]).set_callbacks(log).fit(X, y, task=TASK)
+    assert fitted.tasks_.tolist() == ["even"]
+    assert log.lines[-2:] == ["end fit 0", "teardown"]
+    fitted.set_callbacks().partial_fit(X[TASK == "odd"], y[TASK == "odd"], task="odd")
+    assert fitted.transform(X, task=TASK).shape == (200, 8)
+
+
+@pytest.mark.parametrize("where", ["argument", "column"])
+def test_scores_of_each_task(where):
+    monitor = callback.ScoringMonitor(scoring={"score": make_retrieval_scorer()})
+    frame = pd.DataFrame(X).rename(columns=str)
+    frame["shop"] = TASK
+    model = clone(HASHERS["ridge"])
+    model.set_callbacks(monitor)
+    if where == "column":
+        model.set_params(task_column="shop").fit(frame, y)
+    else:
+        model.fit(X, y, task=TASK)
+    logged = {entry["task_id_path"]: entry["score"] for entry in monitor.get_logs().data}
+    for position, name in enumerate(("even", "odd")):
+        own = TASK == name
+        if where == "column":
+            expected = model.score(frame[own], y[own])
+        else:
+            expected = model.score(X[own], y[own], task=name)
+        assert logged[0, position] == pytest.approx(expected)
+    assert set(logged) == {(0,), (0, 0), (0, 1)}
+
+
+def test_a_routed_task_in_a_grid_search():
+    log = Log()
+    hasher = clone(HASHERS["ridge+sgd"])
+    with sklearn.config_context(enable_metadata_routing=True):
+        hasher.set_fit_request(task=True).set_score_request(task=True)
+        search = GridSearchCV(hasher, {"solver__lr": [0.01, 0.1]}, cv=2)
+        search.set_callbacks(log).fit(X, y, task=TASK)
+    assert log.lines.count("begin task even 0") == 5
+    assert log.lines.count("begin epoch 2") == 10
+
+
+def test_one_progress_bar_over_tasks_and_epochs(capfd):
+    pytest.importorskip("rich")
+    fitted = clone(HASHERS["sgd"]).set_params(verbose=2)
+    fitted.set_callbacks(callback.ProgressBar()).fit(X, y, task=TASK)
+    out, err = capfd.readouterr()
+    assert "100%" in out
+    assert "tasks:" not in err and "epochs:" not in err
+
+
+def test_folds_of_a_chooser_and_the_chosen():
+    log = Log()
+    chooser = TaskGeometricHasherCV([4, 8], estimator=HASHERS["ridge"], cv=2)
+    fitted = clone(chooser).set_params(random_state=0).set_callbacks(log).fit(X, y, task=TASK)
+    assert log.lines.count("begin task odd 1") == 3
+    assert log.lines.count("setup") == log.lines.count("teardown") == 1
+    assert log.lines[:2] == ["setup", "begin fit 0"] and log.lines[-2] == "end fit 0"
+    expected = clone(chooser).set_params(random_state=0).fit(X, y, task=TASK)
+    np.testing.assert_array_equal(fitted.transform(X, task=TASK), expected.transform(X, task=TASK))
+    assert not hasattr(fitted.best_estimator_, "_skl_callbacks")
+
+
+def test_rows_without_a_label_have_no_score():
+    monitor = callback.ScoringMonitor(scoring={"score": make_retrieval_scorer()})
+    partly = y.astype(float)
+    partly[::3] = np.nan
+    labelled = ~np.isnan(partly)
+    for task in (None, TASK):
+        model = clone(HASHERS["ridge"]).set_callbacks(monitor).fit(X, partly, task=task)
+        own = None if task is None else task[labelled]
+        expected = model.score(X[labelled], partly[labelled], task=own)
+        logged = {entry["task_id_path"]: entry["score"] for entry in monitor.get_logs().data}
+        assert logged[(0,)] == pytest.approx(expected)

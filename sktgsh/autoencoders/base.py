@@ -1,4 +1,4 @@
-"""What the autoencoders share: scaling, training a stack of layers, encoding in full batches."""
+"""Base of the autoencoders: scaling, training of a stack of layers, encoding in full batches."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AutoencoderMixin(
     last.
     """
 
-    # What `solver` leaves open.
+    # Settings that `solver` leaves at None.
     _solver_defaults: dict[str, Any] = {}
     _parameter_constraints: dict = {
         "sparsity": [Interval(Real, 0, 1, closed="right")],
@@ -215,7 +215,7 @@ class AutoencoderMixin(
 
     def _scale(self, sample: np.ndarray) -> None:
         mean, deviation = (float(np.abs(f(sample, dtype=np.float64))) for f in (np.mean, np.std))
-        # Half of float32's 24 digits must be left for what tells samples apart.
+        # Half of the 24 bits of float32 must be left for the differences between samples.
         if 0 < deviation < 2**-12 * mean and not np.can_cast(sample.dtype, np.float32):
             raise ValueError(
                 f"X lies so far from 0 (mean {mean:.3g}, standard deviation {deviation:.3g}) that "
@@ -228,11 +228,11 @@ class AutoencoderMixin(
         self.scale_ = 1 / (deviation or 1.0)
 
     def _enter(self, X: np.ndarray) -> Tensor:
-        """What the first layer is trained on."""
+        """The values that the first layer is trained on."""
         return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
 
     def _next_values(self, layer: Any, values: Tensor) -> Tensor:
-        """What the next layer is trained on."""
+        """The values that the next layer is trained on."""
         between, device = self._joints()[1], next(layer.parameters()).device
         with torch.no_grad():
             parts = [

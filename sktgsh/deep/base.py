@@ -1,4 +1,4 @@
-"""What hashers share whose whole network is trained."""
+"""Base of the hashers that train a whole network."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from ..random import generator
 from ..solver import GradientSolver, SolverSettings, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
-from ..training import BalancedBatches, ShuffledBatches, train
+from ..training import ShuffledBatches, WeightedBatches, train
 from .thresholds import split_thresholds
 
 MODULES = ("auto", "mlp", "convnet", "resnet")
@@ -85,14 +85,14 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
 
     # The parameter that says how many outputs the network has.
     _outputs_parameter = "n_bits"
-    # What `solver` leaves open.
+    # Settings that `solver` leaves at None.
     _solver_defaults: dict[str, Any] = {"max_epochs": 20, "lr": 1e-2, "batch_size": 128}
     _parameter_constraints: dict = {
         "n_bits": [Interval(Integral, 1, None, closed="left")],
         "module": [StrOptions(set(MODULES)), nn.Module],
         "image_shape": [None, "array-like"],
         "margin": [None, Interval(Real, 0, None, closed="neither")],
-        "balanced_batches": ["boolean"],
+        "class_weight": [None, StrOptions({"balanced"}), dict],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -161,13 +161,13 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
                 samples,
                 targets[torch.from_numpy(rows)],
                 settings,
-                partial(BalancedBatches if self.balanced_batches else ShuffledBatches, seed=seed),
+                self._batches(y[rows], seed),
                 bar_verbosity(self),
             )
         self._describe_rows(X, y)
 
     def _describe_rows(self, X: np.ndarray, y: np.ndarray) -> None:
-        """Set what the codes of the training rows say, once the network is trained."""
+        """Set the attributes that describe the codes of the training rows."""
         self.module_.eval()
         few = np.arange(len(X))
         if len(few) > _DESCRIBED_ROWS:
@@ -187,8 +187,11 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
 
     def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
         if y.ndim == 2:
-            if self.balanced_batches:
-                raise ValueError("balanced_batches needs one label for each row; y is an indicator")
+            if self.class_weight is not None:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} needs one label for each row; y is an "
+                    "indicator of labels, for which only class_weight=None is possible"
+                )
             self.classes_ = np.arange(y.shape[1])
             return y, torch.from_numpy(y.astype(np.float32))
         self.classes_, index = np.unique(y, return_inverse=True)
@@ -198,6 +201,33 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
                 "needed to learn what tells them apart"
             )
         return y, torch.from_numpy(index)
+
+    def _batches(self, y: np.ndarray, seed: int) -> partial:
+        """The maker of the batches of training rows."""
+        if self.class_weight is None:
+            return partial(ShuffledBatches, seed=seed)
+        labels, index, counts = np.unique(y, return_inverse=True, return_counts=True)
+        if self.class_weight == "balanced":
+            weights = 1.0 / torch.from_numpy(counts)
+        else:
+            weights = torch.tensor(self._class_weights(labels), dtype=torch.float32)
+        return partial(WeightedBatches, seed=seed, weight=weights[torch.from_numpy(index)])
+
+    def _class_weights(self, labels: np.ndarray) -> list[float]:
+        """Weights of classes; those that `class_weight` does not name have weight 1."""
+        given = dict(self.class_weight)
+        if unknown := [label for label in given if label not in self.classes_]:
+            raise ValueError(
+                f"class_weight names {unknown[0]!r}, which is no class of y; the classes are "
+                f"{self.classes_.tolist()}"
+            )
+        for label, weight in given.items():
+            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
+                raise ValueError(
+                    f"class_weight gives {label!r} the weight {weight!r}; expected a positive "
+                    "number"
+                )
+        return [float(given.get(label, 1.0)) for label in labels.tolist()]
 
     def _check_shape(self, n_features: int) -> None:
         needed = self.module in ("convnet", "resnet")
@@ -216,7 +246,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         axis = 0 if self.image_shape is None else None
         self.mean_ = X.mean(axis=axis, dtype=np.float64)
         deviation = np.asarray(X.std(axis=axis, dtype=np.float64))
-        # What is left of a constant by rounding is no deviation.
+        # Rounding leaves a constant column a tiny deviation, which must not be scaled up.
         alive = deviation > 16 * np.finfo(float).eps * np.abs(self.mean_)
         self.scale_ = 1 / np.where(alive, deviation, 1.0)
 
@@ -305,7 +335,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """The values whose signs are the bits.
+        """Scores of the bits.
 
         Parameters
         ----------
@@ -334,7 +364,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
         return self._decide(outputs) > 0
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
-        """Set what is known of the codes once the network is trained."""
+        """Set attributes that describe the codes of training rows."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")

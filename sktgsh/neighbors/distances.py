@@ -17,7 +17,7 @@ from ..norms import norms_of
 from ..persistence import saved
 from . import ranking
 
-# Pairs in a block: what is made of them stays in the cache.
+# Pairs of a block, whose rows fit into the cache.
 _BLOCK_PAIRS = 8192
 # Beyond these norms, products of float32 numbers may leave their range.
 _SAFE_NORMS = (1e-15, 1e15)
@@ -143,7 +143,7 @@ class DensePoints:
     def within(
         self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray, radius: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Which pairs are no farther than a radius, and their distances.
+        """Select the pairs up to a radius, with their distances.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class DensePoints:
         return -out
 
     def _errors(self, asked: np.ndarray, dtype: np.dtype) -> tuple[float, np.ndarray]:
-        """How far coarse distances are off: a share of them, and an amount for each query."""
+        """Bounds on the error of coarse distances: a share of them, plus an amount a query."""
         rounding = np.finfo(np.float32).eps
         # faiss adds up in at least four lanes, side by side.
         sums = (asked.shape[1] / 4 + 8) * rounding
@@ -326,7 +326,7 @@ class CodePoints:
 def best_of_each(
     query_of: np.ndarray, distances: np.ndarray, n_queries: int, most: int
 ) -> np.ndarray:
-    """Which pairs to keep: the `most` nearest of each query, and those as near as the last.
+    """Keep the `most` nearest pairs of each query, and those that tie with the last.
 
     Parameters
     ----------

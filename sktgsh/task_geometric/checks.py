@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._sklearn import check_sample_weight
@@ -50,7 +53,12 @@ def check_given_codes(codes: np.ndarray, n_bits: int, packed: bool) -> np.ndarra
 
 
 def check_rows(
-    X: Any, y: np.ndarray, labels: np.ndarray, sample_weight: Any, codes: np.ndarray | None
+    X: Any,
+    y: np.ndarray,
+    labels: np.ndarray,
+    sample_weight: Any,
+    codes: np.ndarray | None,
+    missing: np.ndarray | None = None,
 ) -> tuple[Rows, np.ndarray]:
     """Check targets and weights of checked samples; rows without a label or weight drop out.
 
@@ -63,6 +71,8 @@ def check_rows(
         Task of each row.
     sample_weight : array-like of shape (n_samples,) or None
     codes : ndarray of shape (n_samples, n_bits) or None
+    missing : ndarray of shape (n_samples,), dtype bool, or None
+        Rows whose label is missing; they stay. A row of an indicator that is all 0 drops out.
 
     Returns
     -------
@@ -80,12 +90,54 @@ def check_rows(
         weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         keep = weight > 0
     if y.ndim == 2:
-        keep &= y.any(axis=1)
+        keep &= y.any(axis=1) if missing is None else y.any(axis=1) | missing
     kept = np.flatnonzero(keep)
     if not len(kept):
         raise ValueError("y has no label in any row; at least 2 labels are needed")
-    rows = Rows(X, np.arange(X.shape[0]), y, weight, codes)
+    rows = Rows(X, np.arange(X.shape[0]), y, weight, codes, missing)
     return rows.take(kept), labels[kept]
+
+
+def with_class_weight(
+    rows: Rows, labels: np.ndarray, class_weight: str | dict | None, in_chunks: bool
+) -> Rows:
+    """Multiply the weights of rows by those of their classes, task by task.
+
+    Parameters
+    ----------
+    rows : Rows
+    labels : ndarray of shape (n_rows,)
+        Task of each row.
+    class_weight : dict, "balanced" or None
+    in_chunks : bool
+        Whether further rows of the tasks may come.
+    """
+    if class_weight is None or rows.codes is not None:
+        return rows
+    if rows.multilabel:
+        raise ValueError("class_weight has no meaning for label indicators; use sample_weight")
+    if in_chunks and class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' needs all rows of a task at once; give a dict of weights for "
+            "learning in chunks"
+        )
+    weight = np.ones(len(labels)) if rows.sample_weight is None else rows.sample_weight.copy()
+    if isinstance(class_weight, dict):
+        check_class_weights(class_weight)
+        weight *= [class_weight.get(label, 1.0) for label in rows.y.tolist()]
+    else:
+        for _, positions in iter_tasks(labels):
+            weight[positions] *= compute_sample_weight("balanced", rows.y[positions])
+    return replace(rows, sample_weight=weight)
+
+
+def check_class_weights(class_weight: Mapping[Hashable, float]) -> None:
+    """Raise ValueError for a weight that is no positive number."""
+    for label, weight in class_weight.items():
+        if not isinstance(weight, Real) or not 0 < weight < np.inf:
+            raise ValueError(
+                f"class_weight has {weight!r} for class {label!r}; expected a positive number"
+            )
 
 
 def check_task_labels(task: Any, n_samples: int, model: TaskModel | None) -> np.ndarray:
@@ -117,7 +169,15 @@ def check_tasks(
     for label, part in parts.items():
         previous = None if reset else known.get(label)
         positions = part.positions
-        if previous is not None and bool(previous.classes) == (part.codes is not None):
+        if part.has_unlabelled and not settings.learns_unlabelled:
+            raise ValueError(
+                f"y has no label for {part.lacks_label.sum()} rows of task {label!r}, and gradient "
+                "steps need one for each row; use solver='ridge', or leave these rows out"
+            )
+        sums = model.statistics.get(label) if previous and model else None
+        grouped = sums is not None and sums.neighbourhoods is not None
+        had_codes = previous is not None and not previous.classes and not grouped
+        if previous is not None and had_codes != (part.codes is not None):
             raise ValueError(
                 f"task {label!r} was learned from "
                 f"{'classes' if previous.classes else 'codes'}; go on with the same, or fit it "
@@ -126,7 +186,7 @@ def check_tasks(
         others = [m.classes for task, m in known.items() if task != label or previous]
         check_same_kind(part.classes, [c for classes in others for c in classes], "y", "classes")
         classes = set(part.classes) | set(previous.classes if previous else ())
-        if part.codes is None:
+        if part.codes is None and not part.has_unlabelled and not grouped:
             tell = classes_of_others(label, {**known, **parts}, settings)
             check_class_number(label, classes, len(positions), tell)
         if previous and settings.closed_form and model and label not in model.statistics:

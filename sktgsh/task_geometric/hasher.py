@@ -91,6 +91,11 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 3, 10)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, each bit
         of each task takes the best by generalised cross-validation.
+    class_weight : dict or {"balanced"}, optional
+        Weight of each class's rows, 1 for classes that a dict leaves out. ``"balanced"`` gives the
+        classes of a task equal weight in sum: rare classes are then not lost. It needs all rows of
+        a task at once, so `partial_fit` and `fit_batches` take a dict. A `sample_weight` is
+        multiplied.
     warm_start : bool, default=False
         Let `fit` keep the network and the tasks learned before. Tasks in the new data are learned
         again.
@@ -108,6 +113,16 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
         rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
         the units (1 / `n_bits` of that with ``head="block"``), and are never part of a pickle.
+    n_neighbors : int, default=20
+        Number of neighbours, among at most 8,192 rows of the task, that decide on the target of a
+        row without a label. It belongs to a class if as many of them are labelled as for nearly
+        all (90 %) labelled rows, and otherwise gets a code from the mean of its neighbours. More
+        neighbours find classes better, fewer find the nearest rows better.
+    n_groups : "auto" or int, default="auto"
+        Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
+        rows. Codes do not depend on them.
+    missing_label : object, optional
+        Label that means "not labelled", such as -1, beside None, nan, pandas.NA and NaT.
     packed : bool, default=False
         Give eight bits in a byte, in the order of :func:`numpy.packbits`.
     device : str, default="auto"
@@ -144,6 +159,9 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Everything that was learned.
     modulations_ : dict of Modulation
         Learned part of each task, by label.
+    groups_ : dict of Groups
+        Groups of the rows that belong to no class, by task: codeword, share of the rows, a few rows
+        of each, and the nearest class.
     history_ : dict of list
         Epochs of the gradient steps of each task, as skorch recorded them.
     n_bits_, n_hidden_ : int
@@ -232,7 +250,7 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
+        tags.target_tags.required = False
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags

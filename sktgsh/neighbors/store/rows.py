@@ -1,8 +1,9 @@
-"""What a row of a store is: its columns, and how they are made and read."""
+"""Columns of a store: made from arrays, and read back."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -16,7 +17,7 @@ from ..checks import check_ids
 _FORMAT = "1"
 # Share of a feature's extent by which vectors may be rounded when they are stored.
 _MOST_ROUNDED = 1e-3
-# With this, merges of several processes never insert one id twice.
+# LanceDB then never inserts an id twice, even when several processes merge at once.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
 
 
@@ -36,6 +37,20 @@ def label_of(text: str | None) -> int | str | None:
     return None if text is None else json.loads(text)
 
 
+def _version_text(version: str | Mapping) -> str:
+    """A version as it is stored: JSON, of a string or of pairs of a task's text and a string."""
+    if isinstance(version, str):
+        return json.dumps(version)
+    return json.dumps([[text_of(label), one] for label, one in version.items()])
+
+
+def _version_of(text: str) -> str | Mapping:
+    version = json.loads(text)
+    if isinstance(version, str):
+        return version
+    return {label_of(label): one for label, one in version}
+
+
 @dataclass(frozen=True)
 class StoreRows:
     """Columns of a store, as they were chosen when it was made."""
@@ -43,7 +58,7 @@ class StoreRows:
     n_bits: int
     id_type: str = "int"
     n_features: int | None = None
-    code_version: str | None = None
+    code_version: str | Mapping | None = None
     vector_type: str = "float32"
 
     def __post_init__(self) -> None:
@@ -55,8 +70,13 @@ class StoreRows:
                 raise ValueError(f"{name}={value!r}; expected an integer of at least 1")
         if self.vector_type not in ("float32", "float64"):
             raise ValueError(f"vector_type={self.vector_type!r}; expected 'float32' or 'float64'")
-        if not (self.code_version is None or isinstance(self.code_version, str)):
-            raise ValueError(f"code_version={self.code_version!r}; expected a string or None")
+        versions = self.code_version
+        versions = versions.values() if isinstance(versions, Mapping) else [versions]
+        if not all(isinstance(one, (str, type(None))) for one in versions):
+            raise ValueError(
+                f"code_version={self.code_version!r}; expected a string, a dict of strings by "
+                "task, or None"
+            )
         if self.id_type not in ("int", "str"):
             raise ValueError(f"id_type={self.id_type!r}; expected 'int' or 'str'")
 
@@ -80,7 +100,7 @@ class StoreRows:
             fields.append(pa.field("vector", kind, nullable=False))
         metadata = {"format": _FORMAT, "n_bits": str(self.n_bits)}
         if self.code_version is not None:
-            metadata["code_version"] = self.code_version
+            metadata["code_version"] = _version_text(self.code_version)
         return pa.schema(fields, metadata=metadata)
 
     @classmethod
@@ -96,7 +116,7 @@ class StoreRows:
         is_double = kind is not None and str(kind.value_type) == "double"
         vector_type = "float64" if is_double else "float32"
         version = metadata.get(b"code_version")
-        version = None if version is None else version.decode()
+        version = None if version is None else _version_of(version.decode())
         return cls(int(metadata[b"n_bits"]), id_type, n_features, version, vector_type)
 
     # -- into the table --------------------------------------------------------------------------

@@ -25,9 +25,9 @@ from .ridge import CentredProblem
 
 # Penalties of the others' solutions: few rows of one task need a firm one, many rows of all do not.
 FIRM_ALPHA, POOL_ALPHA = 0.1, 0.01
-# A mixture looks at this many tasks at most, the last ones learned, and at their first bits: it
-# must not depend on the length of the codes, since short codes are prefixes of long ones.
-MOST_MIXED, MIXING_BITS = 64, 8
+# A mixture looks at this many tasks at most, the last ones learned. Short codes are prefixes of
+# long ones, so it fits the most frequent classes, or the first bits where there is no more to see.
+MOST_MIXED, MIXING_CLASSES, MIXING_BITS = 64, 16, 8
 _RIDGE, _EPSILON = 1e-6, 1e-9
 
 
@@ -71,6 +71,15 @@ class FirmSolution:
         centre = np.concatenate([problem.counts, problem.target_totals]) / problem.total
         intercepts = centre[:, None] - np.einsum("kbu,bu->kb", weights, problem.means)
         return cls(problem.classes, weights, intercepts)
+
+    def of_classes(self, labels: Sequence[Hashable]) -> np.ndarray:
+        """Weights of the first block for classes, (n_labels, units_per_block); 0 without rows."""
+        weights = np.zeros((len(labels), self.weights.shape[2]), np.float32)
+        place = {label: index for index, label in enumerate(self.classes)}
+        for index, label in enumerate(labels):
+            if label in place:
+                weights[index] = self.weights[place[label], 0]
+        return weights
 
     def for_codewords(
         self, words: Mapping[Hashable, np.ndarray], layout: BitLayout, target_bits: np.ndarray
@@ -127,12 +136,12 @@ class Others:
     ----------
     pool : FirmSolution or None
         Solution of all their rows together.
-    solutions : mapping of Solution
+    solutions : mapping of FirmSolution or Solution
         Solution of each task, by label.
     """
 
     pool: FirmSolution | None
-    solutions: Mapping[Hashable, Solution]
+    solutions: Mapping[Hashable, FirmSolution | Solution]
 
     def prior(
         self,
@@ -156,12 +165,26 @@ class Others:
             Bits with real-valued targets.
         """
         labels = list(self.solutions)[-MOST_MIXED:]
-        parts = [self.solutions[label] for label in labels]
+        found = [self.solutions[label] for label in labels]
         if self.pool is not None:
-            parts.append(self.pool.for_codewords(words, layout, target_bits))
-        if not parts:
+            found.append(self.pool)
+        if not found:
             return None
-        shares = mixture(problem, right, [part.weights for part in parts])
+        parts = [
+            part.for_codewords(words, layout, target_bits)
+            if isinstance(part, FirmSolution)
+            else part
+            for part in found
+        ]
+        by_class = [part for part in found if isinstance(part, FirmSolution)]
+        if problem.n_blocks == 1 and problem.classes and len(by_class) == len(found):
+            frequent = np.argsort(-problem.counts, kind="stable")[:MIXING_CLASSES]
+            labels_of = [problem.classes[place] for place in frequent]
+            weights = [part.of_classes(labels_of) for part in by_class]
+            shares = mixture(problem, problem.class_sums[frequent, 0], weights)
+        else:
+            first = slice(MIXING_BITS)
+            shares = mixture(problem, right[first], [part.weights[first] for part in parts])
         if not shares.any():
             # The rows cannot tell: the pool knows most, or else all tasks count alike.
             shares[-1 if self.pool is not None else slice(None)] = 1
@@ -183,25 +206,27 @@ def mixture(
     Parameters
     ----------
     problem : CentredProblem
-    right : ndarray of shape (n_bits, units_per_block)
-    weights : sequence of ndarray of shape (n_bits, units_per_block)
+    right : ndarray of shape (n_targets, units_per_block)
+        Right-hand sides of some targets.
+    weights : sequence of ndarray of shape (n_targets, units_per_block)
+        Solutions for these targets.
 
     Returns
     -------
     shares : ndarray of shape (n_solutions,)
-        The same for all bits; 0 throughout if no solution fits at all.
+        The same for all targets; 0 throughout if no solution fits at all.
     """
-    n_bits = MIXING_BITS
-    along = [problem.along(part[:n_bits]).ravel() for part in weights]
-    table = np.stack(along)
+    table = np.stack([problem.along(part).ravel() for part in weights]).astype(np.float64)
     inner = table @ table.T
-    fit = np.array([(part[:n_bits] * right[:n_bits]).sum() for part in weights])
-    scale = 1 / np.sqrt(np.maximum(inner.diagonal(), np.finfo(float).tiny))
-    if not (inner.diagonal() > 0).all() or not (fit > 0).any():
-        return np.zeros(len(weights))
-    factor = np.linalg.cholesky(inner * scale[:, None] * scale + _RIDGE * np.eye(len(scale)))
-    shares, _ = nnls(factor.T, np.linalg.solve(factor, fit * scale), maxiter=100 * len(scale))
-    return shares * scale
+    fit = np.array([(part * right).sum() for part in weights])
+    shares, alive = np.zeros(len(weights)), np.flatnonzero(inner.diagonal() > 0)
+    if len(alive) and (fit > 0).any():
+        scale = 1 / np.sqrt(inner.diagonal()[alive])
+        scaled = inner[np.ix_(alive, alive)] * scale[:, None] * scale
+        factor = np.linalg.cholesky(scaled + _RIDGE * np.eye(len(alive)))
+        side = np.linalg.solve(factor, fit[alive] * scale)
+        shares[alive] = scale * nnls(factor.T, side, maxiter=100 * len(alive))[0]
+    return shares
 
 
 def solve_towards(
@@ -235,9 +260,11 @@ def solve_towards(
     near = np.concatenate([alphas, max(alphas.max(), 1e-4) * np.array(beyond)])
     errors = problem.generalised_cross_validation(rest, rest_squares, near[:-1])
     # A mean is fitted first: it takes one degree of freedom, and a single row tells nothing.
-    alone = problem.total * rest_squares / max(problem.total - 1, _EPSILON) ** 2
+    n_rows = problem.n_effective
+    mean_squares = rest_squares / problem.total
+    alone = mean_squares * (n_rows / max(n_rows - 1, _EPSILON)) ** 2
     shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
-    knows = problem.total >= 2 and (len(problem.classes) > 1 or len(problem.target_totals))
+    knows = n_rows > 1 + _EPSILON and (len(problem.classes) > 1 or len(problem.target_totals))
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
     chosen = np.where(used, shrunk_alpha, own_alpha) if knows else np.full(len(own), np.inf)
     base = np.where(used[:, None], prior.weights, 0)

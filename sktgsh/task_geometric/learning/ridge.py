@@ -107,6 +107,8 @@ class CentredProblem:
         gram, units = statistics.gram, statistics.units_per_block
         self.n_blocks = len(gram)
         self.total = gram[0, units, units]
+        # Kish's effective number of rows: a row of weight 50 is not 50 rows.
+        self.n_effective = self.total**2 / statistics.weight_squares
         self.means = gram[:, units, :units] / self.total
         self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
         for centred, sums in zip(self.gram, gram[:, :units, :units]):
@@ -122,6 +124,13 @@ class CentredProblem:
         self.target_totals = targets[:, 0, units]
         self.target_sums = targets[:, :, :units] - self.target_totals[:, None, None] * self.means
         self.target_squares = statistics.target_squares
+        self.neighbourhoods = statistics.neighbourhoods
+        self.code_weight = statistics.code_weight
+        self.code_totals = self.code_sums = None
+        if statistics.code_sums is not None:
+            self.code_totals = statistics.code_sums[:, 0, units]
+            self.code_sums = statistics.code_sums[:, :, :units]
+            self.code_sums = self.code_sums - self.code_totals[:, None, None] * self.means
         diagonal = np.einsum("buu->bu", self.gram).mean(axis=1)
         self.penalty_unit = np.maximum(diagonal, _EPSILON)
 
@@ -172,6 +181,11 @@ class CentredProblem:
             if self.overlap is None
             else ((self.overlap @ words) * words).sum(axis=0)
         )
+        if self.code_sums is not None:
+            for block, positions in self._iter_blocks(codebook_bits):
+                right[codebook_bits[positions]] += self.code_sums[positions, block]
+            sums[codebook_bits] += self.code_totals
+            squares[codebook_bits] += self.code_weight
         for block, positions in self._iter_blocks(target_bits):
             right[target_bits[positions]] = self.target_sums[positions, block]
         sums[target_bits] = self.target_totals[: len(target_bits)]
@@ -217,7 +231,7 @@ class CentredProblem:
         return weights
 
     def along(self, weights: np.ndarray) -> np.ndarray:
-        """Scores of weights (n_bits, units) along the directions of the rows, (n_bits, rank).
+        """Scores of weights (n_bits, units) along the directions of the rows, flattened.
 
         Their inner products are those of the centred scores of the rows.
         """
@@ -281,8 +295,9 @@ class CentredProblem:
             for position in range(len(alphas)):
                 share = values / damped[kept, position]
                 residual = beyond + ((1 - share) ** 2) @ reachable
-                freedom = self.total - 1 - share.sum()
+                freedom = self.n_effective - 1 - share.sum()
                 # The error is unbounded, not small, if there are as many parameters as rows.
-                if freedom > _LEAST_FREEDOM * self.total:
-                    errors[bits, position] = self.total * residual / freedom**2
+                if freedom > _LEAST_FREEDOM * self.n_effective:
+                    scale = self.n_effective * (self.n_effective / self.total)
+                    errors[bits, position] = scale * residual / freedom**2
         return errors

@@ -75,8 +75,9 @@ class Pool:
         problem : CentredProblem, optional
             Problem of these rows.
         """
-        total = self.statistics.gram[0, -1, -1] - (0 if own is None else own.gram[0, -1, -1])
-        if total < 0.5:
+        everything = self.statistics.gram[0, -1, -1]
+        total = everything - (0 if own is None else own.gram[0, -1, -1])
+        if total <= 1e-9 * everything:
             return None
         sums = self.statistics.class_sums
         if own is not None:
@@ -86,7 +87,7 @@ class Pool:
         width = targets.shape[2]
         by_class = np.array(list(sums.values())).reshape(len(sums), targets.shape[1], width)
         right = np.concatenate([by_class, targets])
-        few = problem is not None and problem.total < _FEW_ROWS * width
+        few = problem is not None and len(problem.spectra[0].values) < _FEW_ROWS * width
         solve = self._solve_few if few else self._solve
         solved = [solve(block, right[:, block], own, problem) for block in range(right.shape[1])]
         weights, intercepts = zip(*solved)
