@@ -239,3 +239,17 @@ def test_a_task_without_classes_says_how_to_get_some(digits):
     assert not hasher.groups_
     with pytest.raises(ValueError, match="name groups by name_group, or give labels"):
         hasher.predict_class(digits[1])
+
+
+def test_score_leaves_rows_without_a_label_out(digits):
+    X, _, y, _ = digits
+    hasher = small(missing_label=-1).fit(X, y)
+    partial = np.where(np.arange(len(y)) % 3 == 0, y, -1)
+    weight = np.arange(len(y)) + 1.0
+    labelled = partial >= 0
+    for given in (None, weight):
+        kept = None if given is None else given[labelled]
+        expected = hasher.score(X[labelled], y[labelled], sample_weight=kept)
+        assert hasher.score(X, partial, sample_weight=given) == expected
+    assert hasher.score(X, np.where(labelled, y, np.nan)) == hasher.score(X[labelled], y[labelled])
+    assert np.isnan(hasher.score(X, np.full(len(y), np.nan)))
