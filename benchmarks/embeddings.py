@@ -22,7 +22,7 @@ from sktgsh import (
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150, fetch_mnist
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
-from sktgsh.networks.random import random_signs
+from sktgsh.random import random_signs
 from sktgsh.task_geometric.learning.codebook import hadamard_codebook
 
 from ._common import report, seconds, skip_without

@@ -7,7 +7,7 @@ import numpy as np
 from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import fetch_clinc150, fetch_mnist
 from sktgsh.metrics import mean_average_precision
-from sktgsh.task_geometric.encoding.encoders import default_convolution
+from sktgsh.task_geometric.encoding.image_encoder import default_convolution
 
 from ._common import frozen_features_of, report, seconds, skip_without
 

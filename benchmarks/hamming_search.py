@@ -66,8 +66,8 @@ def million() -> None:
         {
             "faiss IndexBinaryFlat": lambda: raw.search(queries, K),
             "HammingNeighbors": lambda: index.kneighbors(queries),
-            "a mask of 1 %": lambda: index.kneighbors(queries, among=mask),
-            "ids of 1 %": lambda: index.kneighbors(queries, among=np.flatnonzero(mask)),
+            "a mask of 1 %": lambda: index.kneighbors(queries, filter=mask),
+            "ids of 1 %": lambda: index.kneighbors(queries, filter=np.flatnonzero(mask)),
             "a task for each query, of 1,000": lambda: tenants.kneighbors(queries, task=asked),
             "the task of a million, beside 1,000": lambda: uneven.kneighbors(queries, task=-1),
         }

@@ -20,6 +20,7 @@ from ._common import report, seconds
 
 N_ADDS, EVERY = 10_000, 1000
 N_CODES, N_BYTES = 1_000_000, 8
+SIZES = (10_000, 100_000, 1_000_000)
 
 
 def single_adds(n_adds: int, compact_every: int | None) -> list[dict]:
@@ -91,6 +92,38 @@ def old_and_new(n_adds: int, n_tries: int = 60) -> list[dict]:
     ]
 
 
+def sizes(n_tries: int = 30) -> list[dict]:
+    """Single changes and queries of stores of many rows, in multiples of those of the smallest.
+
+    In turn in one process, by the processor's time: a busy machine lengthens all alike.
+    """
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        stores, times = {}, {}
+        for n_codes in SIZES:
+            codes = rng.integers(0, 256, (n_codes, N_BYTES), dtype=np.uint8)
+            stores[n_codes] = CodeStore(f"{folder}/{n_codes}", 8 * N_BYTES, packed=True)
+            stores[n_codes].add(codes, ids=np.arange(n_codes))
+        for row in range(n_tries):
+            code = rng.integers(0, 256, (1, N_BYTES), dtype=np.uint8)
+            for n_codes, store in stores.items():
+                changes = {
+                    "add": lambda: store.add(code, ids=[n_codes + row]),
+                    "upsert": lambda: store.upsert(code, ids=[row]),
+                    "remove": lambda: store.remove([n_codes + row]),
+                }
+                for what, change in changes.items():
+                    start = time.process_time()
+                    change()
+                    spent = time.process_time() - start
+                    times.setdefault((n_codes, what), []).append(spent)
+    found = {key: float(np.median(values)) for key, values in times.items()}
+    return [
+        dict(rows=n_codes, change=what, ms=1e3 * spent, ratio=spent / found[SIZES[0], what])
+        for (n_codes, what), spent in found.items()
+    ]
+
+
 def searches() -> list[dict]:
     """Batches of queries: the store, LanceDB's own search one by one, an index in memory."""
     rng = np.random.default_rng(0)
@@ -128,6 +161,7 @@ def searches() -> list[dict]:
 
 
 def run(data: str | None) -> None:
+    report("store_sizes", sizes())
     report("store_searches", searches())
     report("store_old_and_new", old_and_new(N_ADDS))
     report("store_single_adds", single_adds(N_ADDS, 64) + single_adds(EVERY, None))

@@ -12,7 +12,7 @@ from sktgsh import (
     ModuleEncoder,
     TaskGeometricHasher,
 )
-from sktgsh.task_geometric.encoding.encoders import default_convolution
+from sktgsh.task_geometric.encoding.image_encoder import default_convolution
 
 from ._common import Images, load_images, report, seconds
 from ._reference import train_reference

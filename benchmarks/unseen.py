@@ -20,7 +20,7 @@ from sktgsh import (
 from sktgsh.base import HasherMixin
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics import mean_average_precision
-from sktgsh.task_geometric.encoding.encoders import default_convolution
+from sktgsh.task_geometric.encoding.image_encoder import default_convolution
 
 from ._common import Images, frozen_features_of, load_images, report
 

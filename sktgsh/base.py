@@ -1,8 +1,10 @@
-"""What every hasher shares: bits out, feature names, score."""
+"""The contract that every hasher shares: bits, feature names, score."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -10,13 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from ._sklearn import check_sample_weight
 from .batches import SAMPLE_DTYPES
+from .codes import unpack_codes
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets, split_missing
-from .tasks import check_task, iter_tasks, split_task_column
+from .tasks import check_task, iter_tasks, plain_labels, split_task_column
+
+_TEXTS = (
+    "X holds texts. Give sentences as the vectors of an embedding (of a sentence encoder, or by "
+    "TfidfVectorizer), categories by an encoder such as OneHotEncoder, and name a column of tasks "
+    "by task_column, where the hasher has it"
+)
 
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -114,7 +124,7 @@ class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, Tr
 
 
 def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
-    """scikit-learn's ``validate_data``; also refuses what float32 cannot hold, and masked values.
+    """Check samples by scikit-learn's ``validate_data``, and that float32 can hold them.
 
     Parameters
     ----------
@@ -136,15 +146,23 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     ValueError
         If X is malformed.
     """
+    if not y and _is_sound(estimator, X, params):
+        return X
     if np.ma.is_masked(X):
         raise ValueError("X has masked values; fill them, or leave their rows out")
     types = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", [])
     moments = [str(kind) for kind in types if re.match("date|time|duration", str(kind).lower())]
     if moments:
-        # NumPy would count them, in units that depend on the type.
+        # NumPy would convert moments to counts of a unit that depends on the type.
         raise ValueError(f"X has values of type {moments[0]}; make numbers of them first")
-    # What is of none of the types becomes the first of them.
-    checked = validate_data(estimator, X, *y, dtype=[np.float64, *SAMPLE_DTYPES], **params)
+    # Values of other types are converted to the first one.
+    dtypes, targets = [np.float64, *SAMPLE_DTYPES], map(plain_labels, y)
+    try:
+        checked = validate_data(estimator, X, *targets, dtype=dtypes, **params)
+    except ValueError as error:
+        if _has_texts(X) or "could not convert string" in str(error):
+            raise ValueError(f"{error}\n{_TEXTS}") from error
+        raise
     samples = checked[0] if y else checked
     values = samples.data if sparse.issparse(samples) else samples
     if values.dtype == np.float64 and values.size:
@@ -157,8 +175,35 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     return checked
 
 
+def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
+    """Whether X is a plain array of new samples that needs no conversion and has no fault.
+
+    The full check takes longer than the code of a single row.
+    """
+    return bool(
+        type(X) is np.ndarray
+        and not params.get("reset", True)
+        and X.ndim == 2
+        and X.dtype in SAMPLE_DTYPES
+        and X.dtype.isnative
+        and X.shape[0] > 0
+        and X.shape[1] == getattr(estimator, "n_features_in_", None)
+        and not hasattr(estimator, "feature_names_in_")
+        and X.size
+        and float(np.abs(X).max()) <= float(np.finfo(np.float32).max)
+    )
+
+
+def _has_texts(X: Any) -> bool:
+    """Whether the first of the rows is a text."""
+    first = next(iter(X), None) if isinstance(X, (list, tuple)) else None
+    if getattr(X, "ndim", None) == 1 and len(X):
+        first = np.asarray(X)[0]
+    return isinstance(first, str)
+
+
 def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
-    """A shallow copy to learn on, whose state replaces the estimator's when all went well.
+    """A shallow copy to learn on; its state replaces the estimator's when nothing failed.
 
     An error or Ctrl-C then leaves the estimator as it was, without a line of clean-up.
 
@@ -177,6 +222,29 @@ def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
     return draft
 
 
+@contextmanager
+def replaced(estimator: Any, *, fresh: bool = True) -> Iterator[Any]:
+    """A draft, whose state becomes the estimator's at the end of the ``with``.
+
+    Where the block raises, the estimator stays as it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+    fresh : bool, default=True
+        As in :func:`draft_of`.
+    """
+    draft = draft_of(estimator, fresh=fresh)
+    yield draft
+    estimator.__dict__ = draft.__dict__
+
+
+def codes_of(hasher: Any, X: Any, task: Any = None) -> np.ndarray:
+    """Codes that a fitted hasher gives, as 0 and 1 whether it packs them or not."""
+    codes = np.asarray(hasher.transform(X) if task is None else hasher.transform(X, task=task))
+    return unpack_codes(codes, hasher.n_bits_) if getattr(hasher, "packed", False) else codes
+
+
 def score_codes(
     codes: np.ndarray,
     y: ArrayLike,
@@ -185,9 +253,9 @@ def score_codes(
     *,
     packed: bool = False,
 ) -> float:
-    """What :meth:`HasherMixin.score` says of codes, given their rows' tasks."""
+    """Mean average precision of codes, as :meth:`HasherMixin.score` gives it."""
     y = check_targets(y, len(codes))
-    weight = _check_sample_weight(sample_weight, codes, dtype=np.float64)
+    weight = check_sample_weight(sample_weight, codes, dtype=np.float64)
     precision = np.full(len(codes), np.nan)
     for _, rows in iter_tasks(labels):
         precision[rows] = average_precisions(codes[rows], y[rows], packed=packed)

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse
-from torch import Tensor
 
 from .persistence import saved
 
 # Types that samples may come in and stay in; batch by batch they become float32.
 SAMPLE_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
-# Hidden activity of one batch stays in the cache. The number is fixed, and the last batch is
-# filled up: every row then takes the same path through the same kernels, whatever comes beside it.
+# Rows of a batch; their hidden activity fits into the cache. The last batch is filled up to it, so
+# that every row passes the same kernels, whatever rows come beside it.
 BATCH_ROWS = 128
-# Rows that statistics of samples are estimated from.
+# Sample size for means and deviations of columns.
 STATISTICS_ROWS = 10_000
 
 
@@ -31,7 +29,7 @@ def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
 @saved("InputScaling")
 @dataclass(frozen=True)
 class InputScaling:
-    """How samples enter a frozen network: each column less its mean, by its deviation.
+    """Standardisation of the samples of a frozen network: columns less their mean, by deviation.
 
     Computed in float64 and given in float32: a large common offset costs no digit. Where there are
     many columns, `sketch` sums them into fewer with random signs, and sparse rows are never dense.
@@ -69,11 +67,36 @@ class InputScaling:
         return np.ascontiguousarray(values, np.float32)
 
 
+class ScaledRows:
+    """Rows less an offset, times a scale, in float64 before they become float32.
+
+    Values of 64 bits may differ by less than float32 can hold beside what they have in common.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    shift : float or ndarray of shape (n_features,), or None
+        None takes from each row its mean.
+    scale : float or ndarray of shape (n_features,), default=1.0
+    """
+
+    def __init__(
+        self, X: np.ndarray, shift: float | np.ndarray | None, scale: float | np.ndarray = 1.0
+    ):
+        self.X, self.shift, self.scale, self.shape = X, shift, scale, X.shape
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        part = np.array(self.X[rows], np.float64, order="C")
+        part -= part.mean(axis=1, keepdims=True) if self.shift is None else self.shift
+        part *= self.scale
+        return part
+
+
 def iter_batches(
     X: Any,
     rows: np.ndarray | None = None,
     take: Callable[[Any, np.ndarray | slice], np.ndarray] = dense_rows,
-) -> Iterator[tuple[np.ndarray, Tensor]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (positions, samples) where samples always has BATCH_ROWS rows.
 
     Rows beyond ``len(positions)`` are filling, to be cut off from what is made of them. `take`
@@ -88,4 +111,4 @@ def iter_batches(
             filled = np.zeros((BATCH_ROWS, samples.shape[1]), np.float32)
             filled[: len(samples)] = samples
             samples = filled
-        yield positions, torch.from_numpy(samples)
+        yield positions, samples

@@ -1,10 +1,9 @@
-"""Bit codes: packing, bit order, hexadecimal form and Hamming distance.
+"""Bit codes: packing, hexadecimal form and Hamming distance.
 
-This module is the only place that knows how a code is laid out in memory. A code is either
-*unpacked*, a uint8 array of 0 and 1 of shape (n_samples, n_bits), or *packed*, a uint8 array of
-shape (n_samples, ceil(n_bits / 8)) in the bit order of :func:`numpy.packbits`: the first bit is
-the most significant one of the first byte. Unused bits of the last byte are 0: other ones are
-refused where the number of bits is known, and count as bits where it is not.
+A code is either *unpacked*, a uint8 array of 0 and 1 of shape (n_samples, n_bits), or *packed*, a
+uint8 array of shape (n_samples, ceil(n_bits / 8)) in the bit order of :func:`numpy.packbits`, as
+:mod:`sktgsh.bits` lays it out. Unused bits of the last byte are 0: other ones are refused where the
+number of bits is known, and count as bits where it is not.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .bits import as_words, pack_bits, unpack_bits
 from .targets import check_targets
 
 __all__ = [
@@ -168,7 +168,7 @@ def pack_codes(codes: ArrayLike) -> np.ndarray:
     >>> pack_codes([[1, 0, 0, 0, 0, 0, 0, 1, 1]])
     array([[129, 128]], dtype=uint8)
     """
-    return np.packbits(check_codes(codes), axis=1)
+    return pack_bits(check_codes(codes))
 
 
 def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
@@ -213,7 +213,7 @@ def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
             f"packed has bits set beyond the {n_bits} of a code; they must be 0, as pack_codes "
             "leaves them"
         )
-    return np.unpackbits(packed, axis=1, count=n_bits)
+    return unpack_bits(packed, n_bits)
 
 
 def codes_to_hex(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
@@ -248,12 +248,7 @@ def codes_to_hex(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
 
 def _as_words(codes: ArrayLike, packed: bool, name: str) -> np.ndarray:
     """Codes as rows of the widest unsigned integer that wastes no more than its own padding."""
-    rows = _as_bytes(codes, name) if packed else np.packbits(check_codes(codes, name), axis=1)
-    n_bytes = rows.shape[1]
-    word = next((size for size in (1, 2, 4) if n_bytes <= size), 8)
-    padded = np.zeros((len(rows), -(-n_bytes // word) * word), dtype=np.uint8)
-    padded[:, :n_bytes] = rows
-    return padded.view(f"u{word}")
+    return as_words(_as_bytes(codes, name) if packed else pack_bits(check_codes(codes, name)))
 
 
 def _word_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -364,7 +359,7 @@ def asymmetric_hamming_distances(
     bits = unpack_codes(codes, values.shape[1]) if packed else check_codes(codes)
     if bits.shape[1] != values.shape[1]:
         raise ValueError(f"values are {values.shape[1]} wide but codes are {bits.shape[1]} wide")
-    # Of the sizes that a code of zeros misses, each 1 gives back a value, or adds one.
+    # A code of zeros misses the positive values; each 1 subtracts its value from the distance.
     missed = np.maximum(values, 0).sum(axis=1, keepdims=True)
     return np.maximum(missed - values @ bits.astype(np.float32).T, 0)
 

@@ -15,12 +15,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.model_selection import train_test_split
 
-from . import SignedRandomProjectionHasher, TaskGeometricHasher
 from .base import HasherMixin
 from .codes import hamming_distances
 from .datasets import fetch_mnist, load_digits_tasks, make_image_tasks
 from .inspection import RepresentationSimilarityDisplay, TaskSimilarityDisplay
+from .lsh import SignedRandomProjectionHasher
 from .metrics import mean_average_precision
+from .task_geometric import TaskGeometricHasher
 
 BITS = (16, 32, 64)
 OUTPUT = Path("demo_output")
@@ -92,7 +93,7 @@ def print_table(
 
 
 def print_inference(hasher: TaskGeometricHasher, test: Samples, n_rows: int = 2000) -> None:
-    """How often the task is recognised, from one row and from ten."""
+    """Share of rows whose task is inferred, from one row and from ten."""
     X, _, task = test
     rows = np.random.RandomState(0).permutation(len(task))[:n_rows]
     rows = rows[np.argsort(task[rows], kind="stable")]

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
+from ._sklearn import HasMethods, fit_context
 from .persistence import SaveMixin, VersionedMixin, saved
 from .tasks import split_task_column
 
@@ -100,7 +100,7 @@ class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
         self.fit_transform(X, y)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Fit, then transform the same rows; the task column passes as it is.
 
@@ -161,7 +161,7 @@ class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
         return self.columns_.get_feature_names_out(input_features)
 
     def set_output(self, *, transform: str | None = None) -> FeaturesOnly:
-        """Does nothing: a DataFrame stays one, and an array an array.
+        """Change nothing: a DataFrame stays a DataFrame, and an array an array.
 
         Parameters
         ----------
@@ -211,7 +211,7 @@ def _as_table(X: Any) -> Any:
     X = np.asarray(X)
     if X.ndim != 2:
         raise ValueError(
-            f"Expected 2D array: X has shape {X.shape} in place of (n_samples, n_columns), the "
+            f"Expected 2D array: X has shape {X.shape}, not (n_samples, n_columns), the "
             "task's column among them. Reshape your data"
         )
     return X

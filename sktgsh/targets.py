@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .tasks import is_missing, kind_of
+from .tasks import is_missing, kind_of, plain_labels
 
 
 def check_targets(
@@ -23,7 +23,7 @@ def check_targets(
     n_samples : int, optional
         Number of rows that y must be for.
     name : str, default="y"
-        Of the argument, for errors.
+        Name of the argument in errors.
     several : bool, default=True
         Whether a row may have several labels.
 
@@ -138,7 +138,7 @@ def _as_array(y: Any, name: str) -> np.ndarray:
     if sparse.issparse(y):
         return y.toarray()
     try:
-        return np.asarray(y)
+        return np.asarray(plain_labels(y))
     except ValueError as error:
         raise ValueError(f"{name} has rows of different length; {_expected(True)}") from error
 
@@ -173,7 +173,7 @@ def check_comparable(y: np.ndarray, other: np.ndarray, name: str, other_name: st
 
 
 def n_shared_labels(y: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How many labels two rows share, for every two rows: what relevance is.
+    """Number of labels that each pair of rows shares (its grade of relevance).
 
     Parameters
     ----------
@@ -186,5 +186,5 @@ def n_shared_labels(y: np.ndarray, other: np.ndarray) -> np.ndarray:
     """
     if y.ndim == 1:
         return y[:, None] == other[None, :]
-    # Rows have few of the labels: a sparse product costs as much as there are labels.
+    # Rows have few labels, and the cost of a sparse product grows with these alone.
     return sparse.csr_array(y.astype(np.uint16)) @ other.T.astype(np.uint16, order="C", copy=False)

@@ -1,4 +1,4 @@
-"""Task labels: checked, encoded, and told apart from the features.
+"""Task labels: their check, and their column among the features.
 
 A task label is an integer or a string. It comes as one label for all rows, as an array with one
 label per row, or as a column of X.
@@ -7,14 +7,16 @@ label per row, or as a column of X.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import _safe_indexing
+
+from ._sklearn import safe_indexing
 
 INFER = "infer"
-# Whole numbers above it have no place of their own among float64.
+# The largest whole number up to which float64 holds each one.
 _LARGEST_FLOAT = 2**53
 _LARGEST = 2**63 - 1
 _KINDS = {"U": "str", "T": "str", "i": "int", "u": "int", "f": "float", "b": "bool"}
@@ -31,6 +33,30 @@ def kind_of(label: Any) -> str:
     if isinstance(label, (float, np.floating)):
         return "float"
     return type(label).__name__
+
+
+def plain_labels(labels: Any) -> Any:
+    """Replace members of an Enum by their values, where these are strings or integers.
+
+    NumPy writes the names of such members, cut to the length of their values.
+
+    Parameters
+    ----------
+    labels : list, tuple, array-like or object
+        As they were given.
+
+    Returns
+    -------
+    labels : list or object
+        The same object where there are no such members.
+    """
+    listed = labels.tolist() if str(getattr(labels, "dtype", "")) == "object" else labels
+    if not isinstance(listed, (list, tuple)):
+        return labels
+    kinds = {type(label) for label in listed}
+    if not any(issubclass(kind, Enum) and issubclass(kind, (str, int)) for kind in kinds):
+        return labels
+    return [label.value if isinstance(label, Enum) else label for label in listed]
 
 
 def _check_kind(labels: np.ndarray) -> np.ndarray:
@@ -114,6 +140,7 @@ def check_task(task: Any, n_samples: int) -> np.ndarray:
         return np.zeros(n_samples, dtype=np.int64)
     if np.ma.is_masked(task):
         raise ValueError("task has masked labels; give every row a task, or leave these rows out")
+    task = task.value if isinstance(task, Enum) else plain_labels(task)
     labels = np.asarray(task) if hasattr(task, "dtype") else np.asarray(task, dtype=object)
     if labels.ndim == 0:
         return np.repeat(_check_kind(labels.reshape(1)), n_samples)
@@ -154,16 +181,22 @@ def format_labels(labels: Sequence, most: int = 8) -> str:
 def check_known(labels: ArrayLike, known: Sequence) -> None:
     """Raise ValueError if a label is not among the known ones, and name those."""
     learned = set(known)
-    unknown = [label for label in unique_in_order(np.asarray(labels)) if label not in learned]
+    rows = np.asarray(labels)
+    unknown = [label for label in unique_in_order(rows) if label not in learned]
     if unknown:
+        n_rows = int(np.isin(rows, unknown).sum())
+        of_rows = f" in {n_rows} of {rows.size} rows" if rows.size > 1 else ""
         raise ValueError(
-            f"task has the unknown label {format_labels(unknown)}; "
+            f"task has the unknown label {format_labels(unknown)}{of_rows}; "
             f"the tasks learned so far are {format_labels(known)}"
         )
 
 
 def iter_tasks(labels: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
     """Yield ``(label, rows)`` for each task, in order of first appearance."""
+    if len(labels) and (labels == labels[0]).all():
+        yield labels[0].item(), np.arange(len(labels))
+        return
     unique, first, place = np.unique(labels, return_index=True, return_inverse=True)
     rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
     unique = unique.tolist()
@@ -194,7 +227,7 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
     if hasattr(X, "columns"):
         position = _column_position(list(X.columns), task_column)
         kept = np.delete(np.arange(len(X.columns)), position).tolist()
-        return _safe_indexing(X, kept, axis=1), _safe_indexing(X, position, axis=1)
+        return safe_indexing(X, kept, axis=1), safe_indexing(X, position, axis=1)
     if isinstance(task_column, str):
         raise ValueError(
             f"task_column={task_column!r} is a name, but X is a {type(X).__name__} without column "
@@ -210,7 +243,7 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
 
 
 def _column_position(columns: list, task_column: int | str) -> int:
-    """Where the column stands in a data frame."""
+    """Position of the column in a data frame."""
     if isinstance(task_column, str):
         if task_column not in columns:
             raise ValueError(

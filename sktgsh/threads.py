@@ -1,4 +1,4 @@
-"""Threads: small work runs on one, large work on all, and what was set is set again.
+"""Threads: run small jobs on one thread, large ones on all, and restore the caller's settings.
 
 A parallel region waits for its slowest thread. Where it is short, or where another process holds a
 core, that wait is most of the time: small products are therefore computed on the calling thread,
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,41 +26,66 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from threadpoolctl import ThreadpoolController
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from .batches import BATCH_ROWS, dense_rows, iter_batches
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = ["one_thread"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Floating-point operations between two waits for all threads, below which one thread does better:
-# on an idle machine two are up to 1.5 times as fast there, beside a busy process up to 100 times as
-# slow.
+# Least number of floating-point operations between two synchronisations of threads. Below it, two
+# threads are at most 1.5 times as fast as one on an idle machine, and up to 100 times as slow
+# beside a busy process.
 LARGE = 1e9
-# Seconds of computing (not of waiting: a busy machine changes nothing) that an item must take to be
-# handed to another thread. Of shorter ones most is spent in the interpreter, which runs one thread
-# at a time; two are then up to a third slower than one.
+# Least seconds of processor time that an item must take to be computed on another thread. Shorter
+# items spend most of their time in the interpreter, which runs one thread at a time: two threads
+# are then up to a third slower than one.
 LEAST_SECONDS = 0.005
-# Batches that a thread takes at once: handing one over costs some ten microseconds.
+# Batches that a thread takes at once, since passing one to a thread costs about ten microseconds.
 _BATCHES_AT_ONCE = 8
 
 
-@cache
+def _has_torch() -> bool:
+    """Whether torch is imported; where it is not, there is nothing of it to be set."""
+    return "torch" in sys.modules
+
+
 def _libraries() -> ThreadpoolController:
+    return _libraries_beside(_has_torch())
+
+
+@cache
+def _libraries_beside(has_torch: bool) -> ThreadpoolController:
+    """All libraries with threads, looked for again once torch has brought its own."""
     return ThreadpoolController()
 
 
-@cache
+def _take_number_of_threads() -> int:
+    """Threads that the caller may use: a new thread takes torch's number at its first call."""
+    if _has_torch():
+        return sys.modules["torch"].get_num_threads()
+    return max((found["num_threads"] for found in _libraries().info()), default=1)
+
+
 def _mkl_setter() -> Callable[[int], int]:
+    return _mkl_setter_of_torch() if _has_torch() else lambda n_threads: 0
+
+
+@cache
+def _mkl_setter_of_torch() -> Callable[[int], int]:
     """MKL's own setter for the calling thread, where torch has MKL; it returns what was set."""
+    import torch
+
     try:
         library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
         return library.MKL_Set_Num_Threads_Local
@@ -82,7 +108,7 @@ def one_thread() -> Iterator[None]:
     >>> torch.get_num_threads() == before
     True
     """
-    torch.get_num_threads()  # a new thread takes torch's number at its first call, not later
+    _take_number_of_threads()
     mkl_before = _mkl_setter()(1)
     try:
         with _libraries().limit(limits=1):
@@ -91,9 +117,22 @@ def one_thread() -> Iterator[None]:
         _mkl_setter()(mkl_before)
 
 
+@contextmanager
+def one_mkl_thread() -> Iterator[None]:
+    """Let MKL compute on the calling thread alone, for products of microseconds.
+
+    :func:`one_thread` limits the other libraries, too, and takes longer than such a product.
+    """
+    before = _mkl_setter()(1)
+    try:
+        yield
+    finally:
+        _mkl_setter()(before)
+
+
 def _stay_on_one_thread() -> None:
     """Limit what belongs to the calling thread, for as long as it lives."""
-    torch.get_num_threads()
+    _take_number_of_threads()
     _libraries().limit(limits=1, user_api="openmp")
     _mkl_setter()(1)
 
@@ -114,10 +153,10 @@ def threads_for(operations: float) -> AbstractContextManager:
 
 
 class ThreadTensor(threading.local):
-    """A tensor of each thread's own, for what is made anew from batch to batch.
+    """A tensor for each thread, which every batch overwrites.
 
-    Where the allocator hands memory back at once, as dask tells it to on its workers, fresh pages
-    for every batch would be a good part of the time of encoding.
+    New memory for every batch would take a good part of the time of encoding where the allocator
+    returns memory to the system at once, as on dask's workers.
 
     Parameters
     ----------
@@ -126,6 +165,8 @@ class ThreadTensor(threading.local):
     """
 
     def __init__(self, shape: tuple[int, ...], device: torch.device):
+        import torch
+
         self.values = torch.empty(shape, device=device)
 
 
@@ -145,7 +186,7 @@ def parallel_map(
         May be called by several threads at once.
     items : sequence
     n_workers : int, optional
-        By default as many as the caller may use: torch's number, which ``OMP_NUM_THREADS`` sets.
+        By default as many as the caller may use, which ``OMP_NUM_THREADS`` sets.
     progress : str, default=""
         What a progress bar is to be called; by default there is none.
 
@@ -155,7 +196,7 @@ def parallel_map(
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    n_workers = torch.get_num_threads() if n_workers is None else n_workers
+    n_workers = _take_number_of_threads() if n_workers is None else n_workers
     with one_thread():
         results = _iter_results(function, items, n_workers)
         bar = tqdm(results, progress, len(items), unit_scale=True, disable=not progress)
@@ -212,6 +253,8 @@ def map_batches(
     results : list
         In the order of the batches.
     """
+    import torch
+
     on_cpu = device is None or device.type == "cpu"
     n_rows, step = X.shape[0] if rows is None else len(rows), BATCH_ROWS * _BATCHES_AT_ONCE
 
@@ -222,7 +265,7 @@ def map_batches(
             iter_batches(X[span], None, take) if rows is None else iter_batches(X, rows[span], take)
         )
         return [
-            function(start + positions, samples if on_cpu else samples.to(device))
+            function(start + positions, torch.from_numpy(samples).to(device or "cpu"))
             for positions, samples in part
         ]
 

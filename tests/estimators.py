@@ -22,12 +22,14 @@ LSH = [
     sktgsh.SimpleLSH(16, random_state=0),
     sktgsh.L2ALSH(16, random_state=0),
 ]
+UNSUPERVISED = [sktgsh.ITQHasher(16, random_state=0), sktgsh.PCAHasher(16)]
 SUPERVISED = [
     sktgsh.TaskGeometricHasher(8, n_hidden=96, random_state=0),
+    sktgsh.RidgeHasher(16, random_state=0),
     sktgsh.DeepSupervisedHasher(16, solver=STEPS, random_state=0),
     sktgsh.GeometricHasher(16, n_components=8, solver=STEPS, random_state=0),
 ]
-HASHERS = [*LSH, *SUPERVISED]
+HASHERS = [*LSH, *UNSUPERVISED, *SUPERVISED]
 CHOOSERS = [
     sktgsh.TaskGeometricHasherCV(
         [4, 8], estimator=sktgsh.TaskGeometricHasher(n_hidden=96), cv=2, random_state=0

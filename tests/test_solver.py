@@ -153,3 +153,23 @@ def test_clone_repr_pickle_and_files(estimator, tmp_path):
         np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
         assert again.solver.get_params() == fitted.solver.get_params()
         np.testing.assert_array_equal(clone(again).fit_transform(X, y), fitted.transform(X))
+
+
+class Quiet(Callback):
+    """A callback of a user's."""
+
+
+@each_estimator
+@pytest.mark.parametrize(
+    "given", [{"callbacks": [Quiet()]}, {"optimizer": torch.optim.RMSprop}], ids=str
+)
+def test_what_files_do_not_hold_is_given_again(estimator, given, tmp_path):
+    fitted = clone(estimator)
+    fitted.solver.set_params(**given)
+    fitted.fit(X, y).save(tmp_path / "file")
+    ((name, value),) = given.items()
+    with pytest.raises(ValueError, match=rf"load\(path, solver__{name}=\.\.\.\)"):
+        load(tmp_path / "file")
+    again = load(tmp_path / "file", **{f"solver__{name}": value})
+    assert getattr(again.solver, name) == value
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))

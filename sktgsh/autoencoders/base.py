@@ -1,9 +1,10 @@
-"""What the autoencoders share: scaling, training a stack of layers, encoding in full batches."""
+"""Base of the autoencoders: scaling, training of a stack of layers, encoding in full batches."""
 
 from __future__ import annotations
 
 import warnings
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..base import VersionedMixin, check_samples, draft_of
+from .._sklearn import Interval, fit_context
+from ..base import VersionedMixin, check_samples, replaced
 from ..batches import BATCH_ROWS, STATISTICS_ROWS, dense_rows
+from ..callbacks import CallbackSupportMixin, EpochTasks, FitTask, bar_verbosity, whole_fit
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..persistence import SaveMixin
@@ -36,7 +38,11 @@ class ReconstructionLoss(nn.Module):
 
 
 class AutoencoderMixin(
-    VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    CallbackSupportMixin,
+    VersionedMixin,
+    SaveMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
 ):
     """Scale, train a stack of layers one after another, encode in full batches.
 
@@ -44,7 +50,7 @@ class AutoencoderMixin(
     last.
     """
 
-    # What `solver` leaves open.
+    # Settings that `solver` leaves at None.
     _solver_defaults: dict[str, Any] = {}
     _parameter_constraints: dict = {
         "sparsity": [Interval(Real, 0, 1, closed="right")],
@@ -54,7 +60,7 @@ class AutoencoderMixin(
         "verbose": ["verbose"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AutoencoderMixin:
         """Train the layers, each on the features of the one before.
 
@@ -77,7 +83,7 @@ class AutoencoderMixin(
         """
         return self._train(X, fresh=True)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AutoencoderMixin:
         """Go on training with more rows; the scale stays that of the first.
 
@@ -95,40 +101,52 @@ class AutoencoderMixin(
         return self._train(X, fresh=not hasattr(self, "layers_"))
 
     def _train(self, X: Any, fresh: bool) -> AutoencoderMixin:
-        draft = draft_of(self, fresh=fresh)
-        X = check_samples(draft, X, reset=fresh)
-        draft._check_shape(X.shape[1])
-        settings = draft._settings()
-        device = resolve_device(self.device)
-        if fresh:
-            draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-            draft._scale(X[:STATISTICS_ROWS])
-            with OwnDraws(draft.seed_):
-                draft.layers_ = draft._make_layers(X.shape[1])
-            draft.history_ = [[] for _ in draft.layers_]
-        else:
-            draft.layers_ = deepcopy(self.layers_).train()
-            draft.history_ = [list(epochs) for epochs in self.history_]
-        values = draft._enter(X)
-        for epochs, layer in zip(draft.history_, draft.layers_):
+        with replaced(self, fresh=fresh) as draft:
+            X = check_samples(draft, X, reset=fresh)
+            draft._check_shape(X.shape[1])
+            settings = draft._settings()
+            device = resolve_device(self.device)
+            if fresh:
+                draft.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+                draft._scale(X[:STATISTICS_ROWS])
+                with OwnDraws(draft.seed_):
+                    draft.layers_ = draft._make_layers(X.shape[1])
+                draft.history_ = [[] for _ in draft.layers_]
+            else:
+                draft.layers_ = deepcopy(self.layers_).train()
+                draft.history_ = [list(epochs) for epochs in self.history_]
+            with whole_fit(self, draft, len(draft.layers_), X=X) as task:
+                draft._train_layers(draft._enter(X), fresh, settings, device, task)
+                draft.n_features_out_ = draft._count_features()
+                draft._describe(X)
+        return self
+
+    def _train_layers(
+        self,
+        values: Tensor,
+        fresh: bool,
+        settings: SolverSettings,
+        device: torch.device,
+        task: FitTask,
+    ) -> None:
+        """Train one layer after another; a callback may end the epochs of a layer early."""
+        for epochs, layer in zip(self.history_, self.layers_):
             if fresh:
                 layer.start_at(values[:STATISTICS_ROWS])
-            epochs += train(
-                layer.to(device),
-                ReconstructionLoss(),
-                values,
-                values,
-                settings,
-                partial(ShuffledBatches, seed=draft.seed_),
-                int(self.verbose),
-            )
+            with task.subtask("layer", settings.max_epochs) as part:
+                callbacks = [*settings.callbacks, EpochTasks(part)]
+                epochs += train(
+                    layer.to(device),
+                    ReconstructionLoss(),
+                    values,
+                    values,
+                    replace(settings, callbacks=callbacks),
+                    partial(ShuffledBatches, seed=self.seed_),
+                    bar_verbosity(self),
+                )
             layer.eval()
-            if layer is not draft.layers_[-1]:
-                values = draft._next_values(layer, values)
-        draft.n_features_out_ = draft._count_features()
-        draft._describe(X)
-        self.__dict__ = draft.__dict__
-        return self
+            if layer is not self.layers_[-1]:
+                values = self._next_values(layer, values)
 
     def _settings(self) -> SolverSettings:
         """The settings of the gradient steps."""
@@ -197,7 +215,7 @@ class AutoencoderMixin(
 
     def _scale(self, sample: np.ndarray) -> None:
         mean, deviation = (float(np.abs(f(sample, dtype=np.float64))) for f in (np.mean, np.std))
-        # Half of float32's 24 digits must be left for what tells samples apart.
+        # Half of the 24 bits of float32 must be left for the differences between samples.
         if 0 < deviation < 2**-12 * mean and not np.can_cast(sample.dtype, np.float32):
             raise ValueError(
                 f"X lies so far from 0 (mean {mean:.3g}, standard deviation {deviation:.3g}) that "
@@ -210,11 +228,11 @@ class AutoencoderMixin(
         self.scale_ = 1 / (deviation or 1.0)
 
     def _enter(self, X: np.ndarray) -> Tensor:
-        """What the first layer is trained on."""
+        """The values that the first layer is trained on."""
         return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
 
     def _next_values(self, layer: Any, values: Tensor) -> Tensor:
-        """What the next layer is trained on."""
+        """The values that the next layer is trained on."""
         between, device = self._joints()[1], next(layer.parameters()).device
         with torch.no_grad():
             parts = [

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._sklearn import Interval
 from ..batches import STATISTICS_ROWS
 from ..networks.device import resolve_device
 from ..networks.winner_take_all import WinnerTakeAllLayer

@@ -2,11 +2,11 @@
 
 from .images import load_digits_tasks, make_image_tasks
 from .manifolds import make_manifolds
+from .multilabel import fetch_multilabel
 from .prepared import (
     fetch_amazon_reviews,
     fetch_cifar10,
     fetch_clinc150,
-    fetch_multilabel,
     fetch_office_caltech,
     fetch_omniglot,
 )

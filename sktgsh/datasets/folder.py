@@ -1,4 +1,4 @@
-"""Where data sets lie: a folder of the user's, or scikit-learn's data home."""
+"""Files of data sets, in a folder of the user's or in scikit-learn's data home."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import get_data_home
+from sklearn.utils import Bunch
 
 DATA_VARIABLE = "SKTGSH_DATA"
 
@@ -51,3 +52,14 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         expected = ", ".join(map(repr, choices[:-1])) + f" or {choices[-1]!r}"
         raise ValueError(f"{name}={value!r}; expected {expected}")
+
+
+def as_asked(bunch: Bunch, return_X_y: bool) -> Bunch | tuple:
+    """The data set as a Bunch, or its samples and targets alone."""
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def chosen_rows(subset: str, split: np.ndarray, parts: tuple[str, ...]) -> np.ndarray:
+    """Mask of the rows of a subset."""
+    check_choice("subset", subset, (*parts, "all"))
+    return np.ones(len(split), bool) if subset == "all" else split == subset

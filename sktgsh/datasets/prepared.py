@@ -12,17 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import Bunch
 
-from .folder import check_choice, load_arrays
-
-
-def _given(bunch: Bunch, return_X_y: bool) -> Bunch | tuple:
-    return (bunch.data, bunch.target) if return_X_y else bunch
-
-
-def _chosen(subset: str, split: np.ndarray, parts: tuple[str, ...]) -> np.ndarray:
-    """Which rows a subset has."""
-    check_choice("subset", subset, (*parts, "all"))
-    return np.ones(len(split), bool) if subset == "all" else split == subset
+from .folder import as_asked, check_choice, chosen_rows, load_arrays
 
 
 def fetch_clinc150(
@@ -82,7 +72,7 @@ def fetch_clinc150(
         "sentence-transformers model all-MiniLM-L6-v2"
     )
     arrays = load_arrays("clinc150.npz", data_home, source=source)
-    rows = _chosen(subset, arrays["split"], ("train", "val", "test"))
+    rows = chosen_rows(subset, arrays["split"], ("train", "val", "test"))
     if not out_of_scope:
         rows &= arrays["intent"] >= 0
     bunch = Bunch(
@@ -94,7 +84,7 @@ def fetch_clinc150(
         target_names=arrays["intent_names"],
         task_names=arrays["domain_names"],
     )
-    return _given(bunch, return_X_y)
+    return as_asked(bunch, return_X_y)
 
 
 def fetch_cifar10(
@@ -168,7 +158,7 @@ def fetch_cifar10(
     )
     if kind == "images":
         bunch.image_shape = data.shape[1:]
-    return _given(bunch, return_X_y)
+    return as_asked(bunch, return_X_y)
 
 
 def fetch_omniglot(
@@ -224,7 +214,7 @@ def fetch_omniglot(
         "scaled to 28 x 28 pixels"
     )
     arrays = load_arrays("omniglot.npz", data_home, source=source)
-    rows = _chosen(subset, arrays["split"], ("background", "evaluation"))
+    rows = chosen_rows(subset, arrays["split"], ("background", "evaluation"))
     images = arrays["images"][rows]
     bunch = Bunch(
         data=images.reshape(len(images), -1),
@@ -236,7 +226,7 @@ def fetch_omniglot(
         target_names=arrays["character_names"],
         task_names=arrays["alphabet_names"],
     )
-    return _given(bunch, return_X_y)
+    return as_asked(bunch, return_X_y)
 
 
 def fetch_office_caltech(
@@ -288,7 +278,7 @@ def fetch_office_caltech(
         target_names=arrays["class_names"],
         task_names=arrays["task_names"],
     )
-    return _given(bunch, return_X_y)
+    return as_asked(bunch, return_X_y)
 
 
 def fetch_amazon_reviews(
@@ -338,7 +328,7 @@ def fetch_amazon_reviews(
     """
     source = "the multi-domain sentiment data set (Blitzer et al., ACL 2007), its 5,000 words"
     arrays = load_arrays("amazon_reviews.npz", data_home, source=source)
-    rows = _chosen(subset, arrays["split"], ("train", "test"))
+    rows = chosen_rows(subset, arrays["split"], ("train", "test"))
     bunch = Bunch(
         data=sparse.csr_array(arrays["X"][rows]).astype(np.float32),
         target=arrays["y"][rows],
@@ -347,70 +337,4 @@ def fetch_amazon_reviews(
         target_names=arrays["class_names"],
         task_names=arrays["task_names"],
     )
-    return _given(bunch, return_X_y)
-
-
-def fetch_multilabel(
-    name: str = "scene",
-    data_home: str | os.PathLike | None = None,
-    *,
-    subset: str = "train",
-    return_X_y: bool = False,
-) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Rows with several labels each: photographs of scenes, or pages by their bookmarks' tags.
-
-    Parameters
-    ----------
-    name : {"scene", "delicious"}, default="scene"
-        2,407 photographs with 294 features and 6 labels, or 16,105 pages with 500 words and 983
-        tags.
-    data_home : str or path, optional
-        Folder with ``multilabel_scene.npz`` or ``multilabel_delicious.npz``: arrays X, Y, split,
-        label_names, feature_names; see :func:`fetch_clinc150`.
-    subset : {"train", "test", "all"}, default="train"
-        Which part.
-    return_X_y : bool, default=False
-        Return ``(data, target)``.
-
-    Returns
-    -------
-    multilabel : Bunch
-        ``data`` (n_samples, n_features) float32; ``target`` (n_samples, n_labels) uint8, 1 where a
-        row has a label; ``split``; ``target_names`` and ``feature_names``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is missing; the message says of what it is made.
-    ValueError
-        If `name` or `subset` is none of the choices.
-
-    See Also
-    --------
-    sktgsh.datasets.fetch_clinc150 : Intents of sentences.
-
-    References
-    ----------
-    M. R. Boutell, J. Luo, X. Shen and C. M. Brown, "Learning multi-label scene classification",
-    Pattern Recognition 2004. G. Tsoumakas, I. Katakis and I. Vlahavas, "Effective and efficient
-    multilabel classification in domains with large number of labels", MMD 2008.
-
-    Examples
-    --------
-    >>> from sktgsh.datasets import fetch_multilabel
-    >>> scenes = fetch_multilabel("scene", "folder")  # doctest: +SKIP
-    >>> scenes.data.shape, scenes.target.shape  # doctest: +SKIP
-    ((1211, 294), (1211, 6))
-    """
-    check_choice("name", name, ("scene", "delicious"))
-    source = f"the data set {name} of the Mulan collection (mulan.sourceforge.net), as arrays"
-    arrays = load_arrays(f"multilabel_{name}.npz", data_home, source=source)
-    rows = _chosen(subset, arrays["split"], ("train", "test"))
-    bunch = Bunch(
-        data=arrays["X"][rows].astype(np.float32),
-        target=arrays["Y"][rows],
-        split=arrays["split"][rows],
-        target_names=arrays["label_names"],
-        feature_names=arrays["feature_names"],
-    )
-    return _given(bunch, return_X_y)
+    return as_asked(bunch, return_X_y)

@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples
 
-from ..codes import hamming_distances, unpack_codes
+from .._sklearn import num_samples
+from ..base import codes_of
+from ..codes import hamming_distances
 from ..metrics import mean_average_precision
 from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
@@ -23,8 +24,7 @@ def unpacked(hasher: Any, X: Any, task: Any) -> np.ndarray:
     """Codes of rows as 0 and 1; without a hasher, the rows are codes."""
     if hasher is None:
         return np.asarray(X)
-    codes = np.asarray(hasher.transform(X) if task is None else hasher.transform(X, task=task))
-    return unpack_codes(codes, hasher.n_bits_) if getattr(hasher, "packed", False) else codes
+    return codes_of(hasher, X, task)
 
 
 def one_shot_accuracy(
@@ -88,7 +88,7 @@ def one_shot_accuracy(
 
 
 def _membership(y: np.ndarray) -> np.ndarray:
-    """Which row is of which class, (n_samples, n_classes) bool; classes that no row has are out."""
+    """Mask of rows by class, (n_samples, n_classes); classes that no row has are left out."""
     if y.ndim == 1:
         return y[:, None] == np.unique(y)
     return y[:, y.any(axis=0)] > 0
@@ -195,7 +195,7 @@ def cross_task_retrieval(
     >>> tasks.tolist(), scores.shape
     ([0, 180], (2, 2))
     """
-    labels = check_task(task, _num_samples(X))
+    labels = check_task(task, num_samples(X))
     y = check_targets(y, len(labels))
     codes = unpacked(hasher, X, labels)
     groups = list(iter_tasks(labels))
@@ -215,7 +215,7 @@ def identifier_recovery(
     max_rows: int = 4000,
     random_state: int | np.random.RandomState | None = None,
 ) -> float:
-    """How well the identifier gamma of a manifold can be read off representations of its samples.
+    """Predict the identifier gamma of a manifold from representations of its samples.
 
     A kernel regression is fitted on some manifolds and scored on others, in five folds.
 

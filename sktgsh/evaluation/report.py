@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
+from ..linear import ITQHasher, PCAHasher, RidgeHasher
 from ..metrics import mean_average_precision
 from ..targets import check_targets
 from .protocols import one_shot_accuracy, transfer_accuracy, unpacked
@@ -21,7 +22,7 @@ from .trivial import ClassifierHasher
 
 @dataclass(frozen=True)
 class RetrievalReport:
-    """What :func:`~sktgsh.evaluation.retrieval_report` measured.
+    """Figures of :func:`~sktgsh.evaluation.retrieval_report`.
 
     Attributes
     ----------
@@ -58,7 +59,7 @@ class RetrievalReport:
 
 
 def _hold_out(y: np.ndarray, unseen_classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have an unseen class, and what is asked of them."""
+    """Mask of rows that have an unseen class, and the labels that they are compared by."""
     if y.ndim == 2 and (
         unseen_classes.dtype.kind not in "iu"
         or len(np.unique(unseen_classes)) < 2
@@ -74,19 +75,32 @@ def _hold_out(y: np.ndarray, unseen_classes: np.ndarray) -> tuple[np.ndarray, np
     return unseen, y if y.ndim == 1 else y[:, np.unique(unseen_classes)]
 
 
+def _linear_rivals(beside: Any, X: np.ndarray, random_state: int | None) -> dict[str, Any]:
+    """Rivals of the length of a hasher's codes, or of as many bits as there are axes."""
+    n_bits = getattr(beside, "n_bits", ClassifierHasher().n_bits)
+    n_axes = min(n_bits, X.shape[1])
+    return {
+        "ridge": RidgeHasher(n_bits, random_state=random_state),
+        "ITQ": ITQHasher(n_axes, random_state=random_state),
+        "PCA signs": PCAHasher(n_axes),
+    }
+
+
 def retrieval_report(
     hashers: Mapping[str, Any],
     X: ArrayLike,
     y: ArrayLike,
     *,
     unseen_classes: Iterable,
+    rivals: bool = False,
     test_size: float = 0.25,
     max_queries: int = 1000,
     random_state: int | None = 0,
 ) -> RetrievalReport:
     """Train hashers on some classes, and look at those and at the others.
 
-    The trivial solution, :class:`ClassifierHasher`, is measured beside them.
+    The trivial solution, :class:`ClassifierHasher`, is measured beside them, and the linear rivals
+    if wanted.
 
     Parameters
     ----------
@@ -99,6 +113,9 @@ def retrieval_report(
     unseen_classes : array-like
         Classes that are held out from training; of an indicator, numbers of columns. Rows that
         have any of them are not trained on, and are compared by these labels alone.
+    rivals : bool, default=False
+        Whether to measure :class:`~sktgsh.RidgeHasher`, :class:`~sktgsh.ITQHasher` and
+        :class:`~sktgsh.PCAHasher` as well, at the length of the first hasher's codes.
     test_size : float, default=0.25
         Share of the rows that are queries; the others are database, and of seen classes training.
     max_queries : int, default=1000
@@ -139,30 +156,28 @@ def retrieval_report(
         random_state=random_state,
     )
     rows = []
-    for name, hasher in {**hashers, "trivial": ClassifierHasher()}.items():
+    asked = {**hashers, "trivial": ClassifierHasher()}
+    if rivals:
+        asked |= _linear_rivals(next(iter(hashers.values()), None), X, random_state)
+    new = queries[unseen[queries]][:max_queries]
+    protocol: dict[str, Any] = dict(random_state=random_state)
+    for name, hasher in asked.items():
         train = database[~unseen[database]]
         fitted = clone(hasher).fit(X[train], y[train])
-        codes = {
-            part: unpacked(fitted, X[part_rows], None)
-            for part, part_rows in (("database", database), ("queries", queries))
-        }
+        found, kept = unpacked(fitted, X[queries], None), unpacked(fitted, X[database], None)
 
-        def retrieval(wanted: np.ndarray, y: np.ndarray, codes: dict = codes) -> float:
-            chosen = np.flatnonzero(wanted[queries])[:max_queries]
-            kept = wanted[database]
-            return mean_average_precision(
-                codes["queries"][chosen],
-                y[queries][chosen],
-                codes["database"][kept],
-                y[database][kept],
-            )
+        def retrieval(
+            wanted: np.ndarray, y: np.ndarray, found: np.ndarray = found, kept: np.ndarray = kept
+        ) -> float:
+            asked_for = np.flatnonzero(wanted[queries])[:max_queries]
+            known = wanted[database]
+            relevance = y[queries][asked_for], kept[known], y[database][known]
+            return mean_average_precision(found[asked_for], *relevance)
 
-        new = queries[unseen[queries]][:max_queries]
-        protocol: dict[str, Any] = dict(random_state=random_state)
         rows.append(
             dict(
                 hasher=name,
-                bits=codes["queries"].shape[1],
+                bits=found.shape[1],
                 seen_map=retrieval(~unseen, y),
                 unseen_map=retrieval(unseen, new_y),
                 one_shot=one_shot_accuracy(fitted, X[new], new_y[new], **protocol),

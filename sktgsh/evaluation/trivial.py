@@ -17,8 +17,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import HasherMixin
-from ..networks.random import random_signs
+from ..bits import pack_bits
 from ..persistence import saved
+from ..random import random_signs
 from ..targets import check_targets
 
 
@@ -91,7 +92,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             If there are fewer than 2 classes.
         """
         X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True)
-        y = check_targets(y, len(X))
+        y = check_targets(y, X.shape[0])
         classifier = self.classifier
         if classifier is None:
             model = LogisticRegression(max_iter=200)
@@ -100,7 +101,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             classifier = make_pipeline(scaler, model)
         self.classes_ = np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
         if len(self.classes_) < 2:
-            raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
+            raise ValueError(f"y has one class only, {self.classes_}; at least 2 are needed")
         self.several_ = y.ndim == 2
         self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
         self.n_bits_ = int(self.n_bits)
@@ -136,7 +137,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             bits = self.classifier_.predict_proba(X) @ signs > 0
         else:
             bits = self.codewords_[np.searchsorted(self.classes_, self.classifier_.predict(X))]
-        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+        return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,7 @@
 
 from .codes import CodeMapDisplay, CodeTableDisplay
 from .curves import RetrievalCurveDisplay
+from .gains import TaskGainDisplay, TaskGains, task_gains
 from .similarity import RepresentationSimilarityDisplay, TaskSimilarityDisplay
 
 __all__ = [
@@ -9,5 +10,8 @@ __all__ = [
     "CodeTableDisplay",
     "RepresentationSimilarityDisplay",
     "RetrievalCurveDisplay",
+    "TaskGainDisplay",
+    "TaskGains",
     "TaskSimilarityDisplay",
+    "task_gains",
 ]

@@ -10,14 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 
-from ..codes import check_codes, codes_to_hex, hamming_distances, modal_codes, unpack_codes
+from ..base import codes_of
+from ..codes import check_codes, codes_to_hex, hamming_distances, modal_codes
 from ..targets import check_targets
-from ._axes import new_axes, task_arguments
-
-
-def _codes_of(estimator: Any, X: ArrayLike, task: Any) -> np.ndarray:
-    codes = np.asarray(estimator.transform(X, **task_arguments(task)))
-    return unpack_codes(codes, estimator.n_bits_) if getattr(estimator, "packed", False) else codes
+from ._axes import new_axes
 
 
 class CodeTableDisplay:
@@ -80,7 +76,7 @@ class CodeTableDisplay:
         display : CodeTableDisplay
             Drawn: with attributes ``figure_`` and ``axes_``.
         """
-        return cls.from_predictions(_codes_of(estimator, X, task), y, ax=ax)
+        return cls.from_predictions(codes_of(estimator, X, task), y, ax=ax)
 
     @classmethod
     def from_predictions(
@@ -225,7 +221,7 @@ class CodeMapDisplay:
             Drawn: with attributes ``figure_`` and ``ax_``.
         """
         return cls.from_predictions(
-            _codes_of(estimator, X, task),
+            codes_of(estimator, X, task),
             y,
             method=method,
             max_rows=max_rows,

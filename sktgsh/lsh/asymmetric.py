@@ -29,13 +29,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import Interval
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import HasherMixin, check_samples, draft_of
+from .._sklearn import Interval, fit_context
+from ..base import HasherMixin, check_samples, replaced
+from ..norms import norms_of
 from ..persistence import saved
 from .signed import SignedRandomProjectionHasher
+
+# Squares of numbers between these stay in the range of float32.
+_SAFE_NORMS = (1e-15, 1e15)
 
 
 class AsymmetricHasherMixin(HasherMixin):
@@ -53,7 +57,7 @@ class AsymmetricHasherMixin(HasherMixin):
         "random_state": ["random_state"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> AsymmetricHasherMixin:
         """Take the largest norm of the keys, and draw the projections.
 
@@ -68,16 +72,15 @@ class AsymmetricHasherMixin(HasherMixin):
         -------
         self : object
         """
-        draft = draft_of(self)
-        X = check_samples(draft, X)
-        largest = float(np.linalg.norm(X, axis=1).max())
-        if self.max_norm is not None and largest > self.max_norm:
-            raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={self.max_norm}")
-        # Keys that are all zero have no norm to scale by.
-        draft.max_norm_ = float(self.max_norm or largest or 1.0)
-        draft.n_bits_ = int(self.n_bits)
-        draft.hasher_ = draft._make_hasher().fit(draft._keys(X[:1]))
-        self.__dict__ = draft.__dict__
+        with replaced(self) as draft:
+            X = check_samples(draft, X)
+            largest, most = _largest_norm(X), self.max_norm
+            if most is not None and largest > most:
+                raise ValueError(f"X has a key of norm {largest:.6g}, above max_norm={most}")
+            # Keys that are all zero have no norm to scale by.
+            draft.max_norm_ = float(most or largest or 1.0)
+            draft.n_bits_ = int(self.n_bits)
+            draft.hasher_ = draft._make_hasher().fit(draft._keys(X[:1]))
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
@@ -202,6 +205,8 @@ class AsymmetricHasherMixin(HasherMixin):
     def _queries(self, X: np.ndarray) -> np.ndarray:
         X = X.astype(np.float64)
         norms = np.linalg.norm(X, axis=1)
+        tiny = norms < _SAFE_NORMS[0]
+        norms[tiny] = norms_of(X[tiny])
         if (norms == 0).any():
             row = int(np.flatnonzero(norms == 0)[0])
             raise ValueError(f"X has a query that is zero (row {row}); it has no direction")
@@ -228,6 +233,14 @@ class AsymmetricHasherMixin(HasherMixin):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _largest_norm(X: np.ndarray) -> float:
+    """The largest norm of the rows, whose squares may leave the range of their type."""
+    with np.errstate(over="ignore"):
+        largest = float(np.linalg.norm(X, axis=1).max())
+    is_safe = _SAFE_NORMS[0] < largest < _SAFE_NORMS[1]
+    return largest if is_safe else float(norms_of(X).max())
 
 
 def norm_powers(norm: np.ndarray, m: int) -> np.ndarray:

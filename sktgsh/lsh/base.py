@@ -1,4 +1,4 @@
-"""What the locality sensitive families share: fixed random projections, streamed."""
+"""Fixed random projections of streamed rows, which the locality sensitive families share."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import HasherMixin, check_samples, draft_of
+from .._sklearn import Interval, fit_context
+from ..base import HasherMixin, check_samples, replaced
 from ..batches import BATCH_ROWS
-from ..networks.random import sample_without_replacement
+from ..bits import pack_bits
+from ..random import sample_without_replacement
 from ..threads import map_batches
 
 
@@ -36,7 +35,7 @@ class RandomProjectionMixin(HasherMixin):
         "random_state": ["random_state"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, *, task: Any = None) -> RandomProjectionMixin:
         """Draw the projections; only the number of features is taken from the data.
 
@@ -51,12 +50,11 @@ class RandomProjectionMixin(HasherMixin):
         -------
         self : object
         """
-        draft = draft_of(self)
-        X = check_samples(draft, X, accept_sparse="csr")
-        rng = check_random_state(self.random_state)
-        draft.n_bits_ = draft._count_bits()
-        draft._draw(X, rng)
-        self.__dict__ = draft.__dict__
+        with replaced(self) as draft:
+            X = check_samples(draft, X, accept_sparse="csr")
+            rng = check_random_state(self.random_state)
+            draft.n_bits_ = draft._count_bits()
+            draft._draw(X, rng)
         return self
 
     def transform(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
@@ -77,9 +75,7 @@ class RandomProjectionMixin(HasherMixin):
         X = self._check_samples(X)
         if not self.packed:
             return self._read(X, self._to_bits, self.n_bits_)
-        return self._read(
-            X, lambda values: np.packbits(self._to_bits(values), axis=1), -(-self.n_bits_ // 8)
-        )
+        return self._read(X, lambda values: pack_bits(self._to_bits(values)), -(-self.n_bits_ // 8))
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """The values whose signs are the bits.
@@ -117,7 +113,7 @@ class RandomProjectionMixin(HasherMixin):
     def _read(
         self, X: Any, read: Callable[[np.ndarray], np.ndarray], width: int, dtype: type = np.uint8
     ) -> np.ndarray:
-        """What is read from the projections of each row, (n_samples, width)."""
+        """Apply `read` to the projections of all rows, (n_samples, width)."""
         found = np.empty((X.shape[0], width), dtype)
 
         def store(start: int, samples: Any) -> None:
@@ -138,7 +134,9 @@ class RandomProjectionMixin(HasherMixin):
             return values.toarray() if sparse.issparse(values) else values
         if sparse.issparse(self.components_):
             return (self.components_ @ samples.T).T
-        # torch's product, since NumPy's has one number of threads for the whole process.
+        import torch
+
+        # torch's number of threads belongs to the calling thread, NumPy's to the process.
         return (torch.from_numpy(self.components_) @ torch.from_numpy(samples).T).T.numpy()
 
     def __sklearn_tags__(self) -> Any:
@@ -156,7 +154,7 @@ def signed_sizes(bits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def sign_collision(angle: ArrayLike) -> np.ndarray:
-    """How likely the signs of a random projection agree, by the angle in radians."""
+    """Probability that the signs of a random projection agree, by the angle in radians."""
     angle = np.asarray(angle, dtype=float)
     if np.any((angle < 0) | (angle > np.pi)):
         raise ValueError(f"angle={angle!r}; expected radians between 0 and pi")

@@ -11,8 +11,9 @@ from scipy import sparse
 from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 
+from .._sklearn import Interval
+from ..batches import ScaledRows
 from ..persistence import saved
 from .base import RandomProjectionMixin, sign_collision, signed_sizes, sparse_matrix
 
@@ -31,23 +32,12 @@ class _FlyExpansionMixin(RandomProjectionMixin):
 
     def _read(self, X: Any, *how: Any) -> np.ndarray:
         # Dense rows are centred before they become float32; sparse ones would become dense.
-        return super()._read(X if sparse.issparse(X) else _CentredRows(X), *how)
+        return super()._read(X if sparse.issparse(X) else ScaledRows(X, shift=None), *how)
 
     def _project(self, samples: Any) -> np.ndarray:
         n_inputs = np.diff(self.components_.indptr)[0]
         mean = np.asarray(samples.mean(axis=1, dtype=np.float64)).reshape(-1, 1)
         return super()._project(samples) - (n_inputs * mean).astype(np.float32)
-
-
-class _CentredRows:
-    """Rows less their mean, in double precision whatever X holds."""
-
-    def __init__(self, X: np.ndarray):
-        self.X, self.shape = X, X.shape
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        part = np.array(self.X[rows], np.float64, order="C")
-        return part - part.mean(axis=1, keepdims=True)
 
 
 @saved("FlyHasher")
@@ -127,7 +117,7 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
         last = np.where(bits, values, np.inf).min(axis=1, keepdims=True)
         following = np.where(bits, -np.inf, values).max(axis=1, keepdims=True)
         threshold = last if bits.all() else (last + following) / 2
-        # Of equal units, some may have won.
+        # Among equal units, some may have won and others not.
         return signed_sizes(bits, np.abs(values - threshold))
 
     def _to_bits(self, values: np.ndarray) -> np.ndarray:

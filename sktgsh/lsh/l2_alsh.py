@@ -7,8 +7,8 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 
+from .._sklearn import Interval
 from ..persistence import saved
 from .asymmetric import AsymmetricHasherMixin, constant, norm_powers
 from .pstable import PStableHasher

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 
+from .._sklearn import Interval
 from ..persistence import saved
 from .base import RandomProjectionMixin, gaussian_matrix, signed_sizes
 
-# Intervals from the origin at which float32 has four binary digits left for a place within one.
+# At this many intervals from the origin, float32 has four binary digits for the place within one.
 _FARTHEST = 2**20
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 
+from .._sklearn import Interval
 from ..persistence import saved
 from .base import RandomProjectionMixin, gaussian_matrix, sign_collision, sparse_matrix
 

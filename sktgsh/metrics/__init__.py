@@ -1,6 +1,7 @@
-"""How good codes are: retrieval, geometry, and scorers for model selection."""
+"""Quality of codes: retrieval, geometry, and scorers for model selection."""
 
 from .geometry import GeometricSensitivity, geometric_sensitivity
+from .quality import CodeReport, code_report
 from .retrieval import (
     mean_average_precision,
     ndcg_at_k,
@@ -12,7 +13,9 @@ from .retrieval import (
 from .scorers import RetrievalScorer, make_retrieval_scorer
 
 __all__ = [
+    "CodeReport",
     "GeometricSensitivity",
+    "code_report",
     "RetrievalScorer",
     "geometric_sensitivity",
     "make_retrieval_scorer",

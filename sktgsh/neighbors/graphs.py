@@ -71,8 +71,9 @@ class NeighborGraphsMixin:
         """
         _check_mode(mode)
         distances, rows = self._rows_within(X, radius, sort_results, task)
-        counts = np.array([len(found) for found in rows])
-        return self._graph(counts, np.concatenate(rows), np.concatenate(distances), mode)
+        counts = np.array([len(found) for found in rows], np.int64)
+        every = np.concatenate([np.empty(0, np.int64), *rows])
+        return self._graph(counts, every, np.concatenate([np.empty(0), *distances]), mode)
 
     def _nearest_rows(
         self, X: Any, n_neighbors: int | None, task: Any

@@ -76,11 +76,12 @@ def nearest_of_pairs(
 
 
 def _as_keys(distances: np.ndarray, rows: np.ndarray, row_bits: int) -> np.ndarray | None:
-    """One integer for each distance and row, which sorts as both; None where 64 bits do not do.
+    """One integer for each distance and row, which sorts as both; None if 64 bits are too few.
 
     Distances take the 32 bits above the row's, so they must be numbers of single precision.
     """
-    single = distances.astype(np.float32) + np.float32(0)  # of two zeros, the positive one
+    with np.errstate(over="ignore"):
+        single = distances.astype(np.float32) + np.float32(0)  # of two zeros, the positive one
     if rows.dtype.kind != "i" or not np.array_equal(single, distances):
         return None
     missing = rows < 0
@@ -146,5 +147,5 @@ def proven_nearest(
 
 
 def most_queries(n_rows: int) -> int:
-    """How many queries fit beside rows and distances in the keys by which pairs are sorted."""
+    """Number of queries that fit into the sort keys of pairs, beside rows and distances."""
     return 1 << (32 - max(1, (n_rows - 1).bit_length()))

@@ -78,7 +78,7 @@ class FrozenEncoder(nn.Module):
         self.register_buffer("axes", axes)
         self.register_buffer("axes_mean", axes_mean)
         self.register_buffer("probes", probes)
-        # A module that was trained elsewhere must not be trained here.
+        # Freeze a user's module, too: it may have been trained elsewhere.
         self.requires_grad_(False)
         self.eval()
 
@@ -100,7 +100,7 @@ class FrozenEncoder(nn.Module):
         """Scaled samples (batch, n_inputs) to standardised features (batch, n_features)."""
         features = samples
         if self.extractor is not None:
-            features = self.extractor(features).flatten(1)
+            features = self.extractor(features).flatten(1).float()
         if self.feature_mean is not None and self.feature_scale is not None:
             features = (features - self.feature_mean) * self.feature_scale
         return features

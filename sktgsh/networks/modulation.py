@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .random import generator
+from ..random import generator
 
 
 def apply_weights(weights: Tensor, hidden: Tensor) -> Tensor:

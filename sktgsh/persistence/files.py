@@ -19,9 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from .._version import __version__
+from .reader import Reader
 from .registry import name_of, saved_name
-from .tree import Reader, Writer
 from .upgrades import FORMAT
+from .writer import Writer
 
 _BLANK = "0" * 64
 _CHUNK = 2**20
@@ -206,7 +207,7 @@ def _put_checksum(path: Path) -> None:
 
 
 def _checksum_place(file: Any) -> int:
-    """Where the checksum stands in a file: after its name, in the header."""
+    """Position of the checksum in a file: after its name, in the header."""
     file.seek(0)
     size = int.from_bytes(file.read(8), "little")
     name = b'"sha256":"'

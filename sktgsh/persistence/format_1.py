@@ -5,8 +5,12 @@ Files of format 1 were written by the versions before 0.1.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from .registry import class_of
 
@@ -78,6 +82,8 @@ def trained(state: State) -> State:
     """Deep hashers and autoencoders: parameters of the gradient steps in one object."""
     state = dict(state)
     old = {name: state.pop(name) for name in _SOLVER if name in state}
+    if "balanced_batches" in state:
+        state["class_weight"] = "balanced" if state.pop("balanced_batches") else None
     return state | {"solver": class_of("GradientSolver")(**old)}
 
 
@@ -88,7 +94,29 @@ def encoder_module(state: State) -> State:
 
 
 CLASSES = {"TaskLearner": "TaskNetwork"}
+
+
+def hamming_index(state: State) -> State:
+    """An index keeps how its codes came, and has no version of them."""
+    if "shards_" in state:
+        state = {**state, "packed_": state["packed"], "code_version_": None}
+    return state
+
+
+def hash_tables(state: State) -> State:
+    """Hash tables have no version of their codes."""
+    return {**state, "code_version_": None} if "hasher_" in state else state
+
+
+def rescored(state: State) -> State:
+    """Rows were hashed as they came."""
+    return {**state, "centre_": None} if "hasher_" in state else state
+
+
 STATES: dict[str, Callable[[State], State]] = {
+    "HammingNeighbors": hamming_index,
+    "LSHNeighbors": hash_tables,
+    "RescoredNeighbors": rescored,
     "TaskGeometricHasher": task_hasher,
     "FrozenEncoder": encoder_module,
     **dict.fromkeys(
@@ -101,3 +129,41 @@ STATES: dict[str, Callable[[State], State]] = {
         trained,
     ),
 }
+
+
+def former_fingerprint(tree: Any, arrays: Mapping[str, np.ndarray]) -> str:
+    """The fingerprint that format 1 gave a network: of the tree and the arrays of its file.
+
+    Task files of format 1 name the network that they belong to by it.
+
+    Parameters
+    ----------
+    tree : object
+        The node of the network in the tree of a file.
+    arrays : mapping of str to ndarray
+        All arrays of the file.
+
+    Returns
+    -------
+    digest : str
+        64 hexadecimal digits.
+    """
+    names: dict[str, str] = {}
+
+    def renumbered(node: Any) -> Any:
+        """Arrays by the numbers that they had in a file of the network alone."""
+        if isinstance(node, list):
+            return [renumbered(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            ((kind, name),) = node.items()
+            if kind in ("array", "columns", "scalar", "tensor", "channels_last"):
+                return {kind: names.setdefault(name, str(len(names)))}
+        return {key: renumbered(part) for key, part in node.items()}
+
+    digest = hashlib.sha256(json.dumps(renumbered(tree)).encode())
+    for name in names:
+        digest.update(f"{arrays[name].dtype.str} {arrays[name].shape}".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()

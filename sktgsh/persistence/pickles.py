@@ -1,22 +1,23 @@
-"""Pickles: of which version they are, and equal ones for equal estimators."""
+"""Pickles that name their version, and that are equal for equal estimators."""
 
 from __future__ import annotations
 
 import warnings
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from .._version import __version__
+from .foreign import is_torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # The key of a pickle's state that tells which version of the package made it.
 VERSION = "_sktgsh_version"
-_NUMPY_TYPES = (torch.float32, torch.float64, torch.float16, torch.bool, torch.uint8)
-_NUMPY_TYPES += (torch.int8, torch.int16, torch.int32, torch.int64)
+_NUMPY_TYPES = ("float32", "float64", "float16", "bool", "uint8", "int8", "int16", "int32", "int64")
 
 
 class SteadyPickleMixin:
@@ -30,7 +31,7 @@ class SteadyPickleMixin:
         reduced: Any = super().__reduce_ex__(protocol)
         make, arguments, state, *rest = reduced
         steady = {
-            name: PickledModule.of(value) if isinstance(value, nn.Module) else value
+            name: PickledModule.of(value) if is_torch(value, "Module") else value
             for name, value in (state or {}).items()
         }
         return make, arguments, steady, *rest
@@ -67,7 +68,7 @@ class VersionedMixin(SteadyPickleMixin):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a tensor was."""
+    """A placeholder for a tensor."""
 
     number: int
 
@@ -79,7 +80,7 @@ class PickledModule:
     Attributes
     ----------
     skeleton : nn.Module
-        The module with a place in place of each tensor that an array can hold.
+        The module, with a placeholder for each tensor that an array can hold.
     tensors : list of (ndarray, bool, bool)
         Values, whether it is a parameter, and whether it has a gradient.
     """
@@ -90,6 +91,8 @@ class PickledModule:
     @classmethod
     def of(cls, module: nn.Module) -> PickledModule:
         """Without a change to the module."""
+        from torch import nn
+
         tensors: list[tuple[np.ndarray, bool, bool]] = []
         memo: dict[int, Any] = {}
         for tensor in [*module.parameters(), *module.buffers()]:
@@ -101,7 +104,10 @@ class PickledModule:
 
     def module(self) -> nn.Module:
         """The module, with tensors of its own."""
-        made = []
+        import torch
+        from torch import nn
+
+        made: list[Tensor] = []
         for array, is_parameter, has_gradient in self.tensors:
             tensor = torch.from_numpy(array.copy())
             made.append(nn.Parameter(tensor, has_gradient) if is_parameter else tensor)
@@ -115,10 +121,12 @@ class PickledModule:
 
 def _is_plain(tensor: Tensor) -> bool:
     """Whether an array holds all that there is to the tensor."""
+    import torch
+
     return (
-        type(tensor) in (Tensor, nn.Parameter)
+        type(tensor) in (torch.Tensor, torch.nn.Parameter)
         and tensor.layout == torch.strided
         and tensor.device.type == "cpu"
-        and tensor.dtype in _NUMPY_TYPES
+        and str(tensor.dtype).removeprefix("torch.") in _NUMPY_TYPES
         and tensor.is_contiguous()
     )

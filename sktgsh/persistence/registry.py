@@ -13,7 +13,7 @@ _NAMES: dict[type, str] = {}
 # Packages that define the classes, those that import least first. A class that is not registered
 # yet is looked for by importing one after the other.
 _HOMES = (
-    "lsh neighbors features_only networks autoencoders deep task_geometric evaluation"
+    "lsh neighbors features_only linear networks autoencoders deep task_geometric evaluation"
 ).split()
 
 # Classes of libraries: layers, and transformers whose state is made of numbers, names and arrays.
@@ -46,7 +46,7 @@ def saved(name: str) -> Callable[[Class], Class]:
     """Let files hold objects of the decorated class.
 
     Files keep the attributes of an object. Where they are renamed or change their meaning, files
-    of before need a step in :mod:`sktgsh.persistence.upgrades`.
+    of before need a step in ``sktgsh/persistence/upgrades.py``.
 
     Parameters
     ----------
@@ -62,6 +62,26 @@ def saved(name: str) -> Callable[[Class], Class]:
     ------
     ValueError
         If another class has the name.
+
+    See Also
+    --------
+    sktgsh.persistence.save : Writes an estimator to a file.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> from sktgsh import load
+    >>> from sktgsh.persistence import save, saved
+    >>> @saved("mypackage.Threshold")
+    ... class Threshold(BaseEstimator):
+    ...     def __init__(self, value=0.5):
+    ...         self.value = value
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "threshold.sktgsh"
+    >>> save(Threshold(0.25), path)
+    >>> load(path)
+    Threshold(value=0.25)
     """
 
     def register(kind: Class) -> Class:

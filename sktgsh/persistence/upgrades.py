@@ -1,4 +1,4 @@
-"""What became of classes and attributes since older versions wrote their files.
+"""Changes of classes and attributes since older versions wrote their files.
 
 Where a class or one of its attributes is renamed, or its meaning changes, the next step below says
 how a state of before becomes one of after. Steps are applied in order, from the format of the file
@@ -10,13 +10,9 @@ what was done before. ``tests/persistence/kept`` holds files of each format that
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from . import format_1
 
@@ -92,41 +88,3 @@ def upgrade(name: str, state: State, written: int) -> tuple[str, State]:
         name = step.classes.get(name, name)
         state = step.states.get(name, dict)(state)
     return name, state
-
-
-def former_fingerprint(tree: Any, arrays: Mapping[str, np.ndarray]) -> str:
-    """The fingerprint that format 1 gave a network: of the tree and the arrays of its file.
-
-    Task files of format 1 name the network that they belong to by it.
-
-    Parameters
-    ----------
-    tree : object
-        The node of the network in the tree of a file.
-    arrays : mapping of str to ndarray
-        All arrays of the file.
-
-    Returns
-    -------
-    digest : str
-        64 hexadecimal digits.
-    """
-    names: dict[str, str] = {}
-
-    def renumbered(node: Any) -> Any:
-        """Arrays by the numbers that they had in a file of the network alone."""
-        if isinstance(node, list):
-            return [renumbered(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        if len(node) == 1:
-            ((kind, name),) = node.items()
-            if kind in ("array", "columns", "scalar", "tensor", "channels_last"):
-                return {kind: names.setdefault(name, str(len(names)))}
-        return {key: renumbered(part) for key, part in node.items()}
-
-    digest = hashlib.sha256(json.dumps(renumbered(tree)).encode())
-    for name in names:
-        digest.update(f"{arrays[name].dtype.str} {arrays[name].shape}".encode())
-        digest.update(arrays[name].tobytes())
-    return digest.hexdigest()

@@ -2,13 +2,13 @@
 
 from .cv import TaskGeometricHasherCV
 from .encoding.encoders import (
-    ConvEncoder,
     DifferenceEncoder,
     FlyEncoder,
     GaussianEncoder,
     ModuleEncoder,
     SparseEncoder,
 )
+from .encoding.image_encoder import ConvEncoder
 from .hasher import TaskGeometricHasher
 
 __all__ = [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
 
+from .._sklearn import check_sample_weight
 from ..codes import check_codes, unpack_codes
 from ..targets import check_targets
 from ..tasks import INFER, check_same_kind, check_task, format_labels, iter_tasks
@@ -17,9 +20,11 @@ from .learning.rows import Rows, sorted_classes
 from .model import TaskModel
 
 
-def check_class_number(label: Any, classes: Collection, n_samples: int) -> None:
-    """Raise ValueError for a task of a single class."""
-    if len(classes) < 2:
+def check_class_number(
+    label: Any, classes: Collection, n_samples: int, others: Collection = ()
+) -> None:
+    """Raise ValueError for a task of a single class, unless other tasks have two to learn from."""
+    if len(classes) < 2 and len(others) < 2:
         raise ValueError(
             f"task {label!r} has one class only, {format_labels(list(classes))} "
             f"(n_samples={n_samples}); at least 2 are needed to learn what tells them apart. If "
@@ -82,7 +87,7 @@ def check_rows(
         check_classification_targets(y)
     keep, weight = np.ones(X.shape[0], dtype=bool), None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         keep = weight > 0
     if y.ndim == 2:
         keep &= y.any(axis=1) if missing is None else y.any(axis=1) | missing
@@ -91,6 +96,48 @@ def check_rows(
         raise ValueError("y has no label in any row; at least 2 labels are needed")
     rows = Rows(X, np.arange(X.shape[0]), y, weight, codes, missing)
     return rows.take(kept), labels[kept]
+
+
+def with_class_weight(
+    rows: Rows, labels: np.ndarray, class_weight: str | dict | None, in_chunks: bool
+) -> Rows:
+    """Multiply the weights of rows by those of their classes, task by task.
+
+    Parameters
+    ----------
+    rows : Rows
+    labels : ndarray of shape (n_rows,)
+        Task of each row.
+    class_weight : dict, "balanced" or None
+    in_chunks : bool
+        Whether further rows of the tasks may come.
+    """
+    if class_weight is None or rows.codes is not None:
+        return rows
+    if rows.multilabel:
+        raise ValueError("class_weight has no meaning for label indicators; use sample_weight")
+    if in_chunks and class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' needs all rows of a task at once; give a dict of weights for "
+            "learning in chunks"
+        )
+    weight = np.ones(len(labels)) if rows.sample_weight is None else rows.sample_weight.copy()
+    if isinstance(class_weight, dict):
+        check_class_weights(class_weight)
+        weight *= [class_weight.get(label, 1.0) for label in rows.y.tolist()]
+    else:
+        for _, positions in iter_tasks(labels):
+            weight[positions] *= compute_sample_weight("balanced", rows.y[positions])
+    return replace(rows, sample_weight=weight)
+
+
+def check_class_weights(class_weight: Mapping[Hashable, float]) -> None:
+    """Raise ValueError for a weight that is no positive number."""
+    for label, weight in class_weight.items():
+        if not isinstance(weight, Real) or not 0 < weight < np.inf:
+            raise ValueError(
+                f"class_weight has {weight!r} for class {label!r}; expected a positive number"
+            )
 
 
 def check_task_labels(task: Any, n_samples: int, model: TaskModel | None) -> np.ndarray:
@@ -118,9 +165,10 @@ def check_tasks(
         Whether known tasks are learned anew.
     """
     known = {} if model is None else model.modulations
-    for label, positions in iter_tasks(labels):
+    parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
+    for label, part in parts.items():
         previous = None if reset else known.get(label)
-        part = rows.take(positions)
+        positions = part.positions
         if part.has_unlabelled and not settings.learns_unlabelled:
             raise ValueError(
                 f"y has no label for {part.lacks_label.sum()} rows of task {label!r}, and gradient "
@@ -139,13 +187,34 @@ def check_tasks(
         check_same_kind(part.classes, [c for classes in others for c in classes], "y", "classes")
         classes = set(part.classes) | set(previous.classes if previous else ())
         if part.codes is None and not part.has_unlabelled and not grouped:
-            check_class_number(label, classes, len(positions))
+            tell = classes_of_others(label, {**known, **parts}, settings)
+            check_class_number(label, classes, len(positions), tell)
         if previous and settings.closed_form and model and label not in model.statistics:
             raise ValueError(
                 f"task {label!r} is closed: the sums that the closed form needs to take more rows "
                 "were dropped. Fit it again from all its rows, keep more tasks open "
                 f"(max_open_tasks={settings.max_open_tasks}), or use solver='sgd'"
             )
+
+
+def classes_of_others(
+    label: Any, tasks: Mapping[Any, Any], settings: LearningSettings
+) -> set[Hashable]:
+    """Classes of the other tasks, which a small task may take its solution from."""
+    if not (settings.closed_form and settings.share_prior):
+        return set()
+    return {c for other, part in tasks.items() if other != label for c in part.classes}
+
+
+def check_not_frozen(labels: Iterable, model: TaskModel, freeze_codes: bool) -> None:
+    """Raise ValueError if codes of a learned task would change, and may not."""
+    changed = [label for label in labels if label in model.modulations]
+    if freeze_codes and changed:
+        raise ValueError(
+            f"freeze_codes=True, and codes of learned tasks would change: {format_labels(changed)}."
+            " Give the rows another task label, clone the hasher to start afresh, or set "
+            "freeze_codes=False and encode the stored rows of these tasks again"
+        )
 
 
 def check_open(label: Any, model: TaskModel, max_open_tasks: int, whose: str) -> None:

@@ -8,13 +8,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing, indexable
-from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
+from sklearn.utils import Bunch, indexable
+from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn import (
+    HasMethods,
+    Interval,
+    check_sample_weight,
+    fit_context,
+    num_samples,
+    safe_indexing,
+)
 from ..base import HasherMixin, score_codes
+from ..callbacks import CallbackSupportMixin, whole_fit
 from ..persistence import saved
 from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
@@ -22,7 +30,7 @@ from .hasher import TaskGeometricHasher
 
 
 @saved("TaskGeometricHasherCV")
-class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
+class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixin, BaseEstimator):
     """A :class:`TaskGeometricHasher` that chooses its code length by cross-validation.
 
     In closed form a bit does not depend on the other bits, so a short code is the prefix of a long
@@ -100,7 +108,7 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         self.packed = packed
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: ArrayLike,
@@ -129,24 +137,28 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         """
         lengths = self._check_lengths()
         X, y, sample_weight = indexable(X, y, sample_weight)
-        y = check_targets(y, _num_samples(X))
+        y = check_targets(y, num_samples(X))
         longest = self._hasher(lengths[-1])
         if task is not None:
-            task = check_task(task, _num_samples(X))
+            task = check_task(task, num_samples(X))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
         folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
         self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
-        scores = [
-            self._score_fold(clone(longest), lengths, X, y, task, sample_weight, *fold)
-            for fold in folds
-        ]
-        scores = np.array(scores).T
-        means = np.nanmean(scores, axis=1)
-        chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
-        best = self._hasher(lengths[chosen])
-        self.best_estimator_ = best.fit(X, y, task=task, sample_weight=sample_weight)
+        with whole_fit(self, self, len(folds) + 1, X, y) as whole:
+            scores = []
+            for fold in folds:
+                with whole.subfit("fold", clone(longest)) as hasher:
+                    scores.append(
+                        self._score_fold(hasher, lengths, X, y, task, sample_weight, *fold)
+                    )
+            scores = np.array(scores).T
+            means = np.nanmean(scores, axis=1)
+            chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
+            with whole.subfit("chosen length", self._hasher(lengths[chosen])) as best:
+                best.fit(X, y, task=task, sample_weight=sample_weight)
+        self.best_estimator_ = best
         self.n_bits_ = lengths[chosen]
         self.best_score_ = float(means[chosen])
         self.cv_results_ = Bunch(
@@ -252,15 +264,15 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         test: np.ndarray,
     ) -> list[float]:
         def rows(values: Any, chosen: np.ndarray) -> Any:
-            return None if values is None else _safe_indexing(values, chosen)
+            return None if values is None else safe_indexing(values, chosen)
 
         hasher.set_params(packed=False, max_open_tasks=0).fit(
-            _safe_indexing(X, train),
+            safe_indexing(X, train),
             rows(y, train),
             task=rows(task, train),
             sample_weight=rows(sample_weight, train),
         )
-        X_test, task_test = _safe_indexing(X, test), rows(task, test)
+        X_test, task_test = safe_indexing(X, test), rows(task, test)
         codes = np.asarray(hasher.transform(X_test, task=task_test))
         labels = hasher._task_labels(X_test, task_test)
         y_test, weight_test = rows(y, test), rows(sample_weight, test)

@@ -15,7 +15,10 @@ from .api.transforming import TransformingMixin
 
 
 @saved("TaskGeometricHasher")
-class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
+# The constructor is that of TaskParameters.
+class TaskGeometricHasher(  # numpydoc ignore=PR02
+    TransformingMixin, ComparingMixin, StreamingMixin
+):
     """Task-specific geometric sensitive hashing.
 
     Samples pass a frozen random network: an `encoder` expands them to many rectified hidden units,
@@ -70,6 +73,14 @@ class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
     share_codebook : bool, default=True
         Whether a class has the same target code in all tasks, so that codes can be compared across
         tasks, or one of its own in each task.
+    share_prior : bool, default=True
+        Whether tasks help one another. Each task then shrinks towards what the others have learned,
+        for each bit that generalised cross-validation finds better so: a mixture of the solution of
+        all their rows together and of the solutions of related tasks. A task of one row or of one
+        class takes over what the others know. Tasks that are learned in one call help one another,
+        whatever their order; a task that comes later is helped by those before, and changes none of
+        their codes. The network and the codebook are then made from the rows of all tasks in the
+        first call. It needs a closed form.
     structure_fraction : float, default=0.0
         Fraction of the bits that follow the directions of largest variance of the frozen features
         rather than a codeword. They find classes that no task was trained on.
@@ -80,11 +91,24 @@ class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
     alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 3, 10)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, each bit
         of each task takes the best by generalised cross-validation.
+    class_weight : dict or {"balanced"}, optional
+        Weight of each class's rows, 1 for classes that a dict leaves out. ``"balanced"`` gives the
+        classes of a task equal weight in sum: rare classes are then not lost. It needs all rows of
+        a task at once, so `partial_fit` and `fit_batches` take a dict. A `sample_weight` is
+        multiplied.
     warm_start : bool, default=False
         Let `fit` keep the network and the tasks learned before. Tasks in the new data are learned
         again.
     task_column : int or str, optional
         The column of X that holds the task, where it is not given as `task`.
+    unknown_task : {"raise", "pool", "infer"}, default="raise"
+        What becomes of rows whose task was not learned. ``"raise"``: an error names the tasks.
+        ``"pool"``: they are encoded by what all tasks have learned together. ``"infer"``: by the
+        task that :meth:`predict_task` finds for them.
+    freeze_codes : bool, default=False
+        Refuse whatever would change codes of a learned task: more rows for it, a merge, or another
+        `fit`. New tasks are still learned. Without it, more rows change few codes, because classes
+        keep their codewords; `code_version_` says whether any may have changed.
     max_open_tasks : int, default=8
         Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
         rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
@@ -125,6 +149,13 @@ class TaskGeometricHasher(TransformingMixin, ComparingMixin, StreamingMixin):
         Added to each bit's score.
     codebook_ : ndarray of shape (n_classes, n_bits) or (n_tasks, n_classes, n_bits), dtype int8
         Target codes, -1 and +1; 0 in structure bits, and for classes that a task lacks.
+    code_version_ : dict of str
+        For each task, a digest of everything that decides its codes. Codes of equal versions can be
+        compared; new tasks change no version of the others.
+    task_gain_ : ndarray of shape (n_tasks,)
+        For each task, the share of what it has learned that the other tasks did not know: 0 where
+        it need not be a task, 1 where tasks have nothing in common; nan for a task that had no
+        others to learn from. See :func:`sktgsh.inspection.task_gains`.
     model_ : TaskModel
         Everything that was learned.
     modulations_ : dict of Modulation

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..persistence import saved
-from ..tasks import check_same_kind, iter_tasks
 from .encoding.density import TaskDensity
-from .encoding.inference import TaskInference
 from .encoding.modulation import Modulation
-from .encoding.network import TaskNetwork
+from .learned import LearnedTasks, less, takes_part
 from .learning.codebook import Codebook
 from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
 from .learning.neighbourhoods import Neighbourhoods
+from .learning.prior import MOST_MIXED, Others, Solution, TaskPrior
 from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
+from .learning.together import Gathered, Pool, PooledProblem, gather, kind_of
 from .learning.unlabelled import complete_rows, learn_neighbourhoods, with_groups
 
 # Task inference is calibrated against this many tasks, the last ones learned.
@@ -31,35 +30,13 @@ N_CALIBRATION_TASKS = 8
 
 @saved("TaskModel")
 @dataclass(frozen=True)
-class TaskModel:
+class TaskModel(LearnedTasks):
     """The frozen network, and what each task has learned.
 
     A model never changes. Methods that learn return a new model, which shares everything with the
-    old one but the task that was learned: an error or Ctrl-C leaves the old model as it was.
-
-    Attributes
-    ----------
-    network : TaskNetwork
-        The frozen part, which all tasks share.
-    modulations : dict of Modulation
-        The learned part of each task, by label, in the order in which tasks were learned.
-    codebook : Codebook
-        Codewords that tasks share.
-    statistics : dict of RidgeStatistics
-        Sufficient statistics of the open tasks, by label.
-    history : dict of list
-        Epochs of the gradient steps of each task.
-    neighbourhoods : dict of Neighbourhoods
-        What gives unlabelled rows of a task their targets, for tasks that were started and not
-        learned. A task that was learned has it beside its sufficient statistics.
+    old one but the task that was learned: an error or Ctrl-C leaves the old model as it was. See
+    :class:`LearnedTasks` for the attributes.
     """
-
-    network: TaskNetwork
-    modulations: dict[Hashable, Modulation] = field(default_factory=dict)
-    codebook: Codebook = field(default_factory=lambda: Codebook({}))
-    statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
-    history: dict[Hashable, list[dict]] = field(default_factory=dict)
-    neighbourhoods: dict[Hashable, Neighbourhoods] = field(default_factory=dict)
 
     # -- learning --------------------------------------------------------------------------------
 
@@ -72,8 +49,52 @@ class TaskModel:
         """Threads to learn a task on."""
         return self.learner.threads()
 
+    def learn_together(
+        self,
+        parts: Mapping[Hashable, Rows | TaskSums],
+        settings: LearningSettings,
+        reset: bool = False,
+    ) -> Iterator[TaskModel]:
+        """Learn several tasks, each with all others as its prior, whatever their order.
+
+        Parameters
+        ----------
+        parts : mapping of Rows or TaskSums
+            By task.
+        settings : LearningSettings
+        reset : bool, default=False
+            Forget what the tasks have learned before.
+
+        Yields
+        ------
+        model : TaskModel
+            After each task.
+        """
+        model, gathered = self, None
+        new = {label: part for label, part in parts.items() if reset or label not in self.tasks}
+        new = {label: part for label, part in new.items() if _is_labelled(part)}
+        if settings.closed_form and settings.share_prior and len(new) > 1:
+            forgotten = self.without(new)
+            gathered = gather(self.learner, new, forgotten.pools)
+            model = forgotten._with_codebook(gathered, settings)
+        for label, part in parts.items():
+            others = gathered if label in new else None
+            if isinstance(part, TaskSums):
+                model = model.learn_sums(label, part, settings, others)
+            else:
+                model = model.learn(label, part, settings, reset, others)
+            if gathered is not None and label == list(parts)[-1]:
+                statistics = gathered.pool.statistics
+                model = replace(model, pools=model.pools | {kind_of(statistics): statistics})
+            yield model
+
     def learn(
-        self, label: Hashable, rows: Rows, settings: LearningSettings, reset: bool = False
+        self,
+        label: Hashable,
+        rows: Rows,
+        settings: LearningSettings,
+        reset: bool = False,
+        gathered: Gathered | None = None,
     ) -> TaskModel:
         """Learn a task from rows, or go on with it.
 
@@ -84,17 +105,27 @@ class TaskModel:
         settings : LearningSettings
         reset : bool, default=False
             Forget what the task has learned before.
+        gathered : Gathered, optional
+            What tasks that are learned in the same call say of each other.
+
+        Returns
+        -------
+        model : TaskModel
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
         known = self.statistics.get(label) if previous else None
         rows, found = self._completed(label, learner.extract(rows), known, settings)
         before = previous.classes if previous else ()
         classes = sorted_classes([*before, *rows.classes])
-        statistics, history = None, list[dict]()
+        sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
-            statistics = learner.add_statistics(rows, known)
+            kept = None if gathered is None else gathered.statistics.get(label)
+            statistics = kept or learner.add_statistics(rows, known)
             statistics.neighbourhoods = found
-            start, codebook = self._solve(label, statistics, classes, previous, settings)
+            start, codebook, prior = self._solve(
+                label, statistics, classes, previous, settings, gathered
+            )
+            sums = self._with_sums(label, statistics, prior, settings, gathered)
         else:
             codewords, codebook = self._codewords(label, classes, None, previous, settings)
             start = learner.start(previous, classes, codewords, label)
@@ -108,7 +139,7 @@ class TaskModel:
             modulations=self.modulations | {label: learned},
             codebook=codebook,
             history=self.history | {label: earlier + history},
-            statistics=self._open_statistics(label, statistics, settings.max_open_tasks),
+            **sums,
         )
 
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
@@ -133,7 +164,13 @@ class TaskModel:
         drawn = replace(drawn, X=drawn.X[drawn.positions], positions=np.arange(len(drawn.y)))
         return TaskSums(statistics, drawn, len(rows.positions))
 
-    def learn_sums(self, label: Hashable, sums: TaskSums, settings: LearningSettings) -> TaskModel:
+    def learn_sums(
+        self,
+        label: Hashable,
+        sums: TaskSums,
+        settings: LearningSettings,
+        gathered: Gathered | None = None,
+    ) -> TaskModel:
         """Learn a task from sums of its rows, or add them to the sums of an open task.
 
         Parameters
@@ -141,13 +178,21 @@ class TaskModel:
         label : task label
         sums : TaskSums
         settings : LearningSettings
+        gathered : Gathered, optional
+            As in :meth:`learn`.
+
+        Returns
+        -------
+        model : TaskModel
         """
         learner, previous = self.learner, self.modulations.get(label)
         statistics = sums.statistics
         if previous is not None:
             statistics = self.statistics[label] + statistics
         classes = sorted_classes(statistics.classes)
-        start, codebook = self._solve(label, statistics, classes, None, settings)
+        start, codebook, prior = self._solve(
+            label, statistics, classes, previous, settings, gathered
+        )
         drawn = learner.extract(sums.drawn)
         # Rows of other chunks have no position in one X.
         unplaced = replace(drawn, positions=np.full(len(drawn.y), -1))
@@ -158,8 +203,8 @@ class TaskModel:
             modulations=self.modulations | {label: learned},
             codebook=codebook,
             history=self.history | {label: []},
-            statistics=self._open_statistics(label, statistics, settings.max_open_tasks),
-            neighbourhoods={k: v for k, v in self.neighbourhoods.items() if k != label},
+            **self._with_sums(label, statistics, prior, settings, gathered),
+            neighbourhoods=less(self.neighbourhoods, label),
         )
 
     def merge_task(
@@ -178,7 +223,9 @@ class TaskModel:
         statistics = parts[0] + parts[1]
         classes = sorted_classes(c for m in modulations for c in m.classes)
         with self.threads():
-            learned, codebook = self._solve(label, statistics, classes, None, settings)
+            learned, codebook, prior = self._solve(
+                label, statistics, classes, modulations[0], settings
+            )
         density = TaskDensity.merged(
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
@@ -192,57 +239,26 @@ class TaskModel:
             self,
             modulations=self.modulations | {label: learned},
             codebook=codebook,
-            statistics=self.statistics | {label: statistics},
+            **self._with_sums(label, statistics, prior, settings),
         )
 
-    def adopt(
-        self,
-        label: Hashable,
-        modulation: Modulation,
-        share_codebook: bool,
-        statistics: RidgeStatistics | None = None,
-    ) -> TaskModel:
-        """Add a task that a copy of the network has learned.
-
-        Parameters
-        ----------
-        label : task label
-            Label that the task gets here.
-        modulation : Modulation
-            The learned part of the task.
-        share_codebook : bool
-            Whether a class must have the same codeword in all tasks.
-        statistics : RidgeStatistics, optional
-            Sufficient statistics of the task, where they are at hand.
-
-        Returns
-        -------
-        model : TaskModel
-
-        Raises
-        ------
-        ValueError
-            If the task is known here, or gives a class of the shared codebook another codeword.
-        """
-        check_same_kind([label], list(self.modulations))
-        if label in self.modulations:
-            raise ValueError(f"task {label!r} is known here already; give it another label")
-        codebook = self.codebook
-        if share_codebook:
-            codebook = codebook.joined(dict(zip(modulation.classes, modulation.codewords)), label)
-        added = {} if statistics is None else {label: statistics.copy()}
-        return replace(
-            self,
-            modulations=self.modulations | {label: modulation},
-            codebook=codebook,
-            history=self.history | {label: []},
-            statistics=self.statistics | added,
-        )
-
-    def close(self, label: Hashable | None = None) -> TaskModel:
-        """Drop the sufficient statistics of a task, or of all tasks; their codes stay."""
-        kept = {task: sums for task, sums in self.statistics.items() if task != label}
-        return replace(self, statistics={} if label is None else kept)
+    def with_general(self) -> TaskModel:
+        """Learn a modulation for unknown tasks from the rows of all tasks with classes."""
+        layout, learner, pool = self.network.layout, self.learner, self.pools.get("classes")
+        bits, words = layout.target_bits(codes_given=False), self.codebook.words
+        if pool is not None:
+            firm = Pool(pool).solution()
+            solution = None if firm is None else firm.for_codewords(words, layout, bits)
+        else:
+            known = [learner.solution(m) for m in self.modulations.values() if m.classes]
+            weights, intercepts = (np.mean(part, axis=0) for part in zip(*known))
+            solution = Solution(weights, intercepts)
+        if solution is None or not words:
+            return replace(self, general=None)
+        classes = sorted_classes(words)
+        table = np.array([words[label] for label in classes], np.int8)
+        general = learner.modulation_of(solution, classes, table)
+        return replace(self, general=general)
 
     def _completed(
         self, label: Hashable, rows: Rows, known: RidgeStatistics | None, settings: LearningSettings
@@ -274,13 +290,84 @@ class TaskModel:
         classes: list,
         previous: Modulation | None,
         settings: LearningSettings,
-    ) -> tuple[Modulation, Codebook]:
+        gathered: Gathered | None = None,
+    ) -> tuple[Modulation, Codebook, TaskPrior | None]:
         """The closed form from sums alone. Given codes have no classes."""
-        problem = CentredProblem(statistics)
+        problem = None if gathered is None else gathered.problems.pop(label, None)
+        problem = CentredProblem(statistics) if problem is None else problem
         codewords, codebook = self._codewords(label, classes, problem, previous, settings)
         codes_given = not classes and statistics.code_sums is None
         bits = self.network.layout.target_bits(codes_given)
-        return self.learner.solve(problem, classes, codewords, settings.alpha, bits), codebook
+        words = dict(zip(classes, codewords))
+        if previous is not None:
+            prior = self.priors.get(label)
+        else:
+            book = codebook.words | words if settings.share_codebook else words
+            others = self._others(label, statistics, problem, settings, gathered)
+            right = self.learner.targets(problem, words, bits)[0]
+            prior = others.prior(problem, right, book, self.network.layout, bits)
+        learned = self.learner.solve(problem, classes, codewords, settings.alpha, bits, prior)
+        return learned, codebook, prior
+
+    def _others(
+        self,
+        label: Hashable,
+        statistics: RidgeStatistics,
+        problem: CentredProblem,
+        settings: LearningSettings,
+        gathered: Gathered | None,
+    ) -> Others:
+        """What other tasks say of a new task: those learned before, and those in the same call."""
+        if not settings.share_prior or not takes_part(statistics):
+            return Others(None, {})
+        learner, kind = self.learner, kind_of(statistics)
+        solutions: dict[Hashable, Any] = {
+            task: learner.solution(modulation)
+            for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
+            # Codes of tasks with codebooks of their own cannot be compared.
+            if (settings.share_codebook or kind == "codes")
+            and bool(modulation.classes) == (kind == "classes")
+            and not (gathered is not None and task in gathered.solutions)
+        }
+        pool = self.pools.get(kind)
+        if gathered is not None:
+            solutions |= less(gathered.solutions, label)
+            return Others(gathered.pool.solution(statistics, problem), solutions)
+        return Others(None if pool is None else Pool(pool).solution(), solutions)
+
+    def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> TaskModel:
+        """Choose the codewords that tasks share from the rows of all of them."""
+        statistics = gathered.pool.statistics
+        # The sums of all tasks come back once all are learned: Ctrl-C leaves those that were.
+        model = replace(self, pools=less(self.pools, kind_of(statistics)))
+        if not settings.share_codebook or not statistics.class_sums:
+            return model
+        problem = PooledProblem(statistics)
+        classes = sorted_classes(problem.classes)
+        return replace(model, codebook=self._codewords(None, classes, problem, None, settings)[1])
+
+    def _with_sums(
+        self,
+        label: Hashable,
+        statistics: RidgeStatistics,
+        prior: TaskPrior | None,
+        settings: LearningSettings,
+        gathered: Gathered | None = None,
+    ) -> dict[str, Any]:
+        """Sums and priors of the open tasks, with those of a task as the last; the oldest drop."""
+        closed = self.close(label)
+        kept = list((closed.statistics | {label: statistics}).items())
+        opened = dict(kept[max(0, len(kept) - settings.max_open_tasks) :])
+        priors = closed.priors | ({} if prior is None else {label: prior})
+        pools = {}
+        if settings.share_prior and gathered is None:
+            before = self.statistics.get(label)
+            pools = self._pooled(kind_of(statistics), before, statistics)
+        return {
+            "statistics": opened,
+            "priors": {task: part for task, part in priors.items() if task in opened},
+            "pools": self.pools | pools,
+        }
 
     def _codewords(
         self,
@@ -291,13 +378,7 @@ class TaskModel:
         settings: LearningSettings,
     ) -> tuple[np.ndarray, Codebook]:
         """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
-        # The codes of other tasks depend on a shared codebook: it is only ever extended.
-        settled = settings.share_codebook and any(
-            modulation.classes for other, modulation in self.modulations.items() if other != label
-        )
-        known = self.codebook if settled else Codebook({})
-        if not settled and previous is not None and problem is None:
-            known = Codebook(dict(zip(previous.classes, previous.codewords)))
+        known = self._fixed_codewords(label, previous, settings.share_codebook)
         found = None if problem is None else problem.neighbourhoods
         if found is not None and self.network.encoder.passthrough and not known.words:
             groups = self.modulations[label].groups if label in self.modulations else None
@@ -310,85 +391,24 @@ class TaskModel:
         words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
         return words, book if settings.share_codebook and classes else self.codebook
 
-    def _open_statistics(
-        self, label: Hashable, statistics: RidgeStatistics | None, max_open_tasks: int
-    ) -> dict[Hashable, RidgeStatistics]:
-        """The statistics of the open tasks, with those of a task as the last; the oldest drop."""
-        kept = self.close(label).statistics | ({} if statistics is None else {label: statistics})
-        return dict(list(kept.items())[max(0, len(kept) - max_open_tasks) :])
+    def _fixed_codewords(
+        self, label: Hashable, previous: Modulation | None, share_codebook: bool
+    ) -> Codebook:
+        """The codewords that stored codes depend on: a codebook is only ever extended."""
+        if not share_codebook:
+            known = {} if previous is None else dict(zip(previous.classes, previous.codewords))
+            return Codebook(known)
+        alone = previous is None and list(self.modulations) == [label]
+        return Codebook({}) if alone else self.codebook
 
     def _calibration_tasks(self, label: Hashable) -> list[Modulation]:
         """The last few other tasks, against which task inference is calibrated."""
         others = [task for task in self.modulations if task != label]
         return [self.modulations[task] for task in others[-N_CALIBRATION_TASKS:]]
 
-    # -- reading ---------------------------------------------------------------------------------
 
-    @property
-    def tasks(self) -> list:
-        """Labels of the tasks, in the order in which they were learned."""
-        return list(self.modulations)
-
-    def map_scores(
-        self,
-        function: Callable[[slice | np.ndarray, np.ndarray], Any],
-        X: Any,
-        labels: np.ndarray,
-        n_bits: int,
-        progress: str = "",
-    ) -> None:
-        """Call ``function(rows, scores)`` task by task and batch by batch.
-
-        Parameters
-        ----------
-        function : callable
-            Takes rows of X, and the scores of their first bits, (n_rows, n_bits).
-        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        labels : ndarray of shape (n_samples,)
-            Task of each row.
-        n_bits : int
-            Number of bits.
-        progress : str, default=""
-            Title of a progress bar; by default there is none.
-        """
-        for label, positions in iter_tasks(labels):
-            own = None if len(positions) == X.shape[0] else positions
-
-            def place(batch: np.ndarray, scores: np.ndarray, own: Any = own) -> None:
-                rows = slice(batch[0], batch[-1] + 1) if own is None else own[batch]
-                function(rows, scores)
-
-            modulation = self.modulations[label]
-            self.network.map_scores(place, X, own, modulation, n_bits, progress=progress)
-
-    def infer(
-        self, X: Any, groups: ArrayLike | None = None, progress: str = ""
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Infer the task of each row; see :meth:`.TaskInference.infer`."""
-        modulations = list(self.modulations.values())
-        inference = TaskInference([modulation.known_density() for modulation in modulations])
-        densities = self.network.log_densities(X, modulations, progress=progress)
-        return inference.infer(densities, groups)
-
-    def class_labels(self) -> np.ndarray:
-        """Class labels of all tasks, sorted."""
-        return np.unique([c for m in self.modulations.values() for c in m.classes])
-
-    def codeword_tables(self) -> np.ndarray:
-        """Codewords of all classes, (n_tasks, n_classes, n_bits); 0 where a task has none."""
-        layout, classes = self.network.layout, self.class_labels().tolist()
-        tables = np.zeros((len(self.modulations), len(classes), layout.n_bits), np.int8)
-        for table, modulation in zip(tables, self.modulations.values()):
-            for label, codeword in zip(modulation.classes, modulation.codewords):
-                table[classes.index(label), layout.codebook_bits] = codeword
-        return tables
-
-    def similarity(self) -> np.ndarray:
-        """Cosine similarity of all pairs of tasks, (n_tasks, n_tasks), dtype float64."""
-        modulations: Sequence[Modulation] = list(self.modulations.values())
-        if self.network.head == "shared":
-            vectors = self.network.reference_scores(modulations)
-        else:
-            vectors = np.stack([modulation.vector for modulation in modulations])
-        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-        return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
+def _is_labelled(part: Rows | TaskSums) -> bool:
+    """Whether every row of a task has a label or a given code."""
+    if isinstance(part, TaskSums):
+        return takes_part(part.statistics)
+    return not part.has_unlabelled

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._sklearn import Interval, StrOptions
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network
-from .encoding.encoders import ENCODERS, Encoder, encoder_of
+from .encoding.encoder import Encoder
+from .encoding.kinds import ENCODERS, encoder_of
 from .learning.codebook import CODEBOOKS
 from .learning.learner import LearningSettings
 from .learning.rows import Rows
@@ -41,11 +42,15 @@ class TaskParameters(BaseEstimator):
         "passthrough": ["boolean"],
         "codebook": [StrOptions(set(CODEBOOKS))],
         "share_codebook": ["boolean"],
+        "share_prior": ["boolean"],
         "structure_fraction": [Interval(Real, 0, 1, closed="both")],
         "solver": [StrOptions({"ridge", "sgd", "ridge+sgd"}), GradientSolver],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "class_weight": [None, dict, StrOptions({"balanced"})],
         "warm_start": ["boolean"],
+        "unknown_task": [StrOptions({"raise", "pool", "infer"})],
         "task_column": [None, Integral, str],
+        "freeze_codes": ["boolean"],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
         "n_groups": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "n_neighbors": [None, Interval(Integral, 1, None, closed="left")],
@@ -68,11 +73,15 @@ class TaskParameters(BaseEstimator):
         passthrough: bool = True,
         codebook: str = "learned",
         share_codebook: bool = True,
+        share_prior: bool = True,
         structure_fraction: float = 0.0,
         solver: str | GradientSolver = "ridge",
         alpha: float | Sequence[float] = ALPHAS,
+        class_weight: str | dict | None = None,
         warm_start: bool = False,
         task_column: int | str | None = None,
+        unknown_task: str = "raise",
+        freeze_codes: bool = False,
         max_open_tasks: int = 8,
         n_neighbors: int | None = None,
         n_groups: int | str = "auto",
@@ -89,11 +98,15 @@ class TaskParameters(BaseEstimator):
         self.passthrough = passthrough
         self.codebook = codebook
         self.share_codebook = share_codebook
+        self.share_prior = share_prior
         self.structure_fraction = structure_fraction
         self.solver = solver
         self.alpha = alpha
+        self.class_weight = class_weight
         self.warm_start = warm_start
         self.task_column = task_column
+        self.unknown_task = unknown_task
+        self.freeze_codes = freeze_codes
         self.max_open_tasks = max_open_tasks
         self.n_neighbors = n_neighbors
         self.n_groups = n_groups
@@ -122,6 +135,7 @@ class TaskParameters(BaseEstimator):
             codebook=self.codebook,
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
+            share_prior=self.share_prior,
             n_neighbors=None if self.n_neighbors is None else int(self.n_neighbors),
             n_groups=None if isinstance(self.n_groups, str) else int(self.n_groups),
             verbose=max(0, int(self.verbose) - 1),

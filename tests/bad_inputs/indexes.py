@@ -42,12 +42,12 @@ BAD_QUESTIONS: dict[str, tuple[Callable[[Any, np.ndarray], Any], str]] = {
 }
 FILTERED: dict[str, tuple[Callable[[Any, np.ndarray], Any], str]] = {
     "a mask of another length": (
-        lambda m, X: m.kneighbors(X, 1, among=np.ones(3, bool)),
-        "among has shape",
+        lambda m, X: m.kneighbors(X, 1, filter=np.ones(3, bool)),
+        "filter has shape",
     ),
-    "unknown rows": (lambda m, X: m.kneighbors(X, 1, among=[0, N_ROWS]), "among are unknown"),
-    "rows in words": (lambda m, X: m.kneighbors(X, 1, among=["a"]), "among are strings"),
-    "fractions of rows": (lambda m, X: m.kneighbors(X, 1, among=[0.5]), "among has"),
+    "unknown rows": (lambda m, X: m.kneighbors(X, 1, filter=[0, N_ROWS]), "filter are unknown"),
+    "rows in words": (lambda m, X: m.kneighbors(X, 1, filter=["a"]), "filter are strings"),
+    "fractions of rows": (lambda m, X: m.kneighbors(X, 1, filter=[0.5]), "filter has"),
 }
 RADII = {"infinite": np.inf, "beyond all": 1e10, "an integer": np.int64(10**6)}
 

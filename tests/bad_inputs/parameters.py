@@ -51,12 +51,12 @@ def parameter_cases() -> Iterator[Case]:
             where=lambda s: True,
         )
     others = {"packed": "yes", "random_state": "a", "verbose": -1, "device": "gpu"}
-    others |= {"callbacks": 3, "solver": "best", "encoder": "eye", "image_shape": (3, 5)}
-    others |= {"module": "big", "optimizer": "best", "n_hidden": 0, "task_column": 1.5}
+    others |= {"solver": "best", "encoder": "eye", "image_shape": (3, 5)}
+    others |= {"module": "big", "n_hidden": 0, "task_column": 1.5}
     others |= {"metric": "far", "algorithm": "fast", "index_params": 3, "mode": "text"}
     others |= {"candidates": "few", "vectors": "int4", "hasher": 3, "transformer": 3}
     others |= {"solver__callbacks": 3, "solver__optimizer": "best", "solver__lr_schedule": "steep"}
-    others |= {"U": 0.0, "lr_schedule": "steep", "n_filters": 3, "cv": 1.5, "estimator": 3}
+    others |= {"U": 0.0, "n_filters": 3, "cv": 1.5, "estimator": 3}
     for name, value in others.items():
         yield Case(
             "parameters",

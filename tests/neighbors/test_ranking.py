@@ -79,9 +79,9 @@ def test_codes_that_came_in_parts_and_partly_went(seed):
     np.testing.assert_array_equal(index.kneighbors(queries, k)[1], expected_rows(plain, k))
     asked = rng.choice(of_task, len(queries))
     for arguments, allowed in [
-        ({"among": mask}, np.broadcast_to(mask, plain.shape)),
+        ({"filter": mask}, np.broadcast_to(mask, plain.shape)),
         ({"task": asked}, asked[:, None] == of_task),
-        ({"task": asked, "among": mask}, mask & (asked[:, None] == of_task)),
+        ({"task": asked, "filter": mask}, mask & (asked[:, None] == of_task)),
     ]:
         distances = np.where(allowed, plain, np.inf)
         expected = expected_rows(distances, k)

@@ -17,14 +17,17 @@ from hypothesis.stateful import (
 from scipy import sparse
 from sklearn.metrics import pairwise_distances
 
+from sktgsh import SignedRandomProjectionHasher
 from sktgsh.neighbors import LSHNeighbors, RescoredNeighbors
 
 N_FEATURES, N_TASKS = 5, 2
 QUERIES = np.random.default_rng(0).normal(size=(4, N_FEATURES))
 # So many tables of one bit, and so many candidates, that every row is one.
+SIGNS = SignedRandomProjectionHasher()
+EVERYTHING = dict(n_bits=1, n_tables=80, metric="euclidean", random_state=0)
 INDEXES = {
-    "tables": lambda: LSHNeighbors(n_bits=1, n_tables=80, metric="euclidean", random_state=0),
-    "sparse rows": lambda: LSHNeighbors(n_bits=1, n_tables=80, metric="euclidean", random_state=0),
+    "tables": lambda: LSHNeighbors(SIGNS, **EVERYTHING),
+    "sparse rows": lambda: LSHNeighbors(SIGNS, **EVERYTHING),
     "rescored": lambda: RescoredNeighbors(metric="euclidean", oversampling=1e6),
 }
 seeds = st.integers(0, 2**32 - 1)

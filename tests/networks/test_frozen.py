@@ -11,7 +11,7 @@ from sktgsh.networks import (
     difference_weights,
     gaussian_weights,
 )
-from sktgsh.networks.random import generator, sample_without_replacement
+from sktgsh.random import generator, sample_without_replacement
 
 
 @pytest.fixture
@@ -121,8 +121,38 @@ def test_images_without_contrast_give_random_filters():
     assert np.linalg.matrix_rank(filters) == 8
 
 
-def test_draws_are_sets_and_uniform():
-    drawn = sample_without_replacement(10, 4, 5000, generator(0, "test"))
-    assert all(len(set(row)) == 4 for row in drawn[:200].tolist())
-    counts = np.bincount(drawn.ravel(), minlength=10)
-    assert np.abs(counts / 2000 - 1).max() < 0.1
+def floyd(n_population, n_samples, n_rows, rng):
+    """Step by step, as the sets of older versions were drawn."""
+    chosen = np.empty((n_rows, n_samples), np.int64)
+    for taken, top in enumerate(range(n_population - n_samples, n_population)):
+        draw = rng.integers(0, top + 1, size=n_rows)
+        repeated = (chosen[:, :taken] == draw[:, None]).any(axis=1)
+        chosen[:, taken] = np.where(repeated, top, draw)
+    return chosen
+
+
+@pytest.mark.parametrize(
+    "n_population, n_samples, n_rows",
+    [
+        *[(10, 4, 500), (64, 6, 1000), (384, 38, 500), (784, 78, 300), (784, 300, 100)],
+        *[(3072, 307, 64), (320, 320, 40), (1, 1, 5), (5, 5, 50), (262_144, 50, 30)],
+        *[(200_000, 320, 20), (7, 3, 0)],
+    ],
+)
+def test_small_sets_are_those_of_older_versions(n_population, n_samples, n_rows):
+    sizes = n_population, n_samples, n_rows
+    drawn = sample_without_replacement(*sizes, generator(3, "test"))
+    np.testing.assert_array_equal(drawn, floyd(*sizes, generator(3, "test")))
+
+
+@pytest.mark.parametrize("n_population", [10, 400, 300_000])
+@pytest.mark.parametrize("n_samples", [1, 4, 350])
+def test_draws_are_sets_and_uniform(n_population, n_samples):
+    n_samples = min(n_samples, n_population)
+    n_rows = 40_000 // n_samples
+    drawn = sample_without_replacement(n_population, n_samples, n_rows, generator(0, "test"))
+    assert drawn.shape == (n_rows, n_samples)
+    assert drawn.min() >= 0 and drawn.max() < n_population
+    assert all(len(set(row)) == n_samples for row in drawn[:200].tolist())
+    counts = np.histogram(drawn, bins=10, range=(0, n_population))[0]
+    assert np.abs(counts / counts.mean() - 1).max() < 0.1

@@ -100,7 +100,7 @@ LEARNS = {
     ),
     "several_labels": tasks(),
     "deep": sktgsh.DeepSupervisedHasher(
-        4, module=own_layers(), solver=GradientSolver(max_epochs=1, batch_size=16), random_state=0
+        8, module=own_layers(), solver=GradientSolver(max_epochs=1, batch_size=16), random_state=0
     ),
     "dense": sktgsh.WinnerTakeAllAutoencoder(
         8, solver=GradientSolver(max_epochs=1, batch_size=16), random_state=0
@@ -153,7 +153,7 @@ def answers(estimator):
     samples = (IMAGES if width == 64 else X)[QUERIES]
     if isinstance(estimator, HammingNeighbors):
         distances, rows = estimator.kneighbors(samples > 7, task="odd")
-        return {"distances": distances, "rows": rows}
+        return {"distances": distances, "rows": np.array(rows.tolist())}  # strings, no objects
     if hasattr(estimator, "kneighbors"):
         distances, rows = estimator.kneighbors(samples, n_neighbors=3)
         return {"distances": distances, "rows": rows}

@@ -31,7 +31,7 @@ from sklearn.preprocessing import (
 from skorch.callbacks import Callback
 
 import sktgsh
-from sktgsh import load
+from sktgsh import GradientSolver, load
 from sktgsh.neighbors import HammingNeighbors, LSHNeighbors, RescoredNeighbors
 from sktgsh.persistence import save, saved
 from sktgsh.persistence.registry import _CLASSES
@@ -179,12 +179,13 @@ def test_modules_of_the_users_at_any_depth(encoder, path):
 
 
 def test_callbacks_optimizers_and_functions_are_given_again(path):
-    params = {"callbacks": [Silent()], "optimizer": torch.optim.Adagrad}
-    deep = sktgsh.DeepSupervisedHasher(8, max_epochs=1, random_state=0, **params)
-    again = {"callbacks": [Silent()], "optimizer": torch.optim.Adagrad}
+    solver = GradientSolver(max_epochs=1, callbacks=[Silent()], optimizer=torch.optim.Adagrad)
+    deep = sktgsh.DeepSupervisedHasher(8, solver=solver, random_state=0)
+    again = {"solver__callbacks": [Silent()], "solver__optimizer": torch.optim.Adagrad}
     loaded = check_comes_back(deep, path, **again)
-    assert loaded.callbacks is again["callbacks"]
-    check_comes_back(RescoredNeighbors(deep), path, **{f"hasher__{k}": again[k] for k in again})
+    assert loaded.solver.callbacks is again["solver__callbacks"]
+    inside = {f"hasher__{name}": value for name, value in again.items()}
+    check_comes_back(RescoredNeighbors(deep), path, **inside)
     model = make_pipeline(FunctionTransformer(doubled), SIGNS)
     check_comes_back(model, path, functiontransformer__func=doubled)
 

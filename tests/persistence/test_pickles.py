@@ -56,7 +56,7 @@ def network(scale=1.0):
 ESTIMATORS = [
     with_encoder(network()),
     sktgsh.DeepSupervisedHasher(
-        8, module=network(), solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
+        16, module=network(), solver=sktgsh.GradientSolver(max_epochs=1), random_state=0
     ),
     sktgsh.WinnerTakeAllAutoencoder(8, solver=sktgsh.GradientSolver(max_epochs=1), random_state=0),
 ]

@@ -1,4 +1,4 @@
-"""Codes around the most frequent ones, most of which a query need not be compared with.
+"""Search around the most frequent codes, which skips most of the others.
 
 Learned codes lie in clusters: a class has one code that many of its rows have, and others around
 it. These frequent codes are landmarks. The nearest one with `k` rows says how far the `k` nearest
@@ -13,23 +13,17 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from ...bits import as_words
 from .. import ranking
 
 # Landmarks for each square root of the number of codes.
 _LANDMARKS = 4
-# Rows that a landmark has at least.
+# Least number of rows of a landmark.
 _LEAST_ROWS = 8
-# A query for which more than this share of the codes is left is better answered by a scan.
+# Above this share of codes left to compare, a scan is faster.
 _LARGEST_SHARE = 1 / 8
 # Distances from queries that are held at once, to landmarks and to codes.
 _MOST_DISTANCES = 2**20
-
-
-def _words(packed: np.ndarray) -> np.ndarray:
-    """Codes as numbers of 64 bits, (n_codes, n_words)."""
-    if packed.shape[1] % 8:
-        packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
-    return np.ascontiguousarray(packed).view(np.uint64)
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -45,7 +39,7 @@ def positions_in_spans(begin: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def number_of_landmarks(n_codes: int) -> int:
-    """How many landmarks so many codes have at most."""
+    """Greatest number of landmarks for a number of codes."""
     return int(_LANDMARKS * n_codes**0.5)
 
 
@@ -68,7 +62,7 @@ class Landmarks:
         self.landmarks = frequent[sizes[frequent] >= _LEAST_ROWS]
         self.sizes, self.begins = sizes[self.landmarks], starts[self.landmarks]
         self.rows, self.first_rows = rows, rows[starts]
-        self.words = _words(packed)
+        self.words = as_words(packed, 8)
         self._sort_others(packed)
 
     def _sort_others(self, packed: np.ndarray) -> None:
@@ -125,7 +119,7 @@ class Landmarks:
         if not enough.any():
             none = np.zeros(len(packed), bool)
             return none, np.empty((0, n_codes)), np.empty((0, n_codes), np.int64)
-        queries = _words(packed)
+        queries = as_words(packed, 8)
         to_landmarks = _distances(queries[:, None], self.words[self.landmarks])
         nearest = np.where(enough, to_landmarks, np.iinfo(np.int16).max).argmin(axis=1)
         radius = to_landmarks[np.arange(len(queries)), nearest]
@@ -146,12 +140,12 @@ class Landmarks:
             nearer = _distances(queries[others], self.words[places])
             near = nearer <= radius[others]
             pairs.append((others[near], nearer[near], places[near]))
-        every = (np.concatenate(part) for part in zip(*pairs))
-        found = ranking.nearest_of_pairs(*every, len(queries), n_codes)
+        of, near, places = (np.concatenate(part) for part in zip(*pairs))
+        found = ranking.nearest_of_pairs(of, near, places, len(queries), n_codes)
         return answered, found[0][answered], found[1][answered]
 
     def _numbers_before(self, k: int) -> np.ndarray:
-        """How many codes have a row before the `k`-th row of each landmark that has so many."""
+        """Number of codes with a row before the `k`-th row of each landmark that has `k` rows."""
         last = self.rows[np.minimum(self.begins + k - 1, len(self.rows) - 1)]
         return np.searchsorted(self.first_rows, last)
 

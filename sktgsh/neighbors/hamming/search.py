@@ -1,8 +1,8 @@
-"""What is asked of an index of codes: nearest, within a radius, as a graph."""
+"""Searches of an index of codes: nearest, within a radius, as a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -11,10 +11,19 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ...codes import as_numbers, check_values, is_real_valued
+from ..._sklearn import check_feature_names
+from ...bits import pack_bits
+from ...codes import as_numbers, check_values
 from ...tasks import check_known, check_task
 from ...threads import threads_for
-from ..checks import check_available, check_ids, check_n_neighbors, check_radius
+from ..checks import (
+    are_values,
+    check_available,
+    check_code_version,
+    check_ids,
+    check_n_neighbors,
+    check_radius,
+)
 from ..graphs import NeighborGraphsMixin
 from .faiss_index import Queries
 from .ids import Ids
@@ -27,11 +36,12 @@ class HammingSearchMixin(NeighborGraphsMixin):
     n_neighbors: int
     radius: float
     mode: str
-    packed: bool
+    packed_: bool
+    code_version_: str | Mapping | None
     n_features_in_: int
     shards_: Shards
     slot_ids_: Ids | None
-    _pack: Callable[[Any, int | None], tuple[np.ndarray, int]]
+    _pack: Callable[[Any, int | None, bool], tuple[np.ndarray, int]]
     _slots_of: Callable[[np.ndarray, str], np.ndarray]
 
     def kneighbors(
@@ -41,28 +51,35 @@ class HammingSearchMixin(NeighborGraphsMixin):
         return_distance: bool = True,
         *,
         task: Any = None,
-        among: ArrayLike | None = None,
+        filter: ArrayLike | None = None,
         oversampling: float | None = None,
+        code_version: str | Mapping | None = None,
+        check_version: bool = True,
     ) -> Any:
         """The nearest codes of each query.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes), optional
-            Queries; by default the indexed codes, none of which is its own neighbour. Floating
-            point numbers of shape (n_queries, n_bits) that are not all 0 and 1 are values before
-            the threshold: positive ones expect a 1, negative ones a 0.
+            Queries; by default the indexed codes, none of which is its own neighbour. Integers
+            and booleans are codes. Floating point numbers, of shape (n_queries, n_bits), are
+            scores: positive ones expect a 1, negative ones a 0, and 0 expects neither.
         n_neighbors : int, optional
             By default as in the constructor.
         return_distance : bool, default=True
             Whether to return distances.
         task : int, str or array-like of shape (n_queries,), optional
             Search among the codes of this task only, or each query among those of its own task.
-        among : array-like of bool of shape (n_samples_fit,), or of ids, optional
-            Search among these codes only; always exact.
+        filter : array-like of bool of shape (n_samples_fit,), or of ids, optional
+            Search among these codes only; always exact. Integers are ids, those of rows where
+            the index has no others.
         oversampling : float, optional
             For queries of real values: rank only so many candidates by code for each neighbour
             asked for, at least 1. By default all codes are ranked, by an exact scan.
+        code_version : str or dict of str by task, optional
+            The `code_version_` of the hasher that made the queries.
+        check_version : bool, default=True
+            Whether to refuse queries of another version than the codes'.
 
         Returns
         -------
@@ -70,17 +87,20 @@ class HammingSearchMixin(NeighborGraphsMixin):
             Bits that differ; for queries of real values, the sum of the sizes of the values whose
             bits differ. That is ``(abs(v).sum() - v @ (2 * code - 1)) / 2``, and the Hamming
             distance where values are -1 and 1. Only if `return_distance` is set.
-        ids : ndarray of shape (n_queries, n_neighbors), dtype int64 or str
-            Nearest first. Where `among` or a task for each query leaves fewer codes than neighbours
-            asked for, the last ones are -1 (or the empty string), at distance infinity.
+        ids : ndarray of shape (n_queries, n_neighbors), dtype int64 or object (str)
+            Nearest first; of equal distances, the code that came first. Where `filter` or a task
+            for each query leaves fewer codes than neighbours asked for, the last ones are -1 (or
+            the empty string), at distance infinity.
 
         Raises
         ------
         ValueError
-            If there are fewer codes than neighbours asked for, the width differs, or a task or id
-            is unknown.
+            If there are fewer codes than neighbours asked for, the width or the version differs, or
+            a task or id is unknown.
         """
-        distances, slots = self._search(X, n_neighbors, task, among, oversampling)
+        check_is_fitted(self)
+        check_code_version(code_version, self.code_version_, check=check_version)
+        distances, slots = self._search(X, n_neighbors, task, filter, oversampling)
         found = self._to_ids(slots)
         return (distances, found) if return_distance else found
 
@@ -92,13 +112,15 @@ class HammingSearchMixin(NeighborGraphsMixin):
         sort_results: bool = False,
         *,
         task: Any = None,
-        among: ArrayLike | None = None,
+        filter: ArrayLike | None = None,
+        code_version: str | Mapping | None = None,
+        check_version: bool = True,
     ) -> Any:
         """All codes within a radius of each query.
 
         Parameters
         ----------
-        X, return_distance, task, among
+        X, return_distance, task, filter, code_version, check_version
             As in :meth:`kneighbors`.
         radius : float, optional
             By default as in the constructor; codes at this distance are included.
@@ -111,7 +133,9 @@ class HammingSearchMixin(NeighborGraphsMixin):
             Only if `return_distance` is set.
         ids : ndarray of shape (n_queries,) of arrays
         """
-        distances, slots = self._search_within(X, radius, sort_results, task, among)
+        check_is_fitted(self)
+        check_code_version(code_version, self.code_version_, check=check_version)
+        distances, slots = self._search_within(X, radius, sort_results, task, filter)
         for query in range(len(slots)):
             slots[query] = self._to_ids(slots[query])
         return (distances, slots) if return_distance else slots
@@ -140,12 +164,12 @@ class HammingSearchMixin(NeighborGraphsMixin):
     # -- slots -----------------------------------------------------------------------------------
 
     def _search(
-        self, X: Any, n_neighbors: int | None, task: Any, among: Any, oversampling: Any
+        self, X: Any, n_neighbors: int | None, task: Any, filter: Any, oversampling: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         queries, own = self._queries(X, oversampling)
-        task, mask = self._check_task(task, len(queries)), self._mask(among)
+        task, mask = self._check_task(task, len(queries)), self._mask(filter)
         wanted = int(k) + (own is not None)
         if mask is None and not isinstance(task, np.ndarray):
             check_available(k, self.shards_.count(task, None), own=own is not None)
@@ -153,19 +177,19 @@ class HammingSearchMixin(NeighborGraphsMixin):
             distances, slots = self.shards_.nearest(queries, wanted, task, mask)
         if own is None:
             return distances, slots
-        # Drop the query itself; where ties pushed it out, the last one.
+        # Drop the query itself, or the last neighbour if ties pushed the query out.
         itself = slots == own[:, None]
         itself[~itself.any(axis=1), -1] = True
         shape = (len(slots), wanted - 1)
         return distances[~itself].reshape(shape), slots[~itself].reshape(shape)
 
     def _search_within(
-        self, X: Any, radius: float | None, sort_results: bool, task: Any, among: Any = None
+        self, X: Any, radius: float | None, sort_results: bool, task: Any, filter: Any = None
     ) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
         radius = check_radius(self.radius if radius is None else radius)
         queries, own = self._queries(X, None)
-        task, mask = self._check_task(task, len(queries)), self._mask(among)
+        task, mask = self._check_task(task, len(queries)), self._mask(filter)
         with self._threads(queries):
             query_of, near, slots = self.shards_.within(queries, radius, task, mask)
         if own is not None:
@@ -209,18 +233,20 @@ class HammingSearchMixin(NeighborGraphsMixin):
         """Queries; and their own slots, where they are the indexed codes."""
         if X is None:
             return Queries(self.shards_.codes()), self.shards_.live
+        check_feature_names(self, X, reset=False)
+        is_real = are_values(X)
         X = as_numbers(X, "X")
-        if X.ndim != 2 or not is_real_valued(X, self.packed):
-            return Queries(self._pack(X, self.n_features_in_)[0]), None
-        n_features = -(-X.shape[-1] // 8) if self.packed else X.shape[-1]
+        if X.ndim != 2 or not is_real:
+            return Queries(self._pack(X, self.n_features_in_, self.packed_)[0]), None
+        n_features = -(-X.shape[-1] // 8) if self.packed_ else X.shape[-1]
         if n_features != self.n_features_in_:
-            expected = f"{self.n_features_in_} bytes of bits" if self.packed else "that many bits"
+            expected = f"{self.n_features_in_} bytes of bits" if self.packed_ else "that many bits"
             raise ValueError(
                 f"X has shape {X.shape}, but HammingNeighbors is expecting {self.n_features_in_} "
                 f"features as input; real values are one for each bit, of {expected}"
             )
         values = check_values(X, "X")
-        return Queries(np.packbits(values > 0, axis=1), values, _check_factor(oversampling)), None
+        return Queries(pack_bits(values > 0), values, _check_factor(oversampling)), None
 
     def _check_task(self, task: Any, n_queries: int) -> Any:
         if task is None:
@@ -233,20 +259,27 @@ class HammingSearchMixin(NeighborGraphsMixin):
         check_known(labels, self.shards_.tasks)
         return labels.tolist()[0] if np.ndim(task) == 0 else labels
 
-    def _mask(self, among: Any) -> np.ndarray | None:
+    def _mask(self, filter: Any) -> np.ndarray | None:
         """The slots that are searched."""
-        if among is None:
+        if filter is None:
             return None
-        given = np.asarray(among)
-        if given.dtype == bool:
+        given = np.asarray(filter, dtype=None if hasattr(filter, "dtype") else object)
+        if given.dtype == bool or (len(given) and all(isinstance(one, bool) for one in given)):
+            given = given.astype(bool)
             if given.shape != (self.n_samples_fit_,):
                 raise ValueError(
-                    f"among has shape {given.shape}; a mask has one entry for each of "
+                    f"filter has shape {given.shape}; a mask has one entry for each of "
                     f"{self.n_samples_fit_} codes"
                 )
             slots = self.shards_.live[given]
         else:
-            slots = self._slots_of(check_ids(among, name="among"), "among")
+            ids = check_ids(filter, name="filter")
+            if len(np.unique(ids)) < len(ids):
+                raise ValueError(
+                    "filter has repeated entries; give each id once, or for a mask booleans, as "
+                    "in filter.astype(bool)"
+                )
+            slots = self._slots_of(ids, "filter")
         mask = np.zeros(self.shards_.n_slots, np.bool_)
         mask[slots] = True
         return mask

@@ -1,8 +1,8 @@
 """The codes of an index, one shard for each task, and codes that are gone.
 
-A code keeps its *slot*, its number in the order of adding. One that is removed leaves a tombstone:
-it is passed over in searches, and swept away once a quarter of all are gone. *Rows* number those
-that are left, in the same order.
+A code keeps its *slot*, its number in the order of adding. A removed code leaves a tombstone, which
+searches pass over; once a quarter of the slots are tombstones, slots are numbered anew. *Rows*
+number the codes that are left, in the same order.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .. import ranking
 from .distinct import build_index
 from .faiss_index import Queries
 
-# Tombstones to slots, from which on they are swept away.
+# Rebuild once this share of slots is deleted.
 _MOST_DEAD = 0.25
-# Neighbours that are fetched beyond those asked for, where there are tombstones.
+# Extra neighbours that are fetched where there are tombstones.
 _SPARE = 16
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -162,8 +162,13 @@ class Shards:
         else:
             self.by_task[label] = Shard(packed, slots, self.settings)
 
-    def remove(self, slots: np.ndarray) -> np.ndarray | None:
-        """Leave tombstones.
+    def slots_of(self, labels: list) -> np.ndarray:
+        """The slots that codes of tasks have, those that are gone left out."""
+        slots = np.concatenate([self.by_task[label].slots for label in dict.fromkeys(labels)])
+        return slots if self.alive is None else slots[self.alive[slots]]
+
+    def remove(self, slots: np.ndarray, *, sweep: bool = False) -> np.ndarray | None:
+        """Leave tombstones, and sweep them away if there are many, or it is asked for.
 
         Returns
         -------
@@ -180,7 +185,9 @@ class Shards:
         for shard in self.by_task.values():
             shard.n_dead += len(slots) if shard.slots is None else int(gone[shard.slots].sum())
         self._live = None
-        return self._sweep(alive) if self.n_slots - len(self) >= _MOST_DEAD * self.n_slots else None
+        if sweep or self.n_slots - len(self) >= _MOST_DEAD * self.n_slots:
+            return self._sweep(alive)
+        return None
 
     def _sweep(self, alive: np.ndarray) -> np.ndarray:
         new_slots = np.cumsum(alive) - 1
@@ -209,6 +216,8 @@ class Shards:
     def codes(self) -> np.ndarray:
         """The packed codes of the rows; a copy."""
         shards = list(self.by_task.values())
+        if not shards:
+            return np.empty((0, 0), np.uint8)
         if len(shards) == 1 and shards[0].slots is None:
             stored = shards[0].index.codes()
             return stored[self.live] if self.alive is not None else stored.copy()
@@ -220,7 +229,7 @@ class Shards:
     # -- searches --------------------------------------------------------------------------------
 
     def count(self, task: Any, mask: np.ndarray | None) -> int:
-        """How many codes a query of one task, or of none, is compared with."""
+        """Number of codes that a query of one task, or of none, is compared with."""
         shards = self._of(task)
         if mask is None:
             return sum(len(shard) for shard in shards)

@@ -22,7 +22,7 @@ _BYTE = 256
 
 
 def _tables(values: np.ndarray, width: int) -> np.ndarray:
-    """What each value of each `width` bits adds to the distance, in float64.
+    """Lookup tables: the share of each value of each `width` bits in the distance, in float64.
 
     Shape (n_queries, n_parts, 2**width).
     """
@@ -114,7 +114,7 @@ def _by_products(values: np.ndarray, packed: np.ndarray, n: int) -> ranking.Foun
 
 
 def _most_off(values: np.ndarray) -> np.ndarray:
-    """How far sums of a query's values in float32 are off at most."""
+    """Bound on the error of a sum of a query's values in float32."""
     sizes = np.abs(values).sum(axis=1, dtype=np.float64)
     return sizes * (values.shape[1] + 8) * np.finfo(np.float32).eps
 
@@ -132,8 +132,8 @@ def scan(values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
                 query_of, place = np.nonzero(distances <= last)
                 pairs = query_of, distances[query_of, place], place + start
                 distances, rows = ranking.nearest_of_pairs(*pairs, len(tables), k)
-            both = (np.concatenate(part, axis=1) for part in zip(best, (distances, rows)))
-            best = ranking.nearest(*both, k)
+            distances = np.concatenate([best[0], distances], axis=1)
+            best = ranking.nearest(distances, np.concatenate([best[1], rows], axis=1), k)
         near[span], found[span] = best
     return near, found
 

@@ -8,25 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
 from ...base import draft_of
-from ...lsh import SignedRandomProjectionHasher
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task, unique_in_order
 from ..checks import METRICS
 from ..distances import CodePoints, points_of, stacked
 from ..graphs import NeighborGraphsMixin
+from .families import default_family
 from .search import HashSearchMixin
 from .tables import Tables
-from .tuning import tuned_parameters
+from .tuning import TuningMixin
 
 
 @saved("LSHNeighbors")
-class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
+class LSHNeighbors(
+    VersionedMixin, SaveMixin, TuningMixin, NeighborGraphsMixin, HashSearchMixin, BaseEstimator
+):
     """Approximate neighbours: K hashes a key, L tables, candidates ranked by a metric.
 
     Parameters
@@ -34,7 +36,9 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
     hasher : estimator, optional
         Any hasher of the package; an asymmetric one serves ``metric="inner_product"``. Its `n_bits`
         is set to ``n_bits * n_tables``. Those with integer values (:class:`~sktgsh.PStableHasher`,
-        :class:`~sktgsh.L2ALSH`) are keyed by these. By default signed random projections.
+        :class:`~sktgsh.L2ALSH`) are keyed by these. By default
+        :class:`~sktgsh.PStableHasher` for ``metric="euclidean"``, with an interval that suits the
+        distances of near rows, else :class:`~sktgsh.SignedRandomProjectionHasher`.
     n_bits : int, default=16
         Hashes of a key (K).
     n_tables : int, default=16
@@ -62,12 +66,16 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
     ----------
     hasher_ : estimator
         The fitted hasher.
+    code_version_ : object
+        The hasher's `code_version_` in fit, where it has one.
     n_samples_fit_ : int
         Number of rows.
     tasks_ : list
         Tasks of the rows, where they were given.
     candidate_share_ : float
         Mean share of all rows that were candidates of a query in the last call.
+    tuned : Bunch
+        What :meth:`tune` measured, where it chose the parameters; a clone keeps it.
 
     See Also
     --------
@@ -137,7 +145,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
 
     # -- building --------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, task: Any = None) -> LSHNeighbors:
         """Hash the rows into the tables.
 
@@ -166,12 +174,16 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
 
     def _fit(self, X: Any, y: Any, task: Any) -> None:
         X = self._check(X, reset=True)
-        hasher = SignedRandomProjectionHasher() if self.hasher is None else clone(self.hasher)
+        hasher = self.hasher
+        if hasher is None:
+            hasher = default_family(self.metric, X, int(self.n_bits), int(self.n_tables))
+        hasher = clone(hasher)
         hasher.set_params(n_bits=int(self.n_bits) * int(self.n_tables))
         if self.random_state is not None:
             hasher.set_params(random_state=self.random_state)
         labels = None if task is None else check_task(task, X.shape[0])
         self.hasher_ = hasher.fit(X, y) if task is None else hasher.fit(X, y, task=labels)
+        self.code_version_ = getattr(self.hasher_, "code_version_", None)
         self.tasks_: list = []
         self.task_of_ = None if labels is None else self._encoded(labels)
         keys, codes = self._hash(X, labels)
@@ -203,6 +215,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
             If the width or the kind of rows differs. The index then stays as it was.
         """
         check_is_fitted(self)
+        self._check_version(True)
         X = self._check(X, reset=False)
         if sparse.issparse(X) != sparse.issparse(self.X_):
             kind = "sparse" if sparse.issparse(self.X_) else "dense"
@@ -219,7 +232,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         keys, codes = self._hash(X, labels)
         draft.tables_ = self.tables_.added(keys[:, :, 0])
         draft.codes_ = self.codes_.added(codes)
-        is_hamming = self.metric == "hamming"
+        is_hamming = self._metric == "hamming"
         draft.points_ = draft.codes_ if is_hamming else self.points_.added(X)
         draft.X_ = stacked(self.X_, X) if is_hamming else draft.points_.X
         draft.n_samples_fit_ += X.shape[0]
@@ -233,7 +246,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         return self._places(labels)
 
     def bucket_statistics(self) -> Bunch:
-        """How full the buckets are.
+        """Sizes of the buckets.
 
         Returns
         -------
@@ -254,82 +267,12 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
             ignored_share=np.array([s[s > most].sum() / s.sum() for s in sizes]),
         )
 
-    @classmethod
-    def tune(
-        cls,
-        X: ArrayLike,
-        *,
-        target_recall: float = 0.9,
-        n_neighbors: int = 10,
-        hasher: Any = None,
-        metric: str = "cosine",
-        queries: ArrayLike | None = None,
-        max_tables: int = 128,
-        n_samples: int = 200,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> LSHNeighbors:
-        """Choose the parameters that reach a recall at the least cost.
-
-        The family's collision probability proposes K, L and probes; they are then tried on queries
-        that are not in the index, with more tables where the recall falls short, and buckets'
-        sizes and candidates are bounded as far as it does not suffer.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_rows, n_features)
-            The rows that will be searched, or a sample of them.
-        target_recall : float, default=0.9
-            Share of the true neighbours that must be found. The lower end of a one-sided 95 %
-            interval over the queries must reach it.
-        n_neighbors : int, default=10
-            Neighbours that count.
-        hasher : estimator, optional
-            With `collision_probability`. By default the family of the metric:
-            :class:`~sktgsh.SignedRandomProjectionHasher`, :class:`~sktgsh.PStableHasher` of several
-            interval lengths, or :class:`~sktgsh.SimpleLSH`.
-        metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
-            As in the constructor.
-        queries : array-like of shape (n_queries, n_features), optional
-            Typical queries, none of them a row of X; by default rows of X are held out. Where
-            queries will not be drawn like the rows, give some: the recall is that of these.
-        max_tables : int, default=128
-            Bound on L.
-        n_samples : int, default=200
-            Queries that are looked at; at most a quarter of X is held out.
-        random_state : int, RandomState instance or None, default=None
-            Of the sample, and of the hasher.
-        verbose : int, default=0
-            1 shows a progress bar over the trials.
-
-        Returns
-        -------
-        index : LSHNeighbors
-            Not fitted. Its attribute ``tuned`` holds ``expected_recall`` and ``expected_share``,
-            as measured: the share of the rows that are candidates.
-
-        Raises
-        ------
-        ValueError
-            If no parameters reach the target, the hasher has no collision probability, or there
-            are too few rows, or zero or not finite ones.
-        """
-        parameters, tuned = tuned_parameters(
-            cls,
-            X,
-            target=target_recall,
-            n_neighbors=n_neighbors,
-            hasher=hasher,
-            metric=metric,
-            queries=queries,
-            max_tables=max_tables,
-            n_samples=n_samples,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        index = cls(**parameters)
-        index.tuned = tuned
-        return index
+    def __sklearn_clone__(self) -> LSHNeighbors:
+        # The measurements of `tune` describe the parameters, and a clone has the same ones.
+        made = super().__sklearn_clone__()
+        if hasattr(self, "tuned"):
+            made.tuned = self.tuned
+        return made
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

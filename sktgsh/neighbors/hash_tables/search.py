@@ -16,7 +16,7 @@ from ...base import check_samples
 from ...codes import unpack_codes
 from ...tasks import check_known, check_task
 from ...threads import parallel_map
-from ..checks import check_available, check_n_neighbors, check_radius
+from ..checks import check_available, check_code_version, check_n_neighbors, check_radius
 from ..distances import (
     CodePoints,
     DensePoints,
@@ -27,7 +27,7 @@ from ..distances import (
 from ..ranking import most_queries
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
-# Rows that are hashed at once: their hash values are never all in memory.
+# Rows that are hashed at once, which bounds the memory of hash values.
 _HASH_ROWS = 4096
 # Rows in the buckets of the queries that one thread looks up at once.
 _BLOCK_LOAD = 1 << 18
@@ -59,6 +59,7 @@ class HashSearchMixin:
     max_candidates: int | None
     metric: str
     hasher_: Any
+    code_version_: Any
     X_: Any
     tables_: Tables
     codes_: CodePoints
@@ -74,6 +75,7 @@ class HashSearchMixin:
         return_distance: bool = True,
         *,
         task: Any = None,
+        check_version: bool = True,
     ) -> Any:
         """The nearest candidates of each query.
 
@@ -87,6 +89,9 @@ class HashSearchMixin:
             Whether to return distances.
         task : int, str or array-like of shape (n_queries,), optional
             Search among the rows of this task only: one for all queries, or one for each.
+        check_version : bool, default=True
+            Whether to refuse to search where the hasher's `code_version_` is no longer that of
+            the fitted rows.
 
         Returns
         -------
@@ -98,9 +103,11 @@ class HashSearchMixin:
         Raises
         ------
         ValueError
-            If there are fewer rows than neighbours asked for, or the task is unknown.
+            If there are fewer rows than neighbours asked for, the task is unknown, or the hasher
+            gives other codes than when the rows were hashed.
         """
         check_is_fitted(self)
+        self._check_version(check_version)
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         queries, asked = self._queries(X, task)
         self._check_available(k, X is None, asked)
@@ -117,12 +124,13 @@ class HashSearchMixin:
         sort_results: bool = False,
         *,
         task: Any = None,
+        check_version: bool = True,
     ) -> Any:
         """All candidates within a radius of each query.
 
         Parameters
         ----------
-        X, return_distance, task
+        X, return_distance, task, check_version
             As in :meth:`kneighbors`.
         radius : float, optional
             By default as in the constructor; rows at this distance are included.
@@ -136,9 +144,10 @@ class HashSearchMixin:
         rows : ndarray of shape (n_queries,) of arrays
         """
         check_is_fitted(self)
+        self._check_version(check_version)
         # Products are given as their negative.
         limit = check_radius(
-            self.radius if radius is None else radius, negative=self.metric == "inner_product"
+            self.radius if radius is None else radius, negative=self._metric == "inner_product"
         )
         queries, asked = self._queries(X, task)
         blocks = self._each_block(
@@ -155,7 +164,7 @@ class HashSearchMixin:
 
     def _nearest(self, block: _Block, k: int) -> tuple[np.ndarray, np.ndarray]:
         n_queries = len(block.codes)
-        if self.max_candidates is not None and self.metric != "hamming":
+        if self.max_candidates is not None and self._metric != "hamming":
             differing = self.codes_.distances(block.codes, block.query_of, block.rows)
             most = max(k, int(self.max_candidates))
             block = block.only(best_of_each(block.query_of, differing, n_queries, most))
@@ -164,8 +173,8 @@ class HashSearchMixin:
     def _within(
         self, block: _Block, radius: float, sort_results: bool
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        near = self.points_.distances(self._asked(block), block.query_of, block.rows)
-        block, near = block.only(near <= radius), near[near <= radius]
+        kept, near = self.points_.within(self._asked(block), block.query_of, block.rows, radius)
+        block = block.only(kept)
         rows = block.rows.astype(np.int64)
         if sort_results:
             order = np.lexsort((rows, near, block.query_of))
@@ -174,14 +183,14 @@ class HashSearchMixin:
         return np.split(near, cuts), np.split(rows, cuts)
 
     def _asked(self, block: _Block) -> Any:
-        return block.codes if self.metric == "hamming" else block.queries
+        return block.codes if self._metric == "hamming" else block.queries
 
     # -- candidates ------------------------------------------------------------------------------
 
     def _each_block(
         self, function: Callable[[_Block], Any], X: Any, queries: Any, asked: np.ndarray | None
     ) -> list:
-        """What a function makes of each block of queries and their candidates, in order."""
+        """Apply a function to each block of queries and their candidates, in order."""
 
         def run(given: tuple) -> tuple[int, Any]:
             block = self._block(*given, own=X is None, asked=asked)
@@ -245,16 +254,16 @@ class HashSearchMixin:
         return keys, codes
 
     def _keys(self, values: np.ndarray, n_probes: int) -> np.ndarray:
-        n_hashes = values.shape[1] // self.n_tables
-        values = values[:, : n_hashes * self.n_tables].reshape(-1, 1, n_hashes)
+        n_hashes = values.shape[1] // self._n_tables
+        values = values[:, : n_hashes * self._n_tables].reshape(-1, 1, n_hashes)
         is_bits = values.dtype == np.uint8
         steps = probe_steps(n_hashes, n_probes, is_bits=is_bits)
         probed = values ^ steps if is_bits else values + steps
         keys = bucket_keys(probed.reshape(-1, n_hashes))
-        return keys.reshape(-1, self.n_tables, len(steps))
+        return keys.reshape(-1, self._n_tables, len(steps))
 
     def _codes(self, values: np.ndarray) -> np.ndarray:
-        if self.metric == "hamming":
+        if self._metric == "hamming":
             return bits_to_words(values) if values.dtype == np.uint8 else values
         # The parity of an integer hash is its bit.
         return bits_to_words((values[:, :_SKETCH_BITS] & 1).astype(np.uint8))
@@ -273,9 +282,26 @@ class HashSearchMixin:
     def _check(self, X: Any, reset: bool) -> Any:
         X = check_samples(self, X, accept_sparse="csr", reset=reset)
         X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-        if self.metric == "cosine" or (self.metric == "inner_product" and not reset):
-            check_directions(X, "X", self.metric)
+        metric = self.metric if reset else self._metric
+        if metric == "cosine" or (metric == "inner_product" and not reset):
+            check_directions(X, "X", metric)
         return X
+
+    def _check_version(self, check_version: bool) -> None:
+        current = getattr(self.hasher_, "code_version_", None)
+        check_code_version(current, self.code_version_, check=check_version)
+
+    @property
+    def _n_tables(self) -> int:
+        """As in fit: what is set afterwards counts from the next fit on."""
+        return len(self.tables_.keys) if hasattr(self, "tables_") else int(self.n_tables)
+
+    @property
+    def _metric(self) -> str:
+        """As in fit."""
+        if not hasattr(self, "points_"):
+            return self.metric
+        return getattr(self.points_, "metric", "hamming")
 
     def _queries(self, X: Any, task: Any) -> tuple[Any, np.ndarray | None]:
         """Queries, and the number of the task that each is to be answered from."""

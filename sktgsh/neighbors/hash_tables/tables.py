@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
+from ...bits import as_words, pack_bits
 from ...persistence import saved
 from ...threads import parallel_map
 
@@ -22,10 +23,7 @@ def _mixed(keys: np.ndarray) -> np.ndarray:
 
 def bits_to_words(bits: np.ndarray) -> np.ndarray:
     """Bits (n_rows, n_bits) as 64-bit words (n_rows, ceil(n_bits / 64)), filled with zeros."""
-    packed = np.packbits(bits, axis=1)
-    words = np.zeros((len(packed), max(1, -(-packed.shape[1] // 8))), np.uint64)
-    words.view(np.uint8)[:, : packed.shape[1]] = packed
-    return words
+    return as_words(pack_bits(bits), 8)
 
 
 def bucket_keys(values: np.ndarray) -> np.ndarray:
@@ -41,7 +39,7 @@ def bucket_keys(values: np.ndarray) -> np.ndarray:
 
 
 def probe_steps(n_hashes: int, n_probes: int, *, is_bits: bool) -> np.ndarray:
-    """What to change in a key's values: nothing, then one hash, then two.
+    """Changes of a key's values for multi-probe: none, then one hash, then two.
 
     Parameters
     ----------
@@ -117,7 +115,7 @@ class Tables:
         return np.diff(self.buckets.indptr[self.offsets[table] : self.offsets[table + 1] + 1])
 
     def lookup(self, keys: np.ndarray, most: float) -> sparse.csr_array:
-        """Which buckets some keys lead to; overfull buckets are left out.
+        """Look up the buckets of keys; overfull buckets are left out.
 
         Parameters
         ----------

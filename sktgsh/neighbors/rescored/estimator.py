@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from copy import copy
-from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import HasMethods, Interval, StrOptions, check_feature_names, fit_context
 from ...base import draft_of
-from ...lsh import SignedRandomProjectionHasher
+from ...lsh import SignedRandomProjectionHasher, SimpleLSH
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
-from ..checks import METRICS, check_available, check_n_neighbors, check_radius
-from ..graphs import NeighborGraphsMixin
+from ..checks import METRICS
 from ..hamming import HammingNeighbors
 from ..hamming.faiss_index import ALGORITHMS
+from .search import RescoredSearchMixin
 from .vectors import PRECISIONS, Vectors, as_rows, row_blocks
 
 
 @saved("RescoredNeighbors")
-class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEstimator):
+class RescoredNeighbors(VersionedMixin, SaveMixin, RescoredSearchMixin, BaseEstimator):
     """Neighbours by a metric: candidates by their codes, ranked by their vectors.
 
     Codes find `oversampling` candidates for each neighbour that is asked for; the metric on the
@@ -35,8 +34,10 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
     Parameters
     ----------
     hasher : estimator, optional
-        Any hasher of the package; by default :class:`~sktgsh.SignedRandomProjectionHasher` of 128
-        bits. Wrap one that is fitted in ``sklearn.frozen.FrozenEstimator``.
+        Any hasher of the package; by default of 128 bits: :class:`~sktgsh.SimpleLSH` for
+        ``metric="inner_product"``, else :class:`~sktgsh.SignedRandomProjectionHasher`, for
+        ``"euclidean"`` of the rows less their mean. Wrap one that is fitted in
+        ``sklearn.frozen.FrozenEstimator``.
     metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
         What candidates are ranked by: 1 - cosine, the distance, or the negative product.
     n_neighbors : int, default=5
@@ -58,6 +59,8 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
     ----------
     hasher_ : estimator
         The fitted hasher.
+    centre_ : ndarray of shape (n_features,) or None
+        What the default hasher subtracts from rows and queries, for ``metric="euclidean"``.
     index_ : HammingNeighbors
         The codes.
     n_samples_fit_ : int
@@ -117,7 +120,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
         self.algorithm = algorithm
         self.index_params = index_params
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, task: Any = None) -> Any:
         """Fit the hasher, and index the rows.
 
@@ -141,23 +144,30 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             them.
         """
         draft = draft_of(self)
+        check_feature_names(draft, X, reset=True)
         X = as_rows(X)
         labels = None if task is None else check_task(task, len(X))
-        hasher = SignedRandomProjectionHasher(128, random_state=0)
-        hasher = hasher if self.hasher is None else clone(self.hasher)
+        hasher = self._default_hasher() if self.hasher is None else clone(self.hasher)
+        draft.centre_ = None
+        if self.hasher is None and self.metric == "euclidean":
+            # Signs of projections compare directions, which separate rows only around their mean.
+            draft.centre_ = _mean(X)
         if self.candidates == "values" and not hasattr(hasher, "decision_function"):
             raise ValueError(
                 f"candidates='values' needs values before the threshold, but "
                 f"{type(hasher).__name__} has no decision_function; use 'codes'"
             )
-        draft.hasher_ = hasher.fit(X, y) if task is None else hasher.fit(X, y, task=labels)
+        given = {} if task is None else {"task": labels}
+        draft.hasher_ = hasher.fit(X if draft.centre_ is None else X - draft.centre_, y, **given)
         draft.n_features_in_ = X.shape[1]
         draft.vectors_ = Vectors(X, self.vectors)
         draft.index_ = HammingNeighbors(
             packed=bool(getattr(draft.hasher_, "packed", False)),
             algorithm=self.algorithm,
             index_params=self.index_params,
-        ).fit(draft._hash(X, labels), task=labels)
+        )
+        version = getattr(draft.hasher_, "code_version_", None)
+        draft.index_.fit(draft._hash(X, labels), task=labels, code_version=version)
         self.__dict__ = draft.__dict__
         return self
 
@@ -181,140 +191,28 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, BaseEsti
             If the width differs or numbers are not finite. The index then stays as it was.
         """
         check_is_fitted(self)
+        self._check_version(True)
+        check_feature_names(self, X, reset=False)
         X = as_rows(X, self.n_features_in_)
         labels = None if task is None else check_task(task, len(X))
         codes, vectors = self._hash(X, labels), self.vectors_.added(X)
-        # On a copy: a shallow copy of this estimator shares the codes.
+        # Added to a copy, because a shallow copy of this estimator shares the index.
         index: HammingNeighbors = copy(self.index_)
-        self.index_, self.vectors_ = index.add(codes, task=labels), vectors
+        version = getattr(self.hasher_, "code_version_", None)
+        self.index_, self.vectors_ = index.add(codes, task=labels, code_version=version), vectors
         return self
 
-    def kneighbors(
-        self,
-        X: ArrayLike | None = None,
-        n_neighbors: int | None = None,
-        return_distance: bool = True,
-        *,
-        task: Any = None,
-        among: ArrayLike | None = None,
-        oversampling: float | None = None,
-    ) -> Any:
-        """The nearest candidates of each query.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features), optional
-            Queries; by default the indexed rows, none of which is its own neighbour.
-        n_neighbors : int, optional
-            By default as in the constructor.
-        return_distance : bool, default=True
-            Whether to return distances.
-        task : int, str or array-like of shape (n_queries,), optional
-            The task that a query is hashed by and searched within.
-        among : array-like of bool of shape (n_samples_fit,), or of rows' numbers, optional
-            Search among these rows only.
-        oversampling : float, optional
-            By default as in the constructor. Where all rows are candidates, the result is exact.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_queries, n_neighbors), dtype float64
-            Only if `return_distance` is set.
-        rows : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Nearest first; -1, at distance infinity, where `among` or a task leaves too few.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer rows than neighbours asked for.
-        """
-        k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
-        distances, rows = self._candidates(X, k, task, among, oversampling)
-        distances, rows = distances[:, :k], rows[:, :k]
-        return (distances, rows) if return_distance else rows
-
-    def radius_neighbors(
-        self,
-        X: ArrayLike | None = None,
-        radius: float | None = None,
-        return_distance: bool = True,
-        sort_results: bool = False,
-        *,
-        task: Any = None,
-        among: ArrayLike | None = None,
-        oversampling: float | None = None,
-    ) -> Any:
-        """All candidates within a radius of each query: of those that codes find, not of all rows.
-
-        There are ``n_neighbors * oversampling`` candidates, of the constructor's `n_neighbors`.
-
-        Parameters
-        ----------
-        X, return_distance, task, among, oversampling
-            As in :meth:`kneighbors`.
-        radius : float, optional
-            By default as in the constructor; rows at this distance are included.
-        sort_results : bool, default=False
-            Has no effect: the nearest come first.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_queries,) of arrays
-            Only if `return_distance` is set.
-        rows : ndarray of shape (n_queries,) of arrays
-        """
-        check_is_fitted(self)
-        radius = check_radius(
-            self.radius if radius is None else radius, negative=self.metric == "inner_product"
-        )
-        own = X is None
-        k = min(check_n_neighbors(self.n_neighbors), self.n_samples_fit_ - own)
-        near, found = self._candidates(X, k, task, among, oversampling)
-        distances, rows = np.empty(len(near), dtype=object), np.empty(len(near), dtype=object)
-        for query, inside in enumerate((near <= radius) & (found >= 0)):
-            distances[query], rows[query] = near[query][inside], found[query][inside]
-        return (distances, rows) if return_distance else rows
-
-    def _candidates(
-        self, X: Any, k: int, task: Any, among: Any, oversampling: float | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """All candidates of each query, nearest first; infinity and -1 where there are none."""
-        check_is_fitted(self)
-        factor = self.oversampling if oversampling is None else oversampling
-        if not isinstance(factor, Real) or not 1 <= factor < np.inf:
-            raise ValueError(f"oversampling={factor!r}; expected a number of at least 1")
-        own = X is None
-        queries = self.vectors_.stored if own else as_rows(X, self.n_features_in_)
-        if own and self.vectors_.precision == "int8":
-            queries = self.vectors_[np.arange(len(queries))]
-        check_available(k, self.n_samples_fit_, own=own)
-        n_candidates = min(ceil(k * factor), self.n_samples_fit_ - own) + own
-        labels = None if task is None else check_task(task, len(queries))
-        asked = self._hash(queries, labels, queries=True)
-        rows = self.index_.kneighbors(
-            asked, n_candidates, return_distance=False, task=labels, among=among
-        )
-        if own:
-            rows = np.where(rows == np.arange(len(queries))[:, None], -1, rows)
-        return self.vectors_.ranked(queries, rows, rows.shape[1], self.metric)
+    def _default_hasher(self) -> Any:
+        family = SimpleLSH if self.metric == "inner_product" else SignedRandomProjectionHasher
+        return family(128, random_state=0)
 
     @property
     def n_samples_fit_(self) -> int:  # type: ignore[override]  # others store it
         """Number of rows."""
         return self.index_.n_samples_fit_
 
-    def _hash(
-        self, X: np.ndarray, labels: np.ndarray | None, *, queries: bool = False
-    ) -> np.ndarray:
-        """Codes of rows; codes or values of queries; block by block."""
-        name = "transform"
-        if queries and self.candidates == "values":
-            name = "decision_function"
-        if queries and hasattr(self.hasher_, f"{name}_queries"):
-            name, labels = f"{name}_queries", None  # of an asymmetric hasher, which knows no tasks
-        read = getattr(self.hasher_, name)
-        parts = []
-        for rows in row_blocks(len(X)):
-            task = {} if labels is None else {"task": labels[rows]}
-            parts.append(np.asarray(read(np.asarray(X[rows]), **task)))
-        return np.concatenate(parts)
+
+def _mean(X: np.ndarray) -> np.ndarray:
+    """Mean of the rows, read block by block."""
+    sums = [X[rows].sum(axis=0, dtype=np.float64) for rows in row_blocks(len(X))]
+    return np.sum(sums, axis=0) / len(X)

@@ -12,7 +12,7 @@ from ...persistence import saved
 from ..distances import DensePoints
 
 PRECISIONS = ("same", "float32", "float16", "int8")
-# Rows that are converted, and numbers of candidates that are looked at, at once.
+# Rows that are converted at once, and numbers in the candidates that are ranked at once.
 _BLOCK_ROWS = 8192
 _BLOCK_NUMBERS = 2**22
 
@@ -24,6 +24,13 @@ def row_blocks(n_rows: int) -> list[slice]:
     ]
 
 
+def _extremes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest number of each feature."""
+    low = np.min([X[rows].min(axis=0) for rows in row_blocks(len(X))], axis=0)
+    high = np.max([X[rows].max(axis=0) for rows in row_blocks(len(X))], axis=0)
+    return low.astype(np.float64), high.astype(np.float64)
+
+
 @saved("Vectors")
 class Vectors:
     """Rows, kept as they came or shortened.
@@ -33,19 +40,23 @@ class Vectors:
     X : ndarray or memmap of shape (n_rows, n_features)
     precision : {"same", "float32", "float16", "int8"}
         ``"same"`` keeps X itself, which may be memory-mapped. ``"int8"`` rounds each feature to 255
-        steps between its extremes.
+        steps between its extremes; rows added beyond these make the steps wider.
     """
+
+    stored: np.ndarray
+    centre: Any  # of each feature, as is the step; None unless the precision is int8
+    step: Any
 
     def __init__(self, X: np.ndarray, precision: str):
         self.precision = precision
         self.centre = self.step = None
         if precision == "int8":
-            low = np.min([X[rows].min(axis=0) for rows in row_blocks(len(X))], axis=0)
-            high = np.max([X[rows].max(axis=0) for rows in row_blocks(len(X))], axis=0)
-            low, high = low.astype(np.float64), high.astype(np.float64)
-            self.centre = ((low + high) / 2).astype(np.float32)
-            self.step = np.where(high > low, (high - low) / 254, 1).astype(np.float32)
+            self._set_steps(*_extremes(X))
         self.stored = self._shortened(X)
+
+    def _set_steps(self, low: np.ndarray, high: np.ndarray) -> None:
+        self.centre = ((low + high) / 2).astype(np.float32)
+        self.step = np.where(high > low, (high - low) / 254, 1).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -65,12 +76,32 @@ class Vectors:
         return stored
 
     def added(self, X: np.ndarray) -> Vectors:
-        """These rows and some more; a copy in memory."""
+        """These rows and some more; a copy in memory, in a type that holds all of them."""
         grown = object.__new__(Vectors)
         grown.__dict__.update(self.__dict__)
-        more = self._shortened(X.astype(self.stored.dtype) if self.precision == "same" else X)
-        grown.stored = np.concatenate([self.stored, more])
+        stored = self.stored
+        if self.precision == "int8":
+            stored = grown._widened(self, X)
+        grown.stored = np.concatenate([stored, grown._shortened(X)])
         return grown
+
+    def _widened(self, before: Vectors, X: np.ndarray) -> np.ndarray:
+        """Rows of before, in steps that reach to the extremes of X where theirs do not."""
+        reach = 127 * before.step.astype(np.float64)
+        old_low, old_high = before.centre - reach, before.centre + reach
+        low, high = _extremes(X)
+        spare = before.step / 2
+        if (low >= old_low - spare).all() and (high <= old_high + spare).all():
+            return before.stored
+        # A constant feature has a step of 1 and no extent.
+        is_constant = (before.stored == 0).all(axis=0)
+        old_low = np.where(is_constant, before.centre, old_low)
+        old_high = np.where(is_constant, before.centre, old_high)
+        self._set_steps(np.minimum(low, old_low), np.maximum(high, old_high))
+        widened = np.empty_like(before.stored)
+        for rows in row_blocks(len(widened)):
+            widened[rows] = self._shortened(before[np.arange(rows.start, rows.stop)])
+        return widened
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """Rows in float32, or in float64 where they have more digits."""

@@ -1,4 +1,4 @@
-"""The nearest of rows that stream past, block by block."""
+"""The nearest of rows that are read block by block."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class NearestSoFar:
     def __init__(self, queries: np.ndarray, k: int, nearest: Nearest, ids: type):
         self.queries, self.k, self.nearest = queries, k, nearest
         self.distances = np.full((len(queries), k), np.inf)
-        self.ids = np.full((len(queries), k), "" if ids is object else 0, ids)
+        self.ids: np.ndarray = np.full((len(queries), k), "" if ids is object else 0, ids)
         self.seen = np.zeros(len(queries), np.int64)
 
     def offer(self, asking: np.ndarray, codes: np.ndarray, ids: np.ndarray) -> None:

@@ -1,19 +1,19 @@
-"""Reading a store, and search in it: by code, by real values, by the vectors beside the codes."""
+"""Reading and searching a store: by code, by scores, by the vectors beside the codes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codes import is_real_valued
-from ..checks import METRICS, check_available, check_n_neighbors
+from ...bits import unpack_bits
+from ..checks import METRICS, are_values, check_available, check_code_version, check_n_neighbors
 from ..distances import DensePoints
 from ..hamming import HammingNeighbors, lookup
-from .rows import StoreRows, label_of
+from .rows import StoreRows, label_of, text_of
 from .scan import NearestSoFar, nearest_codes
 
 # Rows that are read at once.
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class StoreSearchMixin:
-    """What a store with `_table` and `_rows` answers, from the rows at the time of the call."""
+    """Searches of a store with `_table` and `_rows`, on the rows at the time of the call."""
 
     path: str
     packed: bool
@@ -46,15 +46,17 @@ class StoreSearchMixin:
         vectors: ArrayLike | None = None,
         metric: str = "cosine",
         oversampling: float = 4,
+        code_version: str | Mapping | None = None,
+        check_version: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The nearest codes of each query.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
-            Codes; or, of floating point numbers of shape (n_queries, n_bits) that are not all 0
-            and 1, the values before the threshold: they rank by the sum of the magnitudes of those
-            whose sign is not the code's bit.
+            Codes, which are integers or booleans; or scores, which are floating point numbers of
+            shape (n_queries, n_bits): they rank by the sum of the sizes of those whose sign is
+            not the code's bit.
         n_neighbors : int, default=5
             Neighbours of a query.
         task : int, str or sequence of shape (n_queries,), optional
@@ -66,6 +68,10 @@ class StoreSearchMixin:
             That distance; inner products are given as their negative.
         oversampling : float, default=4
             At least 1.
+        code_version : str or dict of str by task, optional
+            The `code_version_` of the hasher that made the queries.
+        check_version : bool, default=True
+            Whether to refuse queries of another version than the store's.
 
         Returns
         -------
@@ -76,11 +82,12 @@ class StoreSearchMixin:
         Raises
         ------
         ValueError
-            If there are fewer codes of a task than neighbours asked for, or a width differs.
+            If there are fewer codes of a task than neighbours asked for, or a width or the version
+            differs.
         """
+        check_code_version(code_version, self._rows.code_version, check=check_version)
         k = check_n_neighbors(n_neighbors)
-        X = np.asarray(X)
-        real_valued = is_real_valued(X, self.packed)
+        real_valued = are_values(X)
         queries = self._values(X) if real_valued else self._pack(X)
         tasks = None if task is None else self._rows.tasks(task, len(queries))
         nearest = lookup.nearest if real_valued else nearest_codes
@@ -129,9 +136,51 @@ class StoreSearchMixin:
                 "get in the index"
             )
         if not self.packed:
-            codes = np.unpackbits(codes, axis=1, count=self._rows.n_bits)
+            codes = unpack_bits(codes, self._rows.n_bits)
         index = HammingNeighbors(packed=self.packed, **params)
-        return index.fit(codes, ids=ids, task=None if missing else labels)
+        labels = None if missing else labels
+        return index.fit(codes, ids=ids, task=labels, code_version=self._rows.code_version)
+
+    def tasks(self) -> list:
+        """Tasks of the rows.
+
+        Returns
+        -------
+        tasks : list of int, str or None
+            None where there are rows without a task.
+        """
+        return [label_of(text) for text in self._read(self._known_tasks)]
+
+    def ids(self, *, task: Any = None) -> np.ndarray:
+        """Ids of the rows.
+
+        Parameters
+        ----------
+        task : int or str, optional
+            Of this task only.
+
+        Returns
+        -------
+        ids : ndarray of shape (n_rows,), dtype int64 or object
+            Ascending.
+        """
+        from lancedb.expr import col
+
+        where = None if task is None else col("task") == text_of(task)
+
+        def read() -> np.ndarray:
+            kind = np.int64 if self._rows.id_type == "int" else object
+            parts = [self._rows.ids_of(batch) for batch in self._scan(["id"], where)]
+            return np.sort(np.concatenate([np.empty(0, kind), *parts]))
+
+        return self._read(read)
+
+    def _known_tasks(self) -> list[str | None]:
+        """Texts of all tasks, in the order of the first ids."""
+        texts: dict[str | None, None] = {}
+        for batch in self._scan(["id", "task"]):
+            texts |= dict.fromkeys(batch["task"].unique().to_pylist())
+        return list(texts)
 
     def _nearest(
         self, queries: np.ndarray, most: int, fewest: int, tasks: list | None, nearest: Callable
@@ -166,7 +215,7 @@ class StoreSearchMixin:
         near, ids = found
         query_of, place = np.nonzero(np.isfinite(near))
         wanted, row_of = np.unique(ids[query_of, place], return_inverse=True)
-        stored = np.empty((len(wanted), self._rows.n_features or 0), np.float32)
+        stored = np.empty((len(wanted), self._rows.n_features or 0), self._rows.vector_type)
         there = np.zeros(len(wanted), bool)
         for batch in self._scan(["id", "vector"], col("id").isin(wanted.tolist())):
             rows = np.searchsorted(wanted, self._rows.ids_of(batch))
@@ -216,7 +265,7 @@ class StoreSearchMixin:
             yield batch if is_sorted or len(ids) < 2 else batch.sort_by("id")
 
     def _read(self, function: Callable[[], Result]) -> Result:
-        """What a function makes of the latest rows; anew where files went while it read them."""
+        """Call a function on the latest rows, again if files were removed while it read them."""
         from pyarrow import ArrowException
 
         def attempt() -> Result:

@@ -13,6 +13,7 @@ from ...tasks import (
     INFER,
     check_known,
     check_not_scaled,
+    check_same_kind,
     check_task,
     format_labels,
     split_task_column,
@@ -88,6 +89,17 @@ class FittedTasks(HasherMixin, TaskParameters):
         # A class has the same codeword in every task that has the class, and 0 in the others.
         return np.where(tables.max(axis=0) > 0, 1, tables.min(axis=0)).astype(np.int8)
 
+    @property
+    def code_version_(self) -> dict[Any, str]:
+        """Digest of everything that decides a code, for each task."""
+        return dict(self.model_.code_versions)
+
+    @property
+    def task_gain_(self) -> np.ndarray:
+        """Share of what each task has learned that the other tasks did not know, (n_tasks,)."""
+        gains = [m.task_gain for m in self.modulations_.values()]
+        return np.array([np.nan if gain is None else gain.share for gain in gains])
+
     # -- checks of new rows ----------------------------------------------------------------------
 
     def _split_task(self, X: Any, task: Any) -> tuple[Any, Any]:
@@ -119,15 +131,32 @@ class FittedTasks(HasherMixin, TaskParameters):
 
     def _check_new_rows(self, X: Any, task: Any) -> tuple[Any, np.ndarray]:
         """Check samples, and find the task of each row."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
         X, task = self._split_task(X, task)
         X = self._check_samples(X)
         if isinstance(task, str) and task == INFER:
             return X, self.tasks_[self.model_.infer(X, progress=self._progress("predict_task"))[0]]
-        return X, self._check_labels(task, X.shape[0])
+        return X, self._resolve_unknown(X, self._check_labels(task, X.shape[0], self.unknown_task))
 
-    def _check_labels(self, task: Any, n_samples: int) -> np.ndarray:
-        """Check that tasks were learned; one label per row."""
+    def _resolve_unknown(self, X: Any, labels: np.ndarray) -> np.ndarray:
+        """Give rows of unknown tasks another label, or leave it for the model of all tasks."""
+        unknown = ~np.isin(labels, self.tasks_)
+        if not unknown.any():
+            return labels
+        if self.unknown_task == "infer":
+            found = self.model_.infer(X[unknown], progress=self._progress("predict_task"))[0]
+            labels = labels.astype(np.result_type(labels.dtype, self.tasks_.dtype))
+            labels[unknown] = self.tasks_[found]
+        elif self.model_.general is None:
+            raise ValueError(
+                "unknown_task='pool' needs what all tasks learned together, which is made in fit: "
+                "fit with unknown_task='pool', share_codebook=True and a closed form"
+            )
+        return labels
+
+    def _check_labels(self, task: Any, n_samples: int, unknown_task: str = "raise") -> np.ndarray:
+        """Check that tasks were learned, if unknown ones are to raise; one label per row."""
         known = self.model_.tasks
         if task is None:
             if len(known) > 1:
@@ -137,7 +166,10 @@ class FittedTasks(HasherMixin, TaskParameters):
                 )
             return np.repeat(np.array(known[:1]), n_samples)
         labels = check_task(task, n_samples)
-        check_known(labels, known)
+        if unknown_task == "raise":
+            check_known(labels, known)
+        else:
+            check_same_kind(labels.tolist(), known)
         return labels
 
     def _progress(self, title: str) -> str:

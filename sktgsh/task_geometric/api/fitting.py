@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from ..._sklearn import fit_context, safe_indexing
 from ...base import check_samples, draft_of
+from ...callbacks import (
+    CallbackSupportMixin,
+    EpochTasks,
+    has_progress_bar,
+    learned_state,
+    whole_fit,
+)
 from ...targets import split_missing
-from ...tasks import check_same_kind, iter_tasks
-from ..checks import check_classes, check_given_codes, check_rows, check_task_labels, check_tasks
+from ...tasks import check_same_kind, check_task, iter_tasks
+from ..checks import (
+    check_classes,
+    check_given_codes,
+    check_not_frozen,
+    check_rows,
+    check_task_labels,
+    check_tasks,
+    with_class_weight,
+)
+from ..learning.learner import LearningSettings
 from ..learning.rows import Rows
 from .fitted import FittedTasks
 
 
-class FittingMixin(FittedTasks):
+class FittingMixin(CallbackSupportMixin, FittedTasks):
     """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -66,7 +83,7 @@ class FittingMixin(FittedTasks):
         """
         return self._learn(X, y, task, sample_weight, reset=not self._is_warm(), relearn=True)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -78,8 +95,10 @@ class FittingMixin(FittedTasks):
     ) -> Self:
         """Learn new tasks, or more rows and classes of known ones.
 
-        With ``solver="ridge"`` the result is the same as if all rows of a task had come at once.
-        The codes of tasks that are not in the data stay bit-identical.
+        Classes keep their codewords, and new classes get codewords beside them, so that stored
+        codes stay of use: few of their bits would change if the rows were encoded again. With
+        ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
+        these codewords. The codes of tasks that are not in the data stay bit-identical.
 
         Parameters
         ----------
@@ -106,7 +125,7 @@ class FittingMixin(FittedTasks):
             X, y, task, sample_weight, reset=not hasattr(self, "model_"), classes=known
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_codes(
         self,
         X: ArrayLike,
@@ -142,7 +161,7 @@ class FittingMixin(FittedTasks):
             X, codes, task, sample_weight, reset=not self._is_warm(), relearn=True, codes_given=True
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit_codes(
         self,
         X: ArrayLike,
@@ -180,6 +199,57 @@ class FittingMixin(FittedTasks):
         check_is_fitted(self)
         label = self._check_labels(task, 1)[0].item()
         self.model_ = self.model_.close(label)
+        return self
+
+    def forget_task(self, task: int | str) -> Self:
+        """Delete everything that was learned from the rows of a task.
+
+        Its modulation goes, and so does its part of the sums from which later tasks take their
+        prior. If the task is closed, its part cannot be told from the others', and the sums of all
+        closed tasks go. The codes of other tasks stay bit-identical: what they took from the task
+        while they were learned stays with them. So do the codewords of its classes, and the
+        network, whose directions are drawn from rows of the first call. With
+        ``encoder="gaussian"`` the network holds only means and deviations of these rows.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        See Also
+        --------
+        sktgsh.neighbors.HammingNeighbors.remove : Deletes codes from an index.
+        """
+        check_is_fitted(self)
+        model = self.model_.without([self._check_labels(task, 1)[0].item()])
+        self.model_ = model.with_general() if model.general is not None else model
+        return self
+
+    def rename_task(self, task: int | str, new: int | str) -> Self:
+        """Give a task another label; nothing else changes.
+
+        Parameters
+        ----------
+        task : int or str
+            Label of the task.
+        new : int or str
+            Label that it gets; no other task may have it.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+        """
+        check_is_fitted(self)
+        label, renamed = self._check_labels(task, 1)[0].item(), check_task(new, 1)[0].item()
+        others = [known for known in self.model_.tasks if known != label]
+        check_same_kind([renamed], others)
+        if renamed in others:
+            raise ValueError(f"new={new!r} is the label of another task; give one that is free")
+        self.model_ = self.model_.renamed(label, renamed)
         return self
 
     def name_group(self, group: int, label: Any, *, task: Any = None) -> Self:
@@ -234,26 +304,61 @@ class FittingMixin(FittedTasks):
         `codes_given` y holds codes.
         """
         settings = self._settings()
+        if reset:
+            self._check_kept_codes()
         draft = draft_of(self, fresh=reset)
         rows, labels = draft._check_training_rows(
             X, y, task, sample_weight, reset=reset, codes_given=codes_given
         )
-        rows = rows.with_classes(classes)
+        rows = with_class_weight(
+            rows.with_classes(classes), labels, self.class_weight, in_chunks=not relearn
+        )
         check_tasks(rows, labels, None if reset else self.model_, settings, relearn)
         if reset:
             draft._start(rows, labels)
-        for label, positions in self._bar(list(iter_tasks(labels)), "task"):
-            with draft.model_.threads():
-                draft.model_ = draft.model_.learn(label, rows.take(positions), settings, relearn)
-            # The state is replaced after each task: Ctrl-C keeps the finished ones.
-            self.__dict__ = dict(draft.__dict__)
+        check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
+        parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
+        epochs = EpochTasks()
+        learned = draft.model_.learn_together(parts, self._watched(settings, epochs), relearn)
+        n_epochs = settings.gradient.max_epochs if settings.gradient else 0
+        given = X, None if codes_given else y
+        with whole_fit(self, draft, len(parts), **_data_of(rows, *given, task)) as fit:
+            for label, own in self._bar(parts.items(), "task"):
+                data = _data_of(own, *given, None if task is None else label)
+                part = fit.subtask(f"task {label}", n_epochs, lambda: learned_state(draft), data)
+                epochs.task = part
+                with part, draft.model_.threads():
+                    draft.model_ = next(learned)
+                if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
+                    draft.model_ = draft.model_.with_general()
+                # The state is replaced after each task: Ctrl-C keeps the finished ones.
+                self.__dict__ = dict(draft.__dict__)
+                if part.stopped:
+                    break
         return self
 
+    def _watched(self, settings: LearningSettings, epochs: EpochTasks) -> LearningSettings:
+        """The settings, with a callback that reports each epoch of gradient steps."""
+        if settings.gradient is None:
+            return settings
+        gradient = replace(settings.gradient, callbacks=[*settings.gradient.callbacks, epochs])
+        shown = settings.verbose == 1 and has_progress_bar(self)
+        return replace(settings, gradient=gradient, verbose=0 if shown else settings.verbose)
+
+    def _check_kept_codes(self) -> None:
+        """Raise ValueError if a new network would take the place of codes that are frozen."""
+        if hasattr(self, "model_"):
+            check_not_frozen(self.model_.tasks, self.model_, self.freeze_codes)
+
     def _start(self, rows: Rows, labels: np.ndarray) -> None:
-        """Make the frozen network from the rows of the first task."""
+        """Make the frozen network from the rows of all tasks; of the first without a prior."""
         self.n_bits_ = int(self.n_bits)
         self.frozen_parameters_ = self._frozen_parameters()
-        self.model_ = self._new_model(rows.take(np.flatnonzero(labels == labels[0])))
+        first = rows.take(np.flatnonzero(labels == labels[0]))
+        settings = self._settings()
+        self.model_ = self._new_model(
+            rows if settings.share_prior and settings.closed_form else first
+        )
 
     def _check_training_rows(
         self,
@@ -283,4 +388,17 @@ class FittingMixin(FittedTasks):
 
     def _bar(self, items: Iterable, unit: str) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""
-        return tqdm(items, desc=f"{unit}s", unit=unit, disable=not self.verbose)
+        return tqdm(
+            items, desc=f"{unit}s", unit=unit, disable=not self.verbose or has_progress_bar(self)
+        )
+
+
+def _data_of(rows: Rows, X: Any, y: Any, task: Any) -> dict[str, Any]:
+    """X, y and tasks of the rows that have a label, once a callback asks for them."""
+    kept = rows.positions if rows.unlabelled is None else rows.positions[~rows.unlabelled]
+    tasks = task if task is None or np.ndim(task) == 0 else np.asarray(task)[kept]
+    return {
+        "X": lambda: safe_indexing(X, kept),
+        "y": None if y is None else lambda: safe_indexing(y, kept),
+        "metadata": None if task is None else {"task": tasks},
+    }

@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...base import draft_of
 from ...tasks import iter_tasks
-from ..checks import check_class_number, check_open
+from ..checks import (
+    check_class_number,
+    check_not_frozen,
+    check_open,
+    classes_of_others,
+    with_class_weight,
+)
 from ..learning.learner import LearningSettings
 from ..learning.sums import TaskSums, add_sums
 from .exchange import ExchangeMixin
@@ -65,8 +71,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
 
         All parties start from copies of one saved hasher and learn from rows of their own. A task
         that several of them know is learned again from the sum of their sums, as if its rows had
-        come to one place. Other tasks are added as they are. The density for task inference is
-        merged from the moments of the parties' densities.
+        come to one place; it shrinks towards the prior that this party has for it. Other tasks are
+        added as they are. The density for task inference is merged from the moments of the parties'
+        densities.
 
         Parameters
         ----------
@@ -94,6 +101,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                     model = model.adopt(label, modulation, self.share_codebook, known)
                 # A task that both sides learned before they were copied adds nothing.
                 elif not modulation.is_equal(model.modulations[label]):
+                    check_not_frozen([label], model, self.freeze_codes)
                     check_open(label, model, self.max_open_tasks, "this")
                     check_open(label, other.model_, other.max_open_tasks, "the other")
                     model = model.merge_task(label, other.model_, settings)
@@ -116,6 +124,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         """
         self._validate_params()
         settings = self._sums_settings()
+        self._check_kept_codes()
         draft = draft_of(self)
         rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=True)
         draft._start(rows, labels)
@@ -137,6 +146,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         """
         rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
         settings = self._sums_settings()
+        rows = with_class_weight(rows, labels, self.class_weight, in_chunks=True)
         return {
             label: self.model_.sums_of(label, rows.take(positions), settings)
             for label, positions in iter_tasks(labels)
@@ -155,16 +165,20 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         self : TaskGeometricHasher
         """
         settings, model = self._sums_settings(), self.model_
+        check_not_frozen(sums, model, self.freeze_codes)
         with model.threads():
-            for label, new in self._bar(sums.items(), "task"):
+            for label, new in sums.items():
                 if label in model.modulations:
                     check_open(label, model, self.max_open_tasks, "this")
                 statistics = new.statistics
                 known = model.statistics[label].classes if label in model.modulations else []
+                parts = model.modulations | {task: part.statistics for task, part in sums.items()}
+                tell = classes_of_others(label, parts, settings)
                 if statistics.neighbourhoods is None:
-                    check_class_number(label, {*known, *statistics.classes}, new.n_rows)
-                model = model.learn_sums(label, new, settings)
-        self.model_ = model
+                    check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
+            for learned in self._bar(model.learn_together(sums, settings), "task"):
+                model = learned
+        self.model_ = model.with_general() if self.unknown_task == "pool" else model
         return self
 
     def _sums_settings(self) -> LearningSettings:

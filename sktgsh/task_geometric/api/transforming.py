@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import wrap_data_with_container
+from ...bits import pack_bits
 from ...tasks import iter_tasks
+from ..encoding.short import MOST_ROWS
 from .fitted import FittedTasks
 
 
@@ -41,18 +43,30 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
         ValueError
             If a task is unknown, or none is given where several were fitted.
         """
-        # The copy has the length of the prefix, so that a data frame gets as many column names.
-        short = copy(self)
-        short.n_bits_ = self._check_prefix(n_bits)
+        short = self
+        if n_bits is not None:
+            # The copy has the length of the prefix, so that a data frame gets as many names.
+            short = copy(self)
+            short.n_bits_ = self._check_prefix(n_bits)
         samples, labels = self._check_new_rows(X, task)
-        codes = np.empty((samples.shape[0], short._n_features_out), np.uint8)
+        codes = self._codes(samples, labels, short.n_bits_)
+        return wrap_data_with_container("transform", codes, X, short)
+
+    def _codes(self, X: Any, labels: np.ndarray, n_bits: int) -> np.ndarray:
+        """Codes of checked rows, packed if `packed` is set."""
+        if X.shape[0] <= MOST_ROWS and isinstance(X, np.ndarray):
+            bits = self.model_.short_codes(X, labels)
+            if bits is not None:
+                bits = bits[:, :n_bits]
+                return pack_bits(bits) if self.packed else bits.astype(np.uint8)
+        codes = np.empty((X.shape[0], -(-n_bits // 8) if self.packed else n_bits), np.uint8)
 
         def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
             bits = scores > 0
-            codes[rows] = np.packbits(bits, axis=1) if self.packed else bits
+            codes[rows] = pack_bits(bits) if self.packed else bits
 
-        self.model_.map_scores(store, samples, labels, short.n_bits_, self._progress("transform"))
-        return _wrap_data_with_container("transform", codes, X, short)
+        self.model_.map_scores(store, X, labels, n_bits, self._progress("transform"))
+        return codes
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
         """Scores of the bits, squashed to values between -1 and 1.
@@ -116,7 +130,7 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             dtype = np.result_type(dtype, np.asarray(unknown).dtype)
         found = np.empty(X.shape[0], dtype=dtype)
         for label, positions in iter_tasks(labels):
-            modulation = self.modulations_[label]
+            modulation = self.model_.modulation_of(label)
             classes = np.array(modulation.classes)
             if not len(classes):
                 raise ValueError(

@@ -11,9 +11,9 @@ from torch import nn
 
 from ...batches import STATISTICS_ROWS, InputScaling
 from ...networks import FrozenEncoder
-from ...networks.random import generator
+from ...random import generator
 from ...threads import map_batches, threads_for
-from .encoders import Encoder, UnitDraw
+from .encoder import Encoder, UnitDraw
 from .layout import BitLayout
 from .network import TaskNetwork
 from .scaling import CHUNK_ROWS, distinct_rows
@@ -150,9 +150,16 @@ def _inverse(std: np.ndarray) -> np.ndarray:
 
 def _extract(extractor: nn.Module, samples: np.ndarray, device: torch.device) -> np.ndarray:
     def extract(rows: np.ndarray, batch: torch.Tensor) -> np.ndarray:
-        return extractor(batch).flatten(1).cpu().numpy()[: len(rows)]
+        return extractor(batch).flatten(1).float().cpu().numpy()[: len(rows)]
 
-    return np.concatenate(map_batches(extract, samples, device=device))
+    features = np.concatenate(map_batches(extract, samples, device=device))
+    if not np.isfinite(features).all():
+        n_bad = int((~np.isfinite(features)).any(axis=1).sum())
+        raise ValueError(
+            f"encoder gives features that are nan or infinite for {n_bad} of {len(features)} rows; "
+            "check its weights, and the scale of X"
+        )
+    return features
 
 
 def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

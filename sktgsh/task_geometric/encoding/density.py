@@ -182,7 +182,10 @@ class TaskDensity:
                 _factor((rows.T @ rows + 2 * n_axes * pooled) / (len(rows) + 2 * n_axes))
                 for rows in own
             ]
-        covariance, _ = ledoit_wolf(residual, assume_centered=True)
+        # A single row varies in no direction.
+        covariance = np.zeros((probes.shape[1],) * 2)
+        if len(residual) > 1:
+            covariance, _ = ledoit_wolf(residual, assume_centered=True)
         return cls(
             probe_means.astype(np.float32),
             _factor(covariance).astype(np.float32),

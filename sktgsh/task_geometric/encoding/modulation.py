@@ -3,13 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from ...networks.fingerprint import fingerprint
 from ...persistence import saved
 from .density import TaskDensity
 from .groups import Groups
+
+# Number of the convention by which a modulation's arrays are named in its code version.
+LAYOUT = 1
+
+
+@saved("TaskGain")
+@dataclass(frozen=True)
+class TaskGain:
+    """How much a task's own rows say beyond its prior.
+
+    Errors are generalised cross-validation errors, mean squares over bits and rows.
+
+    Attributes
+    ----------
+    n_prior_bits : int
+        Number of bits that use the prior.
+    n_bits : int
+    variance : float
+        Error of a constant.
+    prior_error : float
+        Error of the prior alone.
+    own_error : float
+        Error of the task's own rows alone.
+    error : float
+        Error of what was learned.
+    pool_weight : float
+        Weight of all other tasks' rows together in the prior.
+    task_weights : dict of float
+        Weights of the other tasks' own solutions in the prior, if not 0.
+    """
+
+    n_prior_bits: int
+    n_bits: int
+    variance: float
+    prior_error: float
+    own_error: float
+    error: float
+    pool_weight: float
+    task_weights: dict[Hashable, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """Share of what was learned that the prior alone does not know, from 0 to 1."""
+        learned = self.variance - self.error
+        if not np.isfinite(learned) or learned <= 0:
+            return 0.0
+        return float(np.clip((self.prior_error - self.error) / learned, 0, 1))
 
 
 @saved("Modulation")
@@ -34,6 +83,9 @@ class Modulation:
         Ridge penalty of each bit; None where there was no closed form.
     density : TaskDensity or None
         Density of the task's samples, for task inference.
+    task_gain : TaskGain or None
+        How much the task's own rows say beyond what other tasks have learned; None where the
+        task had no prior.
     groups : Groups or None
         Groups of the rows without a label; None if there are none.
     """
@@ -45,6 +97,7 @@ class Modulation:
     codewords: np.ndarray
     alpha: np.ndarray | None = None
     density: TaskDensity | None = None
+    task_gain: TaskGain | None = None
     groups: Groups | None = None
 
     @property
@@ -78,6 +131,26 @@ class Modulation:
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("context", "bias")
         )
+
+    def code_version(self, network: str, reads_classes: bool) -> str:
+        """Digest of everything that decides a code of the task, 64 hexadecimal digits.
+
+        Parameters
+        ----------
+        network : str
+            Fingerprint of the network.
+        reads_classes : bool
+            Whether bits are read through the scores of the classes.
+        """
+        arrays: dict[str, Any] = {
+            "network": network,
+            "context": self.context,
+            "strength": float(self.strength),
+            "bias": self.bias,
+        }
+        if reads_classes:
+            arrays |= {"classes": repr(self.classes), "codewords": self.codewords}
+        return fingerprint(arrays, LAYOUT)
 
     def with_groups(self) -> Modulation:
         """The task with its groups as further classes, labelled by their numbers."""

@@ -23,6 +23,7 @@ from ...persistence import SteadyPickleMixin, saved
 from ...threads import ThreadTensor, map_batches
 from .layout import BitLayout
 from .modulation import Modulation
+from .short import ShortReader
 
 # Number of the convention by which the network's arrays are named in its fingerprint.
 LAYOUT = 1
@@ -50,6 +51,9 @@ class TaskNetwork(SteadyPickleMixin):
     """
 
     former_fingerprint: str | None = None
+    # Weights of the last modulation that a few rows were read through.
+    _short_reader: ShortReader | None = None
+    _fingerprint: str | None = None
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class TaskNetwork(SteadyPickleMixin):
     def to(self, device: torch.device) -> TaskNetwork:
         """Move to another device, in place."""
         self.encoder.to(device)
-        self.device = device
+        self.device, self._short_reader = device, None
         return self
 
     def __getstate__(self) -> dict:
@@ -79,10 +83,13 @@ class TaskNetwork(SteadyPickleMixin):
         encoder = self.encoder
         if self.device.type != "cpu":
             encoder = deepcopy(encoder).cpu()
-        return vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
+        state = vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
+        return {k: v for k, v in state.items() if k not in ("_short_reader", "_fingerprint")}
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the output of the network, 64 hexadecimal digits."""
+        if self._fingerprint is not None:
+            return self._fingerprint
         layout, inputs = self.layout, self.inputs
         sizes = [layout.n_bits, layout.n_blocks, layout.units_per_block, self.seed]
         arrays: dict[str, Any] = {
@@ -103,7 +110,8 @@ class TaskNetwork(SteadyPickleMixin):
         for name, part in self.encoder.state_dict().items():
             wide = part.float() if part.dtype == torch.bfloat16 else part
             arrays[f"encoder.{name}"] = wide.cpu().numpy()
-        return fingerprint(arrays, LAYOUT)
+        self._fingerprint = fingerprint(arrays, LAYOUT)
+        return self._fingerprint
 
     def map_features(
         self,
@@ -167,6 +175,19 @@ class TaskNetwork(SteadyPickleMixin):
             return function(rows, self._scores(weights, bias, hidden)[: len(rows), :n_bits])
 
         return self.map_hidden(read, X, positions, extracted, progress, n_hidden)
+
+    def short_bits(
+        self, X: Any, rows: np.ndarray, modulation: Modulation
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Bits of a few rows of X, and which rows are certain to have them in any batch.
+
+        None if the network has no short path; see :class:`.ShortReader`.
+        """
+        reader = self._short_reader
+        if reader is None or reader.modulation is not modulation:
+            weights, bias = self.folded_weights(modulation)
+            reader = self._short_reader = ShortReader.of(self.encoder, weights, bias, modulation)
+        return None if reader is None else reader.read(self.inputs(X, rows))
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False

@@ -13,7 +13,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 
 from ...batches import InputScaling
 from ...networks.features import power_of_two
-from ...networks.random import generator
+from ...random import generator
 
 # Wide samples are summed into this many columns with random signs. Samples of fewer than half as
 # many more columns are not: sums would save little, and mix columns.

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...networks.random import generator, random_signs
 from ...persistence import saved
+from ...random import generator, random_signs
 
 CODEBOOKS = ("learned", "hadamard", "random")
 # Dichotomies of the classes that a bit of a learned codebook is chosen from.
 N_CANDIDATES = 2048
 # Bits are chosen by at most this many classes; the other classes follow the same projections.
 MOST_JUDGED_CLASSES = 512
+# Deviation of the noise in the codeword of a class that joins a single other one; it falls with
+# the number of classes.
+JOIN_NOISE = 8.0
 _N_FARTHEST = 512
 _MOST_DRAWS_OF_ROWS = 64
 
@@ -146,13 +149,7 @@ class ClassProjections:
         words = self.codewords(means)
         taken = {word.tobytes() for word in known}
         for word, margin in zip(words, self.margins(means)):
-            if word.tobytes() in taken:
-                for bit in np.argsort(np.abs(margin), kind="stable"):
-                    word[bit] *= -1
-                    if word.tobytes() not in taken:
-                        break
-                    word[bit] *= -1
-            taken.add(word.tobytes())
+            _make_distinct(word, margin, taken)
         return words
 
     def margins(self, means: np.ndarray) -> np.ndarray:
@@ -186,6 +183,59 @@ class Codebook:
                     "share_codebook=False"
                 )
         return Codebook(self.words | dict(words), self.projections)
+
+
+def _make_distinct(word: np.ndarray, margin: np.ndarray, taken: set[bytes]) -> None:
+    """Flip the bit of least margin that makes a codeword distinct, in place; the word is taken."""
+    if word.tobytes() in taken:
+        for bit in np.argsort(np.abs(margin), kind="stable"):
+            word[bit] *= -1
+            if word.tobytes() not in taken:
+                break
+            word[bit] *= -1
+    taken.add(word.tobytes())
+
+
+def join_codeword(
+    known: np.ndarray, explained: np.ndarray, taken: set[bytes], rng: np.random.Generator
+) -> np.ndarray:
+    """Choose the codeword of a class that joins others whose codewords stay as they are.
+
+    Each bit takes the side that the units explain best, next to the codewords of similar classes,
+    unless the class then stays too close to one of them; the weights are those of
+    :func:`choose_splits`. Beside few classes there is little to be similar to, and noise keeps the
+    bits from becoming copies of each other.
+
+    Parameters
+    ----------
+    known : ndarray of shape (n_known, n_bits)
+        Codewords of the other classes, -1 and +1.
+    explained : ndarray of shape (n_bits or 1, n_known)
+        Sum of squares that a bit's units explain for each pair of the class and another one, per
+        row of the class.
+    taken : set of bytes
+        Codewords of all classes; the new one is added.
+    rng : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    codeword : ndarray of shape (n_bits,), dtype int8
+    """
+    n_known, n_bits = known.shape
+    words, distance = known.astype(np.float64), np.zeros(n_known)
+    noise = JOIN_NOISE / n_known * rng.standard_normal(n_bits)
+    ease = 4 * np.einsum("bk,kb->b", np.broadcast_to(explained, (n_bits, n_known)), words) + noise
+    margin = np.empty(n_bits)
+    for bit in range(n_bits):
+        least = distance.min()
+        closeness = np.exp(-0.5 * (distance - least))
+        urgency = 1 + max(0.0, bit / 4 - least)
+        margin[bit] = ease[bit] - urgency * (closeness @ words[:, bit]) / closeness.sum()
+        distance += words[:, bit] != (1 if margin[bit] > 0 else -1)
+    codeword = np.where(margin > 0, 1, -1).astype(np.int8)
+    _make_distinct(codeword, margin, taken)
+    return codeword
 
 
 def _balanced_splits(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

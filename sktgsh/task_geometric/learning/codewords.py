@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...networks.random import generator
+from ...random import generator
 from .codebook import (
     MOST_JUDGED_CLASSES,
     ClassProjections,
     Codebook,
     extend_codebook,
+    join_codeword,
     learn_projections,
 )
 from .ridge import CentredProblem
@@ -64,15 +65,13 @@ class CodewordChooser:
         words = {label: word * flips for label, word in known.words.items()}
         projections = known.projections
         if kind == "learned" and problem is not None and problem.classes and n_bits:
-            means = dict(zip(problem.classes, problem.class_means(self.geometry)))
-            if projections is None and not words and len(means) > 1:
-                judged = self._judged(problem)
-                projections = self._learn_projections(problem, judged)
-                labels = [problem.classes[position] for position in judged]
-                found = projections.codewords(np.array([means[label] for label in labels]))
-                words |= dict(zip(labels, found))
+            if projections is None and not words and len(problem.classes) > 1:
+                projections, words = self._first_codewords(problem)
+            elif any(label in words for label in problem.classes):
+                words = self._joined(problem, words)
             follow = [label for label in problem.classes if label not in words]
             if projections is not None and follow:
+                means = dict(zip(problem.classes, problem.class_means(self.geometry)))
                 taken = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
                 rest = np.array([means[label] for label in follow])
                 words |= dict(zip(follow, projections.later_codewords(rest, taken)))
@@ -87,6 +86,34 @@ class CodewordChooser:
             return np.ones(len(self.bits), np.int8)
         rng = generator(self.seed, f"flips {own_to!r}")
         return rng.choice(np.array([-1, 1], np.int8), size=len(self.bits))
+
+    def _first_codewords(
+        self, problem: CentredProblem
+    ) -> tuple[ClassProjections, dict[Hashable, np.ndarray]]:
+        """Learn projections from the classes of a first task, and their codewords."""
+        judged = self._judged(problem)
+        projections = self._learn_projections(problem, judged)
+        words = projections.codewords(problem.class_means(self.geometry)[judged])
+        return projections, dict(zip([problem.classes[position] for position in judged], words))
+
+    def _joined(
+        self, problem: CentredProblem, words: dict[Hashable, np.ndarray]
+    ) -> dict[Hashable, np.ndarray]:
+        """Add codewords of the task's new classes, which join those that are known."""
+        labels = problem.classes
+        joined = [place for place, label in enumerate(labels) if label in words]
+        coming = [place for place, label in enumerate(labels) if label not in words]
+        if not coming or len(labels) > MOST_JUDGED_CLASSES:
+            return words
+        explained = problem.explained(self.bits, _JUDGING_PENALTY, np.arange(len(labels)))
+        words, taken = dict(words), {word.tobytes() for word in words.values()}
+        for place in coming:
+            known = np.array([words[labels[other]] for other in joined])
+            share = explained[:, place, joined] / problem.counts[place]
+            rng = generator(self.seed, "join", len(words))
+            words[labels[place]] = join_codeword(known, share, taken, rng)
+            joined.append(place)
+        return words
 
     def _judged(self, problem: CentredProblem) -> np.ndarray:
         """Positions of the classes that a codebook is learned from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...networks import CodewordLoss, FrozenEncoder
-from ...networks.random import generator
+from ...random import generator
 from ...solver import SolverSettings
 from ...threads import one_thread, threads_for
 from ...training import ShuffledBatches, to_numpy, train
@@ -21,6 +21,7 @@ from ..encoding.layout import BitLayout
 from ..encoding.modulation import Modulation, normalised
 from ..encoding.network import TaskNetwork
 from .codewords import CodewordChooser
+from .prior import Solution, TaskPrior, solve_towards
 from .ridge import CentredProblem
 from .rows import Rows
 from .statistics import RidgeStatistics
@@ -53,6 +54,8 @@ class LearningSettings:
         Whether a class has the same codeword in all tasks.
     max_open_tasks : int
         Number of tasks that keep their sufficient statistics.
+    share_prior : bool
+        Whether tasks shrink towards what the others have learned.
     n_neighbors : int or None
         Number of neighbours that decide on the target of an unlabelled row.
     n_groups : int or None
@@ -70,6 +73,7 @@ class LearningSettings:
     n_neighbors: int | None = None
     n_groups: int | None = None
     verbose: int = 0
+    share_prior: bool = False
 
     @property
     def learns_unlabelled(self) -> bool:
@@ -203,6 +207,7 @@ class TaskLearner:
         codewords: np.ndarray,
         alpha: float | Sequence[float],
         target_bits: np.ndarray,
+        prior: TaskPrior | None = None,
     ) -> Modulation:
         """The closed form.
 
@@ -215,27 +220,56 @@ class TaskLearner:
             From a sequence each bit takes the best by generalised cross-validation.
         target_bits : ndarray of int
             Bits with real-valued targets.
+        prior : TaskPrior, optional
+            Where to shrink to, if that is better for a bit.
         """
-        by_class = dict(zip(classes, codewords))
-        codebook_bits = np.setdiff1d(np.arange(self.layout.n_bits), target_bits)
-        words = np.zeros((len(problem.classes), len(codebook_bits)), np.int8)
-        for position, label in enumerate(problem.classes):
-            words[position] = by_class[label]
-        right, sums, squares = problem.targets(words, codebook_bits, target_bits)
+        right, sums, squares = self.targets(problem, dict(zip(classes, codewords)), target_bits)
         alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
+        if prior is not None:
+            solution, chosen, gain = solve_towards(problem, (right, sums, squares), alphas, prior)
+            learned = self.modulation_of(solution, classes, codewords, chosen)
+            return replace(learned, task_gain=gain)
         chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
             errors = problem.generalised_cross_validation(right, squares, alphas)
             # Ties go to the largest penalty.
             order = np.argsort(-alphas, kind="stable")
             chosen = alphas[order][errors[:, order].argmin(axis=1)]
-        weights, bias = problem.solve(right, sums, chosen)
-        weights = weights / self.network.projection
+        solution = Solution(*problem.solve(right, sums, chosen))
+        return self.modulation_of(solution, classes, codewords, chosen)
+
+    def targets(
+        self,
+        problem: CentredProblem,
+        words: Mapping[Hashable, np.ndarray],
+        target_bits: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Right-hand sides, sums and centred squares of the targets of a problem."""
+        codebook_bits = np.setdiff1d(np.arange(self.layout.n_bits), target_bits)
+        table = np.zeros((len(problem.classes), len(codebook_bits)), np.int8)
+        for position, label in enumerate(problem.classes):
+            table[position] = words[label]
+        return problem.targets(table, codebook_bits, target_bits)
+
+    def solution(self, modulation: Modulation) -> Solution:
+        """The weights and intercepts that a modulation of the closed form holds."""
+        shape = (self.layout.n_bits, self.layout.units_per_block)
+        return Solution(modulation.vector.reshape(shape) * self.network.projection, modulation.bias)
+
+    def modulation_of(
+        self,
+        solution: Solution,
+        classes: Sequence[Hashable],
+        codewords: np.ndarray,
+        alpha: np.ndarray | None = None,
+    ) -> Modulation:
+        """The modulation that gives the scores of a solution."""
+        weights, bias = solution.weights / self.network.projection, solution.intercepts
         context, strength = normalised(
             weights if self.network.head == "shared" else weights.ravel()
         )
         return Modulation(
-            context, strength, bias.astype(np.float32), tuple(classes), codewords, chosen
+            context, strength, bias.astype(np.float32), tuple(classes), codewords, alpha
         )
 
     # -- gradient steps --------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...networks.random import generator
+from ...random import generator
 from .codebook import ClassProjections
 
 # Neighbours are looked for among a sample of this many rows.

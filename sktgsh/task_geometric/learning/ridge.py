@@ -89,7 +89,7 @@ def _spectrum(gram: np.ndarray, total: float, roughly: bool = False) -> Spectrum
         factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=_LEAST_PIVOT * gram.diagonal().max())
         if 0 < rank < _FEW_ROWS * width:
             thin = np.empty((width, rank))
-            thin[pivots - 1] = np.tril(factor)[:, :rank]
+            thin[pivots - 1] = np.tril(factor[:, :rank])
             values, small = eigh(thin.T @ thin, check_finite=False)
             kept = values > _LEAST_PIVOT * values[-1]
             return Spectrum(values[kept], thin @ (small[:, kept] / np.sqrt(values[kept])))
@@ -107,6 +107,8 @@ class CentredProblem:
         gram, units = statistics.gram, statistics.units_per_block
         self.n_blocks = len(gram)
         self.total = gram[0, units, units]
+        # Kish's effective number of rows: a row of weight 50 is not 50 rows.
+        self.n_effective = self.total**2 / statistics.weight_squares
         self.means = gram[:, units, :units] / self.total
         self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
         for centred, sums in zip(self.gram, gram[:, :units, :units]):
@@ -197,18 +199,68 @@ class CentredProblem:
 
         If the Gram matrix is singular and the penalty is 0, the weights have least norm.
         """
-        weights, intercepts = np.empty_like(right), sums / self.total
+        weights = np.empty_like(right)
         for block, bits in self._iter_blocks(np.arange(len(right))):
             penalties = alphas[bits] * self.penalty_unit[block]
             weights[bits] = self._solve_block(block, right[bits], penalties)
+        return weights, self.intercepts(weights, sums)
+
+    def intercepts(self, weights: np.ndarray, sums: np.ndarray) -> np.ndarray:
+        """Intercepts (n_bits,) that bring the mean score to the mean target."""
+        intercepts = sums / self.total
+        for block, bits in self._iter_blocks(np.arange(len(weights))):
             intercepts[bits] -= weights[bits] @ self.means[block]
-        return weights, intercepts
+        return intercepts
+
+    def solve_all(self, right: np.ndarray, alpha: float) -> np.ndarray:
+        """Weights of right-hand sides (n, n_blocks, units) that every block has, from one penalty.
+
+        Few rows are solved by their spectrum, which serves again later, many by a Cholesky factor
+        in float32, for which the penalty must not be small.
+        """
+        weights = np.empty(right.shape, np.float32)
+        for block, unit in enumerate(self.penalty_unit):
+            if self.total < _FEW_ROWS * len(self.gram[block]):
+                penalties = np.full(len(right), alpha * unit)
+                weights[:, block] = self.spectra[block].solve(right[:, block], penalties)
+                continue
+            damped = self.gram[block].astype(np.float32)
+            damped[np.diag_indices(len(damped))] += np.float32(alpha * unit)
+            factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
+            weights[:, block] = cho_solve(factor, right[:, block].T.astype(np.float32)).T
+        return weights
+
+    def along(self, weights: np.ndarray) -> np.ndarray:
+        """Scores of weights (n_bits, units) along the directions of the rows, flattened.
+
+        Their inner products are those of the centred scores of the rows.
+        """
+        found = []
+        for block, bits in self._iter_blocks(np.arange(len(weights))):
+            spectrum = self.spectra[block]
+            part = weights[bits].astype(spectrum.vectors.dtype) @ spectrum.vectors
+            found.append(part * np.sqrt(spectrum.values).astype(part.dtype))
+        return np.concatenate([part.ravel() for part in found])
+
+    def residual(
+        self, right: np.ndarray, squares: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Right-hand sides and centred squares of what weights leave unexplained."""
+        product = np.empty_like(right)
+        for block, bits in self._iter_blocks(np.arange(len(right))):
+            product[bits] = weights[bits] @ self.gram[block]
+        explained = 2 * (weights * right).sum(axis=1) - (weights * product).sum(axis=1)
+        return right - product, np.maximum(squares - explained, 0)
 
     def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights of the bits of a block, (n_bits, units)."""
         spectrum = self.spectra[block]
         if spectrum.is_exact:
             return spectrum.solve(right, penalties)
+        return self._solve_factored(block, right, penalties)
+
+    def _solve_factored(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """Weights of the bits of a block, from a Cholesky factor for each penalty."""
         weights = np.empty_like(right)
         for penalty in np.unique(penalties):
             bits = np.flatnonzero(penalties == penalty)
@@ -243,8 +295,9 @@ class CentredProblem:
             for position in range(len(alphas)):
                 share = values / damped[kept, position]
                 residual = beyond + ((1 - share) ** 2) @ reachable
-                freedom = self.total - 1 - share.sum()
+                freedom = self.n_effective - 1 - share.sum()
                 # The error is unbounded, not small, if there are as many parameters as rows.
-                if freedom > _LEAST_FREEDOM * self.total:
-                    errors[bits, position] = self.total * residual / freedom**2
+                if freedom > _LEAST_FREEDOM * self.n_effective:
+                    scale = self.n_effective * (self.n_effective / self.total)
+                    errors[bits, position] = scale * residual / freedom**2
         return errors

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ...networks.random import generator
+from ...random import generator
 from ...tasks import format_labels
 
 

@@ -14,6 +14,9 @@ from .neighbourhoods import Neighbourhoods
 # Products of fewer operations run in float64: there it costs next to nothing.
 _CHEAP_PRODUCT = 2e8
 
+# Share of all rows below which a class has none: rounding errors of sums and differences.
+_NO_ROW = 1e-12
+
 
 class RidgeStatistics:
     """Additive sufficient statistics of one task.
@@ -47,6 +50,8 @@ class RidgeStatistics:
         Sum of the weights of the unlabelled rows.
     neighbourhoods : Neighbourhoods or None
         What gives unlabelled rows their targets.
+    weight_squares : float
+        Sum of squares of the weights.
     """
 
     def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
@@ -60,23 +65,40 @@ class RidgeStatistics:
         self.code_sums: np.ndarray | None = None
         self.code_weight = 0.0
         self.neighbourhoods: Neighbourhoods | None = None
+        self.weight_squares = 0.0
 
     def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
         """Sums of the rows of both."""
         total = self.copy()
-        total.gram += other.gram
-        for label, sums in other.class_sums.items():
-            total.class_sums[label] = total.class_sums.get(label, 0.0) + sums
+        total.increase(other)
         if other.overlap is not None:
-            total.overlap = other.overlap + (0.0 if total.overlap is None else total.overlap)
-        total.target_sums += other.target_sums
-        total.target_squares += other.target_squares
+            total.overlap = other.overlap + (0.0 if self.overlap is None else self.overlap)
         if other.code_sums is not None:
             known = 0.0 if total.code_sums is None else total.code_sums
             total.code_sums = other.code_sums + known
         total.code_weight += other.code_weight
         total.neighbourhoods = common_neighbourhoods(self.neighbourhoods, other.neighbourhoods)
         return total
+
+    def __sub__(self, other: RidgeStatistics) -> RidgeStatistics:
+        """Sums of the rows that the other lacks; it may only have rows that are here."""
+        rest = self.copy()
+        rest.increase(other, -1.0)
+        weights = {label: sums[0, -1] for label, sums in rest.class_sums.items()}
+        # What rounding leaves of a class that only the other has is no row.
+        least = _NO_ROW * max(self.gram[0, -1, -1], 1e-300)
+        rest.class_sums = {c: sums for c, sums in rest.class_sums.items() if weights[c] > least}
+        return rest
+
+    def increase(self, other: RidgeStatistics, sign: float = 1.0) -> None:
+        """Add the rows of another task, in place; whether rows share classes is dropped."""
+        (np.add if sign > 0 else np.subtract)(self.gram, other.gram, out=self.gram)
+        for label, sums in other.class_sums.items():
+            self.class_sums[label] = self.class_sums.get(label, 0.0) + sign * sums
+        self.target_sums += sign * other.target_sums
+        self.target_squares += sign * other.target_squares
+        self.weight_squares += sign * other.weight_squares
+        self.overlap = None
 
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
@@ -136,6 +158,7 @@ class RidgeStatistics:
         exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
         values = units.astype(np.float64 if exact else np.float32, copy=False)
         weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
+        self.weight_squares += float((weight**2).sum())
         root = values
         if sample_weight is not None:
             root = values * np.sqrt(weight).astype(values.dtype)[:, None]

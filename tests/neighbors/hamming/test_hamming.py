@@ -1,7 +1,10 @@
 import copy
+import enum
 import pickle
+import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
@@ -195,17 +198,23 @@ def test_filters_are_exact(codes, algorithm):
     plain = hamming_distances(codes).astype(float)
     mask = np.random.default_rng(2).random(50) < 0.4
     expected = np.sort(np.where(mask, plain, np.inf), axis=1)
-    for among in (mask, np.flatnonzero(mask), mask.tolist(), np.flatnonzero(mask).tolist()):
-        distances, rows = index.kneighbors(codes, 30, among=among)
+    for chosen in (
+        mask,
+        np.flatnonzero(mask),
+        mask.tolist(),
+        np.flatnonzero(mask).tolist(),
+        pd.Series(mask, dtype="boolean"),
+    ):
+        distances, rows = index.kneighbors(codes, 30, filter=chosen)
         np.testing.assert_array_equal(distances, expected[:, :30])
         assert (mask[rows] | (rows < 0)).all() and (rows < 0).any()
     asked = np.random.default_rng(3).integers(0, 4, 50)
     allowed = mask & (asked[:, None] == task)
-    distances, rows = index.kneighbors(codes, 9, task=asked, among=mask)
+    distances, rows = index.kneighbors(codes, 9, task=asked, filter=mask)
     np.testing.assert_array_equal(
         distances, np.sort(np.where(allowed, plain, np.inf), axis=1)[:, :9]
     )
-    nobody = index.kneighbors(codes, 2, among=np.zeros(50, bool))
+    nobody = index.kneighbors(codes, 2, filter=np.zeros(50, bool))
     assert (nobody[1] == -1).all() and np.isinf(nobody[0]).all()
 
 
@@ -216,7 +225,7 @@ def test_ids_are_integers_or_strings(codes):
     index.upsert(1 - codes[:1], ids=["row 7"])
     assert index.kneighbors(1 - codes[:1])[1] == "row 7" and index.n_samples_fit_ == 50
     assert index.ids_.tolist() == names[:7] + names[8:] + ["row 7"]
-    assert index.kneighbors(codes[:1], 2, among=["row 3"])[1].tolist() == [["row 3", ""]]
+    assert index.kneighbors(codes[:1], 2, filter=["row 3"])[1].tolist() == [["row 3", ""]]
     # The greatest integers of 64 bits stay what they are.
     large = np.array([2**63 - 1, 2**62, -(2**63)])
     assert (
@@ -263,6 +272,86 @@ def test_distinct_codes_where_many_repeat(flips, is_distinct):
     assert all(len(set(row)) == 40 for row in rows.tolist())
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_task_is_removed_with_all_of_its_codes(codes, algorithm):
+    task, names = np.arange(50) % 3, np.array([f"row {row}" for row in range(50)])
+    index = HammingNeighbors(2, algorithm=algorithm).fit(codes, ids=names, task=task)
+    index.remove(["row 4", "row 3"])
+    for arguments, message in [
+        ({}, "either ids or task"),
+        ({"ids": ["row 1"], "task": 1}, "either ids or task"),
+        ({"task": 7}, "unknown label 7"),
+        ({"task": "1"}, "unknown label '1'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            index.remove(**arguments)
+    assert index.n_samples_fit_ == 48
+    index.remove(task=1)
+    left = np.setdiff1d(np.flatnonzero(task != 1), [3])
+    assert index.tasks_ == [0, 2] and index.ids_.tolist() == names[left].tolist()
+    # Neither codes nor ids of the task stay in a pickle.
+    assert b"row 7" not in pickle.dumps(index) and b"row 8" in pickle.dumps(index)
+    plain = np.sort(hamming_distances(codes, codes[left]), axis=1)[:, :2]
+    if algorithm == "flat":
+        np.testing.assert_array_equal(index.kneighbors(codes)[0], plain)
+    with pytest.raises(ValueError, match="unknown label 1"):
+        index.kneighbors(codes, task=1)
+    index.add(codes[1:2], ids=["row 1"], task=1).remove(task=[0, 2, 1])
+    assert index.n_samples_fit_ == 0 and index.tasks_ == []
+    with pytest.raises(ValueError, match="n_samples_fit = 0"):
+        index.kneighbors()
+    with pytest.raises(ValueError, match="without tasks"):
+        HammingNeighbors().fit(codes).remove(task=1)
+
+
+def test_how_codes_come_counts_from_the_next_fit_on(codes):
+    index = HammingNeighbors(3).fit(codes)
+    expected = index.kneighbors(codes)
+    index.set_params(packed=True, algorithm="hnsw")
+    for one, other in zip(expected, index.kneighbors(codes)):
+        np.testing.assert_array_equal(one, other)
+    assert index.add(codes).n_samples_fit_ == 100
+
+
+def test_no_query_has_an_empty_graph(codes):
+    index = HammingNeighbors(3).fit(codes)
+    for make in (index.radius_neighbors_graph, index.kneighbors_graph):
+        for mode in ("connectivity", "distance"):
+            graph = make(codes[:0], mode=mode)
+            assert graph.shape == (0, 50) and graph.nnz == 0
+    assert [len(part) for part in index.radius_neighbors(codes[:0])] == [0, 0]
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - unlike StrEnum, str(member) is not its value
+    RED = "red"
+    BLUE = "blue"
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+    TWO = 2
+
+
+def test_ids_that_are_members_of_an_enum(codes):
+    index = HammingNeighbors(1).fit(codes[:2], ids=[Kind.RED, Kind.BLUE])
+    assert index.ids_.tolist() == ["red", "blue"] and type(index.ids_[0]) is str
+    index.add(codes[2:3], ids=["green"]).remove([Kind.RED])
+    assert index.kneighbors(codes[1:2], filter=["blue"])[1].tolist() == [["blue"]]
+    assert HammingNeighbors(1).fit(codes[:2], ids=list(Number)).ids_.tolist() == [1, 2]
+
+
+def test_one_long_id_costs_its_own_length(codes):
+    ids = [f"row {row}" for row in range(20_000)]
+    ids[7] = "x" * 8000 + "\0"
+    rows = np.random.default_rng(0).integers(0, 2, (20_000, 24), dtype=np.uint8)
+    tracemalloc.start()
+    index = HammingNeighbors(1).fit(rows, ids=ids)
+    index.add(codes[:1], ids=["last"]).remove(["row 3"])
+    assert index.kneighbors(rows[[7]], filter=[ids[7]])[1].item() == ids[7]
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
 def test_a_copy_does_not_change_the_original(codes):
     index = HammingNeighbors(3).fit(codes)
     before = index.kneighbors(codes)
@@ -278,7 +367,8 @@ def test_ordinary_input_of_any_kind(codes):
     fixed = codes.astype(np.uint8)
     fixed.setflags(write=False)
     for given in (fixed, codes.astype(bool), codes.astype(float), np.asfortranarray(codes)):
-        np.testing.assert_array_equal(index.kneighbors(given, np.int64(3))[0], expected)
+        if given.dtype != float:  # those are scores
+            np.testing.assert_array_equal(index.kneighbors(given, np.int64(3))[0], expected)
         np.testing.assert_array_equal(HammingNeighbors(3).fit(given).kneighbors(codes)[0], expected)
     packed = pack_codes(codes)
     packed.setflags(write=False)
@@ -290,15 +380,16 @@ def test_ordinary_input_of_any_kind(codes):
 
 @pytest.mark.parametrize(
     "algorithm, params",
-    [("hnsw", {"M": M}) for M in (0, 1, -1, 10**9, 2.5, True, None)]
-    + [("hnsw", {"ef_search": 0}), ("hnsw", {"ef_construction": 0})]
+    [("hnsw", {"M": M}) for M in (513, 2.5, "16", True, None)]
+    + [("hnsw", {"ef_search": 2**20 + 1}), ("hnsw", {"ef_construction": "80"})]
     + [
         ("multihash", {name: value})
         for name, value in [
-            ("n_hashes", 0),
-            ("bits_per_hash", 0),
+            ("n_hashes", 2**20 + 1),
             ("bits_per_hash", 33),
-            ("n_flips", -1),
+            ("bits_per_hash", 8.0),
+            ("n_flips", 33),
+            ("n_flips", "1"),
         ]
     ]
     + [("flat", {"M": 16}), ("hnsw", {3: 4})],
@@ -319,8 +410,13 @@ def test_index_parameters_are_checked(codes, algorithm, params):
         (lambda i, c: i.add(c[:2], ids=[777, "a"]), "int and str"),
         (lambda i, c: i.upsert(c[:2], ids=[900, 900]), "ids has repeated"),
         (lambda i, c: i.upsert(c[:2], ids=[1, 2], task="a"), "no tasks"),
-        (lambda i, c: i.kneighbors(c, among=[777]), "among are unknown: .777"),
-        (lambda i, c: i.kneighbors(c, among=np.ones(49, bool)), "among has shape .49"),
+        (lambda i, c: i.kneighbors(c, filter=[777]), "filter are unknown: .777"),
+        (lambda i, c: i.kneighbors(c, filter=np.ones(49, bool)), "filter has shape .49"),
+        # A mask of integers is not taken for the ids 0 and 1.
+        (
+            lambda i, c: i.kneighbors(c, filter=(np.arange(50) == 9).astype(np.uint8)),
+            "filter has repeated entries.*astype.bool",
+        ),
         (lambda i, c: i.kneighbors(c + 0.5, oversampling=0.5), "oversampling=0.5"),
         (lambda i, c: i.kneighbors(c * np.nan), "NaN"),
         (lambda i, c: i.kneighbors(c * 1e300 + 1), "beyond float32"),

@@ -112,15 +112,15 @@ def check(index, plain, kind):
     masks = {"all": np.ones(n, bool), "some": np.arange(n) % 3 == 0}
     for queries, distances in [(QUERIES, hamming), (VALUES, weighted)]:
         for name, mask in masks.items():
-            among = {} if name == "all" else {"among": mask if kind is None else names[mask]}
+            chosen = {} if name == "all" else {"filter": mask if kind is None else names[mask]}
             allowed = np.broadcast_to(mask, distances.shape)
-            agrees_on(index, queries, distances, allowed, names, among)
+            agrees_on(index, queries, distances, allowed, names, chosen)
             tasks = index.tasks_
             if tasks and n:
                 assert set(tasks) == set(plain.tasks)
                 asked = np.resize(tasks, len(queries))
                 allowed = mask & (asked[:, None] == np.array(plain.tasks))
-                agrees_on(index, queries, distances, allowed, names, among | {"task": asked})
+                agrees_on(index, queries, distances, allowed, names, chosen | {"task": asked})
 
 
 def agrees_on(index, queries, distances, allowed, names, arguments):

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
@@ -13,6 +14,7 @@ from sktgsh import (
     FlyHasher,
     PStableHasher,
     SignALSH,
+    SignedRandomProjectionHasher,
     SparseProjectionHasher,
     TaskGeometricHasher,
 )
@@ -144,6 +146,14 @@ def test_tuned_index_keeps_its_promise_on_new_queries(digits, metric, target):
     assert index.candidate_share_ == pytest.approx(index.tuned.expected_share, rel=0.5)
 
 
+def test_a_clone_keeps_what_tuning_measured(digits):
+    index = LSHNeighbors.tune(digits[0], n_samples=50, random_state=0)
+    again = clone(index)
+    assert again.tuned == index.tuned and again.n_tables == index.n_tables
+    assert clone(again).fit(digits[0]).tuned.expected_recall == index.tuned.expected_recall
+    assert not hasattr(clone(LSHNeighbors()), "tuned")
+
+
 def test_tune_takes_queries_of_another_kind_and_sparse_rows(digits):
     X, _ = digits
     blurred = np.random.default_rng(0).normal(X[1200:], 4)
@@ -187,6 +197,7 @@ def test_cosine_of_tiny_and_huge_rows(digits, scale):
 def test_sparse_rows_are_ranked_like_dense_ones(digits, metric):
     X, _ = digits
     params = dict(n_bits=6, n_tables=6, metric=metric, max_candidates=40, random_state=0)
+    params |= dict(hasher=SignedRandomProjectionHasher())
     dense = LSHNeighbors(**params).fit(X[:800]).add(X[800:1000])
     thin = LSHNeighbors(**params).fit(sparse.csr_matrix(X[:800])).add(sparse.csr_array(X[800:1000]))
     assert sparse.issparse(thin.X_)
@@ -203,6 +214,7 @@ def test_sparse_rows_are_ranked_like_dense_ones(digits, metric):
 def test_rows_added_are_as_if_fitted(digits, metric, dtype):
     X = digits[0].astype(dtype)
     params = dict(n_bits=5, n_tables=4, metric=metric, n_probes=2, random_state=0)
+    params |= dict(hasher=SignedRandomProjectionHasher())
     whole = LSHNeighbors(**params).fit(X[:600])
     grown = LSHNeighbors(**params).fit(X[:200])
     before = copy.copy(grown)
@@ -279,6 +291,52 @@ def test_a_hasher_that_knows_tasks_gets_them(digits):
     assert (rows % 2 == 1).all() and index.kneighbors(n_neighbors=2)[1].shape == (600, 2)
 
 
+@pytest.mark.parametrize("offset", [0, 300, 1e4])
+def test_the_default_family_of_euclidean_distances_finds_most_neighbours(digits, offset):
+    X, queries = digits[0][:1500], digits[0][1500:]
+    expected = NearestNeighbors(n_neighbors=5).fit(X).kneighbors(queries)[1]
+    index = LSHNeighbors(metric="euclidean", random_state=0).fit(X + offset)
+    assert recall(index.kneighbors(queries + offset)[1], expected) > 0.8
+    # Signs of projections from the origin do not tell such rows apart: all are candidates.
+    assert index.candidate_share_ < 0.3
+    thin = LSHNeighbors(metric="euclidean", random_state=0).fit(sparse.csr_array(X + offset))
+    assert thin.hasher_.r == pytest.approx(index.hasher_.r, rel=1e-3)
+
+
+def test_the_default_family_of_equal_rows():
+    X = np.ones((50, 4))
+    assert LSHNeighbors(metric="euclidean").fit(X).kneighbors(X, 3)[0].max() == 0
+
+
+def test_the_default_family_warns_of_inner_products(digits):
+    with pytest.warns(UserWarning, match="give one that counts norms"):
+        LSHNeighbors(metric="inner_product").fit(digits[0])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"n_tables": 32},
+        {"n_tables": 8},
+        {"n_bits": 3},
+        {"metric": "hamming"},
+        {"metric": "inner_product"},
+        {"metric": "euclidean"},
+    ],
+)
+def test_parameters_of_fit_count_from_the_next_fit_on(digits, changed):
+    X = digits[0]
+    index = LSHNeighbors(random_state=0).fit(X[:500])
+    expected = index.kneighbors(X[500:600])
+    index.set_params(**changed)
+    for one, other in zip(expected, index.kneighbors(X[500:600])):
+        np.testing.assert_array_equal(one, other)
+    index.add(X[500:600])
+    whole = LSHNeighbors(random_state=0).fit(X[:500]).add(X[500:600])
+    for one, other in zip(whole.kneighbors(X[600:700]), index.kneighbors(X[600:700])):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_graphs_hold_what_searches_find(digits):
     X, _ = digits
     index = LSHNeighbors(n_bits=8, n_tables=2, random_state=0).fit(X[:300])
@@ -350,7 +408,7 @@ def test_bad_input_is_named(digits):
         (lambda: LSHNeighbors.tune(X, queries=np.zeros((5, 64))), "queries has a zero vector"),
         (lambda: LSHNeighbors.tune(X, queries=X[0]), "Expected 2D array"),
         (lambda: LSHNeighbors.tune(X, queries=X[:5, 1:]), "queries have 63 features"),
-        (lambda: LSHNeighbors.tune(X[:12]), "X has 12 rows, of which 9 are left"),
+        (lambda: LSHNeighbors.tune(X[:12]), "X has 12 rows, and holding out queries leaves 9"),
         (lambda: LSHNeighbors.tune(X, n_neighbors=0), "n_neighbors=0"),
         (lambda: LSHNeighbors.tune(X, metric="hamming"), "metric='hamming'"),
     ]:

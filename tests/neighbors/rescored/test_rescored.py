@@ -45,6 +45,32 @@ def test_all_candidates_are_exact(metric, vectors):
     )
 
 
+@pytest.mark.parametrize("offset", [0, 300])
+def test_the_default_hasher_of_euclidean_distances_is_that_of_centred_rows(offset, tmp_path):
+    index = RescoredNeighbors(metric="euclidean").fit(X + offset)
+    expected = np.argsort(plain("euclidean"), axis=1)[:, :5]
+    found = index.kneighbors(Q + offset)[1]
+    assert np.mean([len(set(a) & set(b)) / 5 for a, b in zip(found, expected)]) > 0.95
+    np.testing.assert_array_equal(index.add(Q[:3] + offset).kneighbors(Q[:3] + offset)[0][:, 0], 0)
+    index.save(tmp_path / "index")
+    again = load(tmp_path / "index").kneighbors(Q + offset)
+    np.testing.assert_array_equal(again[1], index.kneighbors(Q + offset)[1])
+
+
+def test_the_default_hasher_of_inner_products_counts_norms():
+    rng = np.random.default_rng(0)
+    keys = rng.normal(size=(1500, 32)) * rng.uniform(0.2, 2, (1500, 1))
+    queries = rng.normal(size=(60, 32))
+    expected = np.argsort(-queries @ keys.T, axis=1)[:, :5]
+    found = {}
+    for hasher in (None, SignedRandomProjectionHasher(128, random_state=0)):
+        index = RescoredNeighbors(hasher, metric="inner_product").fit(keys)
+        rows = index.kneighbors(queries)[1]
+        found[hasher] = np.mean([len(set(a) & set(b)) / 5 for a, b in zip(rows, expected)])
+    default, plain_signs = found.values()
+    assert default > 0.7 > plain_signs
+
+
 def test_more_candidates_find_more():
     hasher = SignedRandomProjectionHasher(24, random_state=0)
     index = RescoredNeighbors(hasher, metric="euclidean", oversampling=1).fit(X)
@@ -75,7 +101,7 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
     mask = np.random.default_rng(0).random(600) < 0.5
     allowed = mask & (asked[:, None] == task)
     expected = np.where(allowed, plain("euclidean"), np.inf)
-    distances, rows = index.kneighbors(Q, 7, task=asked, among=mask)
+    distances, rows = index.kneighbors(Q, 7, task=asked, filter=mask)
     np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :7], rtol=1e-5)
     assert np.take_along_axis(allowed, rows, axis=1).all()
     index = RescoredNeighbors(oversampling=1000, metric="euclidean").fit(X)
@@ -96,6 +122,32 @@ def test_tasks_filters_add_and_own_rows(tmp_path):
     index.save(tmp_path / "index")
     for one, other in zip(index.kneighbors(Q), load(tmp_path / "index").kneighbors(Q)):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("vectors", ["same", "float32", "int8"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, np.float64])
+def test_rows_added_beyond_the_type_or_the_range_of_the_first(vectors, dtype):
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 16, (60, 12)).astype(dtype)
+    more = rng.normal(0, 1000, (40, 12))
+    index = RescoredNeighbors(metric="euclidean", vectors=vectors, oversampling=1e6)
+    index.fit(first).add(more[:20]).add(more[20:])
+    rows = np.concatenate([first, more])
+    distances, found = index.kneighbors(more, 1)
+    np.testing.assert_array_equal(found[:, 0], np.arange(60, 100))
+    # Of 255 steps, a row is off by half of one in each feature; twice where they were widened.
+    off = 2 * np.linalg.norm(np.ptp(rows, axis=0) / 254) if vectors == "int8" else 1e-3
+    assert distances.max() <= off
+    expected = np.sort(plain("euclidean", more, rows), axis=1)[:, :5]
+    np.testing.assert_allclose(index.kneighbors(more, 5)[0], expected, rtol=1e-5, atol=off)
+
+
+def test_rows_in_the_range_of_the_first_keep_their_steps():
+    index = RescoredNeighbors(vectors="int8").fit(X[:300])
+    before = index.vectors_
+    index.add(X[:300])
+    np.testing.assert_array_equal(index.vectors_.step, before.step)
+    np.testing.assert_array_equal(index.vectors_.stored, np.tile(before.stored, (2, 1)))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import enum
 import multiprocessing
 import os
 import pickle
@@ -165,7 +166,7 @@ def test_tasks_stay_of_their_kind(tmp_path, codes):
         (lambda s, c: s.add(c[:1], ids=["x"]), "ids are strings, but .* integers"),
         (
             lambda s, c: s.add(c[:1], ids=np.array([2**63], np.uint64)),
-            "ids has 9223372036854775808",
+            "ids has 92233720368547758",
         ),
         (lambda s, c: s.add(3 * c[:2], ids=[98, 99]), "holds the value 3"),
         (lambda s, c: s.add(c[:2], ids=[98, 99], task=[1.5, 2.5]), "label 1.5"),
@@ -218,7 +219,7 @@ def files_of(folder):
 
 
 def test_single_adds_leave_few_files(tmp_path, codes, monkeypatch):
-    monkeypatch.setattr("sktgsh.neighbors.store.store._KEEP", timedelta(milliseconds=1))
+    monkeypatch.setattr("sktgsh.neighbors.store.writing._KEEP", timedelta(milliseconds=1))
     store = CodeStore(tmp_path, n_bits=32, compact_every=8)
     for row in range(30):
         store.add(codes[row : row + 1], ids=[row])
@@ -233,8 +234,105 @@ def test_single_adds_leave_few_files(tmp_path, codes, monkeypatch):
     assert (plain.kneighbors(1 - codes[:10], 1)[0] == 0).all() and len(plain) == 30
 
 
+def test_ids_are_looked_up_in_an_index(tmp_path, monkeypatch):
+    store = CodeStore(tmp_path, n_bits=16, packed=True)
+    codes = np.random.default_rng(0).integers(0, 256, (20_000, 2), dtype=np.uint8)
+    store.add(codes, ids=np.arange(20_000))
+    # Rows that the index does not hold are scanned; after a large change there are none.
+    assert store._table.index_stats("id_idx").num_unindexed_rows == 0
+    read, scan = [], CodeStore._scan
+
+    def counted(self, columns, where=None):
+        for batch in scan(self, columns, where):
+            read.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(CodeStore, "_scan", counted)
+    store.add(codes[:3], ids=[20_000, 20_001, -5])
+    with pytest.raises(ValueError, match=r"already: \[7\]"):
+        store.add(codes[:2], ids=[7, 30_000])
+    store.remove([3, 20_001])
+    assert sum(read) == 3
+    assert len(store) == 20_001
+
+
+def test_a_store_of_an_earlier_version_gets_the_index(tmp_path, codes):
+    store = CodeStore(tmp_path, n_bits=32)
+    store._table.drop_index("id_idx")
+    store.add(codes, ids=np.arange(60))
+    with pytest.raises(ValueError, match="already"):
+        store.add(codes[:1], ids=[0])
+    store.compact()
+    assert [index.name for index in store._table.list_indices()] == ["id_idx"]
+    assert store.kneighbors(codes, 1)[1].ravel().tolist() == list(range(60))
+
+
+def test_tasks_are_listed_and_removed(tmp_path, codes):
+    store = CodeStore(tmp_path, n_bits=32)
+    assert store.tasks() == [] and store.ids().tolist() == []
+    task = [1, "1", None] * 20
+    store.add(codes, ids=np.arange(60)[::-1], task=task)
+    assert set(store.tasks()) == {1, "1", None}
+    assert store.ids().tolist() == list(range(60))
+    assert store.ids(task="1").tolist() == list(range(1, 60, 3))
+    for arguments, message in [
+        ({}, "either ids or task"),
+        ({"ids": [1], "task": 1}, "either ids or task"),
+        ({"task": ["1", "z"]}, "unknown label 'z'; the tasks of the store are"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            store.remove(**arguments)
+    assert len(store) == 60
+    store.remove(task="1")
+    assert set(store.tasks()) == {1, None} and len(store) == 40
+    assert store.ids(task="1").tolist() == [] and store.ids(task=1).tolist() == list(
+        range(2, 60, 3)
+    )
+    with pytest.raises(ValueError, match="n_samples_fit = 0"):
+        store.kneighbors(codes[:1], 1, task="1")
+    store.remove(task=[1])
+    assert store.tasks() == [None] and len(store) == 20
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - unlike StrEnum, str(member) is not its value
+    RED = "red"
+    BLUE = "blue"
+
+
+def test_members_of_an_enum(tmp_path, codes):
+    store = CodeStore(tmp_path, n_bits=32, id_type="str")
+    store.add(codes[:2], ids=list(Kind), task=list(Kind))
+    distances, ids = store.kneighbors(codes[:2], 1, task=["red", Kind.BLUE])
+    assert ids.tolist() == [["red"], ["blue"]] and (distances == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["relative", "home", "url"])
+def test_every_name_of_a_folder_has_the_same_lock(tmp_path, codes, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = {"relative": "new codes", "home": "~/new codes", "url": f"file://{tmp_path}/new%20codes"}
+    store = CodeStore(name[kind], n_bits=32)
+    folder = tmp_path / "new codes"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.add(codes, ids=np.arange(60))
+    with pytest.raises(ValueError, match="already"):
+        pickle.loads(pickle.dumps(store)).add(codes[:2], ids=[60, 0])
+    assert len(store) == len(CodeStore(folder)) == 60
+    assert [path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("writer.lock")] == [
+        "new codes"
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "new codes"]
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_url_of_another_host_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="host 'server'"):
+        CodeStore("file://server/codes", n_bits=8)
+
+
 def test_a_reader_whose_files_go_reads_again(tmp_path, codes, monkeypatch):
-    monkeypatch.setattr("sktgsh.neighbors.store.store._KEEP", timedelta(milliseconds=1))
+    monkeypatch.setattr("sktgsh.neighbors.store.writing._KEEP", timedelta(milliseconds=1))
     store, other = CodeStore(tmp_path, n_bits=32), CodeStore(tmp_path)
     for row in range(6):
         store.add(codes[row : row + 1], ids=[row])

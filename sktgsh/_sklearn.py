@@ -1,0 +1,25 @@
+"""Private names of scikit-learn, which no other room imports: a new version may need a change here.
+
+They are what its own estimators are made of, and there is no public form of them: validation of
+parameters, containers of output, rows of any container, weights.
+"""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container as wrap_data_with_container
+from sklearn.utils.validation import _check_feature_names as check_feature_names
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "check_feature_names",
+    "check_sample_weight",
+    "fit_context",
+    "num_samples",
+    "safe_indexing",
+    "wrap_data_with_container",
+]

@@ -1,0 +1,298 @@
+"""What a hasher has learned, task by task, and what can be read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..tasks import check_same_kind, iter_tasks
+from .encoding.inference import TaskInference
+from .encoding.modulation import Modulation
+from .encoding.network import TaskNetwork
+from .learning.codebook import Codebook
+from .learning.neighbourhoods import Neighbourhoods
+from .learning.prior import TaskPrior
+from .learning.statistics import RidgeStatistics
+
+
+@dataclass(frozen=True)
+class LearnedTasks:
+    """What a hasher has learned: the state of a model, and what can be read from it.
+
+    Attributes
+    ----------
+    network : TaskNetwork
+        The frozen part, which all tasks share.
+    modulations : dict of Modulation
+        The learned part of each task, by label, in the order in which tasks were learned.
+    codebook : Codebook
+        Codewords that tasks share.
+    statistics : dict of RidgeStatistics
+        Sufficient statistics of the open tasks, by label.
+    history : dict of list
+        Epochs of the gradient steps of each task.
+    priors : dict of TaskPrior
+        What the open tasks shrink towards, by label; it stays while a task goes on learning.
+    pools : dict of RidgeStatistics
+        Sums of the rows of all tasks: of those with classes under "classes", of those with given
+        codes under "codes".
+    general : Modulation or None
+        What all tasks with classes have learned together, for rows of unknown tasks.
+    neighbourhoods : dict of Neighbourhoods
+        What gives unlabelled rows of a task their targets, for tasks that were started and not
+        learned. A task that was learned has it beside its sufficient statistics.
+    """
+
+    network: TaskNetwork
+    modulations: dict[Hashable, Modulation] = field(default_factory=dict)
+    codebook: Codebook = field(default_factory=lambda: Codebook({}))
+    statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
+    history: dict[Hashable, list[dict]] = field(default_factory=dict)
+    priors: dict[Hashable, TaskPrior] = field(default_factory=dict)
+    pools: dict[str, RidgeStatistics] = field(default_factory=dict)
+    general: Modulation | None = None
+    neighbourhoods: dict[Hashable, Neighbourhoods] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The versions are computed again when they are asked for.
+        return {name: part for name, part in vars(self).items() if name != "code_versions"}
+
+    # -- tasks -----------------------------------------------------------------------------------
+
+    def adopt(
+        self,
+        label: Hashable,
+        modulation: Modulation,
+        share_codebook: bool,
+        statistics: RidgeStatistics | None = None,
+    ) -> Self:
+        """Add a task that a copy of the network has learned.
+
+        Parameters
+        ----------
+        label : task label
+            Label that the task gets here.
+        modulation : Modulation
+            The learned part of the task.
+        share_codebook : bool
+            Whether a class must have the same codeword in all tasks.
+        statistics : RidgeStatistics, optional
+            Sufficient statistics of the task, where they are at hand.
+
+        Returns
+        -------
+        model : LearnedTasks
+
+        Raises
+        ------
+        ValueError
+            If the task is known here, or gives a class of the shared codebook another codeword.
+        """
+        check_same_kind([label], list(self.modulations))
+        if label in self.modulations:
+            raise ValueError(f"task {label!r} is known here already; give it another label")
+        codebook = self.codebook
+        if share_codebook:
+            codebook = codebook.joined(dict(zip(modulation.classes, modulation.codewords)), label)
+        added = {} if statistics is None else {label: statistics.copy()}
+        kind = "classes" if modulation.classes else "codes"
+        return replace(
+            self,
+            modulations=self.modulations | {label: modulation},
+            codebook=codebook,
+            history=self.history | {label: []},
+            statistics=self.statistics | added,
+            pools=self.pools | self._pooled(kind, None, statistics),
+        )
+
+    def close(self, label: Hashable | None = None) -> Self:
+        """Drop the sufficient statistics of a task, or of all tasks; their codes stay."""
+        if label is None:
+            return replace(self, statistics={}, priors={}, pools={})
+        kept = {task: sums for task, sums in self.statistics.items() if task != label}
+        priors = {task: prior for task, prior in self.priors.items() if task != label}
+        return replace(self, statistics=kept, priors=priors)
+
+    def renamed(self, label: Hashable, new: Hashable) -> Self:
+        """Give a task another label."""
+
+        def rename(table: dict[Hashable, Any]) -> dict[Hashable, Any]:
+            return {new if key == label else key: value for key, value in table.items()}
+
+        return replace(
+            self,
+            modulations=rename(self.modulations),
+            statistics=rename(self.statistics),
+            history=rename(self.history),
+            priors=rename(self.priors),
+        )
+
+    def without(self, labels: Collection[Hashable]) -> Self:
+        """Forget tasks; the sums of all tasks' rows lose theirs.
+
+        If the sums of such a task are closed, they cannot be taken out of those of all tasks. These
+        are then made of the tasks that are open and stay.
+        """
+        kept, pools = self, dict(self.pools)
+        for label in labels:
+            if label not in self.modulations:
+                continue
+            kind = "classes" if self.modulations[label].classes else "codes"
+            kept = replace(
+                kept.close(label),
+                modulations=less(kept.modulations, label),
+                history=less(kept.history, label),
+            )
+            if kind in pools and label in self.statistics:
+                if takes_part(self.statistics[label]):
+                    pools[kind] = pools[kind] - self.statistics[label]
+            elif kind in pools:
+                rest = [kept.statistics[task] for task in kept._open_tasks(kind)]
+                rest = [sums for sums in rest if takes_part(sums)]
+                pools = less(pools, kind)
+                if rest:
+                    pools[kind] = reduce(RidgeStatistics.__add__, rest)
+        return replace(kept, pools=pools)
+
+    def _pooled(
+        self, kind: str, before: RidgeStatistics | None, after: RidgeStatistics | None
+    ) -> dict[str, RidgeStatistics]:
+        """The sums of all tasks' rows, with those of one task replaced."""
+        pool = self.pools.get(kind)
+        before, after = (part if takes_part(part) else None for part in (before, after))
+        if after is None:
+            return {} if before is None or pool is None else {kind: pool - before}
+        if pool is None:
+            return {kind: after}
+        return {kind: (pool if before is None else pool - before) + after}
+
+    def _open_tasks(self, kind: str) -> list:
+        """Open tasks with classes, or with given codes."""
+        return [
+            t for t in self.statistics if bool(self.modulations[t].classes) == (kind == "classes")
+        ]
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> list:
+        """Labels of the tasks, in the order in which they were learned."""
+        return list(self.modulations)
+
+    def modulation_of(self, label: Hashable) -> Modulation:
+        """The modulation of a task; that of all tasks together, if it was not learned."""
+        found = self.modulations.get(label, self.general)
+        if found is None:
+            raise ValueError(f"task {label!r} was not learned")
+        return found
+
+    @cached_property
+    def code_versions(self) -> dict[Hashable, str]:
+        """Digest of everything that decides a code, for each task."""
+        network, readout = self.network.fingerprint(), self.network.head == "readout"
+        return {label: m.code_version(network, readout) for label, m in self.modulations.items()}
+
+    def map_scores(
+        self,
+        function: Callable[[slice | np.ndarray, np.ndarray], Any],
+        X: Any,
+        labels: np.ndarray,
+        n_bits: int,
+        progress: str = "",
+    ) -> None:
+        """Call ``function(rows, scores)`` task by task and batch by batch.
+
+        Parameters
+        ----------
+        function : callable
+            Takes rows of X, and the scores of their first bits, (n_rows, n_bits).
+        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        labels : ndarray of shape (n_samples,)
+            Task of each row.
+        n_bits : int
+            Number of bits.
+        progress : str, default=""
+            Title of a progress bar; by default there is none.
+        """
+        for label, positions in iter_tasks(labels):
+            own = None if len(positions) == X.shape[0] else positions
+
+            def place(batch: np.ndarray, scores: np.ndarray, own: Any = own) -> None:
+                rows = slice(batch[0], batch[-1] + 1) if own is None else own[batch]
+                function(rows, scores)
+
+            modulation = self.modulation_of(label)
+            self.network.map_scores(place, X, own, modulation, n_bits, progress=progress)
+
+    def short_codes(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+        """Codes of a few dense rows, (n_samples, n_bits), the same as from any batch.
+
+        Rows with an uncertain bit are read again in a batch of full size. None if the network has
+        no short path.
+        """
+        codes = np.empty((len(X), self.network.layout.n_bits), bool)
+        uncertain = list[np.ndarray]()
+        for label, positions in iter_tasks(labels):
+            found = self.network.short_bits(X, positions, self.modulation_of(label))
+            if found is None:
+                return None
+            codes[positions], certain = found
+            uncertain.append(positions[~certain])
+
+        def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
+            codes[left[rows]] = scores > 0
+
+        left = np.concatenate(uncertain)
+        if len(left):
+            self.map_scores(store, X[left], labels[left], self.network.layout.n_bits)
+        return codes
+
+    def infer(
+        self, X: Any, groups: ArrayLike | None = None, progress: str = ""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Infer the task of each row; see :meth:`.TaskInference.infer`."""
+        modulations = list(self.modulations.values())
+        inference = TaskInference([modulation.known_density() for modulation in modulations])
+        densities = self.network.log_densities(X, modulations, progress=progress)
+        return inference.infer(densities, groups)
+
+    def class_labels(self) -> np.ndarray:
+        """Class labels of all tasks, sorted."""
+        return np.unique([c for m in self.modulations.values() for c in m.classes])
+
+    def codeword_tables(self) -> np.ndarray:
+        """Codewords of all classes, (n_tasks, n_classes, n_bits); 0 where a task has none."""
+        layout, classes = self.network.layout, self.class_labels().tolist()
+        tables = np.zeros((len(self.modulations), len(classes), layout.n_bits), np.int8)
+        for table, modulation in zip(tables, self.modulations.values()):
+            for label, codeword in zip(modulation.classes, modulation.codewords):
+                table[classes.index(label), layout.codebook_bits] = codeword
+        return tables
+
+    def similarity(self) -> np.ndarray:
+        """Cosine similarity of all pairs of tasks, (n_tasks, n_tasks), dtype float64."""
+        modulations: Sequence[Modulation] = list(self.modulations.values())
+        if self.network.head == "shared":
+            vectors = self.network.reference_scores(modulations)
+        else:
+            vectors = np.stack([modulation.vector for modulation in modulations])
+        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+        return ((vectors / norms) @ (vectors / norms).T).astype(np.float64)
+
+
+def less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
+    """A table without one of its entries."""
+    return {key: value for key, value in table.items() if key != label}
+
+
+def takes_part(statistics: RidgeStatistics | None) -> bool:
+    """Whether the rows of a task tell other tasks something: those with unlabelled rows do not.
+
+    Their codes follow neighbourhoods of their own task.
+    """
+    return statistics is not None and statistics.neighbourhoods is None

@@ -1,0 +1,294 @@
+"""A prior that tasks share: each task shrinks towards what the others have learned.
+
+The ridge problem of a task, ``|H c - k|^2 + a |c|^2``, becomes ``|H c - k|^2 + a |c - c_0|^2``.
+Its solution is c_0 plus the solution of the ridge problem of the residual ``k - H c_0``, which
+needs the same sums and the same eigendecomposition. The prior c_0 is a mixture, with weights that
+are not negative, of the solution of all other tasks' rows together and of the other tasks' own
+solutions, chosen to fit the task's rows. No part of it has seen these rows, so the fit is an honest
+one. Generalised cross-validation decides for each bit whether the prior is used, and how much it
+counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+from ...persistence import saved
+from ..encoding.layout import BitLayout
+from ..encoding.modulation import TaskGain
+from .ridge import CentredProblem
+
+# Penalties of the others' solutions: few rows of one task need a firm one, many rows of all do not.
+FIRM_ALPHA, POOL_ALPHA = 0.1, 0.01
+# A mixture looks at this many tasks at most, the last ones learned. Short codes are prefixes of
+# long ones, so it fits the most frequent classes, or the first bits where there is no more to see.
+MOST_MIXED, MIXING_CLASSES, MIXING_BITS = 64, 16, 8
+_RIDGE, _EPSILON = 1e-6, 1e-9
+
+
+class Solution(NamedTuple):
+    """Weights (n_bits, units_per_block) and intercepts (n_bits,) of all bits."""
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+
+@dataclass(frozen=True)
+class FirmSolution:
+    """Solutions for the indicator of each class: those for any codewords are sums of them.
+
+    Attributes
+    ----------
+    classes : list
+        Class labels.
+    weights : ndarray of shape (n_classes + n_targets, n_blocks, units_per_block), dtype float32
+        Of the indicators, and of the real-valued targets.
+    intercepts : ndarray of shape (n_classes + n_targets, n_blocks)
+    """
+
+    classes: list
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    @classmethod
+    def of(cls, problem: CentredProblem, alpha: float) -> FirmSolution:
+        """Solve for all classes and real-valued targets with one penalty.
+
+        Parameters
+        ----------
+        problem : CentredProblem
+        alpha : float
+            In units of the mean variance of the hidden units.
+        """
+        weights = problem.solve_all(
+            np.concatenate([problem.class_sums, problem.target_sums]), alpha
+        )
+        centre = np.concatenate([problem.counts, problem.target_totals]) / problem.total
+        intercepts = centre[:, None] - np.einsum("kbu,bu->kb", weights, problem.means)
+        return cls(problem.classes, weights, intercepts)
+
+    def of_classes(self, labels: Sequence[Hashable]) -> np.ndarray:
+        """Weights of the first block for classes, (n_labels, units_per_block); 0 without rows."""
+        weights = np.zeros((len(labels), self.weights.shape[2]), np.float32)
+        place = {label: index for index, label in enumerate(self.classes)}
+        for index, label in enumerate(labels):
+            if label in place:
+                weights[index] = self.weights[place[label], 0]
+        return weights
+
+    def for_codewords(
+        self, words: Mapping[Hashable, np.ndarray], layout: BitLayout, target_bits: np.ndarray
+    ) -> Solution:
+        """The solution for codewords; classes without one count as 0.
+
+        Parameters
+        ----------
+        words : mapping of ndarray of shape (n_codebook_bits,)
+        layout : BitLayout
+        target_bits : ndarray of int
+            Bits with real-valued targets.
+        """
+        n_classes = len(self.classes)
+        mixing = np.zeros((layout.n_bits, len(self.weights)))
+        codebook_bits = np.setdiff1d(np.arange(layout.n_bits), target_bits)
+        for place, label in enumerate(self.classes):
+            mixing[codebook_bits, place] = words.get(label, 0)
+        mixing[target_bits, n_classes + np.arange(len(target_bits))] = 1
+        if layout.n_blocks == 1:
+            return Solution(mixing @ self.weights[:, 0], mixing @ self.intercepts[:, 0])
+        return Solution(
+            np.einsum("bk,kbu->bu", mixing, self.weights),
+            np.einsum("bk,kb->b", mixing, self.intercepts),
+        )
+
+
+@saved("TaskPrior")
+@dataclass(frozen=True)
+class TaskPrior:
+    """The solution that a task shrinks towards.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_bits, units_per_block)
+    intercepts : ndarray of shape (n_bits,)
+    pool_weight : float
+        Weight of the solution of all other tasks' rows.
+    task_weights : dict of float
+        Weights of the other tasks' own solutions that count at all.
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+    pool_weight: float
+    task_weights: dict[Hashable, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Others:
+    """What other tasks have learned.
+
+    Attributes
+    ----------
+    pool : FirmSolution or None
+        Solution of all their rows together.
+    solutions : mapping of FirmSolution or Solution
+        Solution of each task, by label.
+    """
+
+    pool: FirmSolution | None
+    solutions: Mapping[Hashable, FirmSolution | Solution]
+
+    def prior(
+        self,
+        problem: CentredProblem,
+        right: np.ndarray,
+        words: Mapping[Hashable, np.ndarray],
+        layout: BitLayout,
+        target_bits: np.ndarray,
+    ) -> TaskPrior | None:
+        """Mix the solutions so that they fit the rows of a problem; None if there are none.
+
+        Parameters
+        ----------
+        problem : CentredProblem
+        right : ndarray of shape (n_bits, units_per_block)
+            Right-hand sides of the problem.
+        words : mapping of ndarray of shape (n_codebook_bits,)
+            Codewords of all classes.
+        layout : BitLayout
+        target_bits : ndarray of int
+            Bits with real-valued targets.
+        """
+        labels = list(self.solutions)[-MOST_MIXED:]
+        found = [self.solutions[label] for label in labels]
+        if self.pool is not None:
+            found.append(self.pool)
+        if not found:
+            return None
+        parts = [
+            part.for_codewords(words, layout, target_bits)
+            if isinstance(part, FirmSolution)
+            else part
+            for part in found
+        ]
+        by_class = [part for part in found if isinstance(part, FirmSolution)]
+        if problem.n_blocks == 1 and problem.classes and len(by_class) == len(found):
+            frequent = np.argsort(-problem.counts, kind="stable")[:MIXING_CLASSES]
+            labels_of = [problem.classes[place] for place in frequent]
+            weights = [part.of_classes(labels_of) for part in by_class]
+            shares = mixture(problem, problem.class_sums[frequent, 0], weights)
+        else:
+            first = slice(MIXING_BITS)
+            shares = mixture(problem, right[first], [part.weights[first] for part in parts])
+        if not shares.any():
+            # The rows cannot tell: the pool knows most, or else all tasks count alike.
+            shares[-1 if self.pool is not None else slice(None)] = 1
+            shares /= shares.sum()
+        by_task = dict(zip(labels, shares.tolist()))
+        return TaskPrior(
+            sum(share * part.weights for share, part in zip(shares, parts)),
+            sum(share * part.intercepts for share, part in zip(shares, parts)),
+            0.0 if self.pool is None else float(shares[-1]),
+            {label: share for label, share in by_task.items() if share > 0},
+        )
+
+
+def mixture(
+    problem: CentredProblem, right: np.ndarray, weights: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Weights, not negative, of the solutions whose sum fits a problem best.
+
+    Parameters
+    ----------
+    problem : CentredProblem
+    right : ndarray of shape (n_targets, units_per_block)
+        Right-hand sides of some targets.
+    weights : sequence of ndarray of shape (n_targets, units_per_block)
+        Solutions for these targets.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_solutions,)
+        The same for all targets; 0 throughout if no solution fits at all.
+    """
+    table = np.stack([problem.along(part).ravel() for part in weights]).astype(np.float64)
+    inner = table @ table.T
+    fit = np.array([(part * right).sum() for part in weights])
+    shares, alive = np.zeros(len(weights)), np.flatnonzero(inner.diagonal() > 0)
+    if len(alive) and (fit > 0).any():
+        scale = 1 / np.sqrt(inner.diagonal()[alive])
+        scaled = inner[np.ix_(alive, alive)] * scale[:, None] * scale
+        factor = np.linalg.cholesky(scaled + _RIDGE * np.eye(len(alive)))
+        side = np.linalg.solve(factor, fit[alive] * scale)
+        shares[alive] = scale * nnls(factor.T, side, maxiter=100 * len(alive))[0]
+    return shares
+
+
+def solve_towards(
+    problem: CentredProblem,
+    targets: tuple[np.ndarray, np.ndarray, np.ndarray],
+    alphas: np.ndarray,
+    prior: TaskPrior,
+) -> tuple[Solution, np.ndarray, TaskGain]:
+    """Solve with a prior, or without it, whichever is better for a bit.
+
+    Parameters
+    ----------
+    problem : CentredProblem
+    targets : tuple of ndarray
+        Right-hand sides, sums and centred squares, from :meth:`.CentredProblem.targets`.
+    alphas : ndarray of shape (n_alphas,)
+    prior : TaskPrior
+
+    Returns
+    -------
+    solution : Solution
+    alpha : ndarray of shape (n_bits,)
+        Penalty of each bit; infinite where the prior is taken as it is.
+    gain : TaskGain
+    """
+    right, sums, squares = targets
+    rest, rest_squares = problem.residual(right, squares, prior.weights)
+    own, own_alpha = _best(problem.generalised_cross_validation(right, squares, alphas), alphas)
+    # Beyond the largest penalty lies the prior as it is.
+    beyond = [10.0, 100.0, np.inf] if len(alphas) > 1 else [np.inf]
+    near = np.concatenate([alphas, max(alphas.max(), 1e-4) * np.array(beyond)])
+    errors = problem.generalised_cross_validation(rest, rest_squares, near[:-1])
+    # A mean is fitted first: it takes one degree of freedom, and a single row tells nothing.
+    n_rows = problem.n_effective
+    mean_squares = rest_squares / problem.total
+    alone = mean_squares * (n_rows / max(n_rows - 1, _EPSILON)) ** 2
+    shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
+    knows = n_rows > 1 + _EPSILON and (len(problem.classes) > 1 or len(problem.target_totals))
+    used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
+    chosen = np.where(used, shrunk_alpha, own_alpha) if knows else np.full(len(own), np.inf)
+    base = np.where(used[:, None], prior.weights, 0)
+    moved = np.isfinite(chosen)
+    weights, _ = problem.solve(
+        np.where(used[:, None], rest, right), sums, np.where(moved, chosen, 1.0)
+    )
+    weights = base + np.where(moved[:, None], weights, 0)
+    intercepts = problem.intercepts(weights, sums) if knows else prior.intercepts
+    gain = TaskGain(
+        n_prior_bits=int(used.sum()),
+        n_bits=len(used),
+        variance=float(squares.mean() / problem.total),
+        prior_error=float(alone.mean()),
+        own_error=float(own.mean()),
+        error=float(np.where(used, shrunk, own).mean()),
+        pool_weight=prior.pool_weight,
+        task_weights=prior.task_weights,
+    )
+    return Solution(weights, intercepts), chosen, gain
+
+
+def _best(errors: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least error of each bit, and its penalty; ties go to the largest penalty."""
+    order = np.argsort(-alphas, kind="stable")
+    place = errors[:, order].argmin(axis=1)
+    return np.take_along_axis(errors[:, order], place[:, None], 1)[:, 0], alphas[order][place]

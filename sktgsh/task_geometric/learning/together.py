@@ -1,0 +1,214 @@
+"""The rows of many tasks together, and what tasks that are learned in one call know beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from .learner import TaskLearner
+from .prior import FIRM_ALPHA, POOL_ALPHA, FirmSolution
+from .ridge import CentredProblem
+from .rows import Rows
+from .statistics import RidgeStatistics
+from .sums import TaskSums
+
+# Problems of the tasks are kept up to this size; those of further tasks are made twice.
+KEPT_BYTES = 2 * 2**30
+# A task with fewer rows than this share of the units is left out of a factor that all tasks use.
+_FEW_ROWS = 0.125
+_STRIP = 256
+
+
+class PooledProblem(CentredProblem):
+    """Problem of the rows of several tasks; nothing needs its spectrum."""
+
+    def explained(self, bits: np.ndarray, alpha: float, classes: np.ndarray) -> np.ndarray:
+        """As in :class:`.CentredProblem`, from Cholesky factors."""
+        sums = self.class_sums[classes]
+        solved = self.solve_all(sums, alpha)
+        blocks = [0] if self.n_blocks == 1 else bits
+        return np.stack([solved[:, block] @ sums[:, block].T for block in blocks])
+
+
+class Pool:
+    """Ridge problem of the rows of many tasks, from which those of one can be left out.
+
+    Parameters
+    ----------
+    statistics : RidgeStatistics
+        Sums of all rows.
+    """
+
+    def __init__(self, statistics: RidgeStatistics):
+        self.statistics = statistics
+
+    @cached_property
+    def penalties(self) -> np.ndarray:
+        """Ridge penalty of each block."""
+        gram, total = self.statistics.gram, self.statistics.gram[0, -1, -1]
+        diagonal = np.einsum("buu->bu", gram)[:, :-1] - gram[:, -1, :-1] ** 2 / total
+        return POOL_ALPHA * np.maximum(diagonal.mean(axis=1), np.finfo(float).eps)
+
+    @cached_property
+    def factors(self) -> list:
+        """Cholesky factor of each block with the constant, which has no penalty."""
+        factors = []
+        for gram, penalty in zip(self.statistics.gram, self.penalties):
+            damped = gram.copy()
+            damped[np.diag_indices(len(damped) - 1)] += penalty
+            factors.append(cho_factor(damped.T, overwrite_a=True, check_finite=False))
+        return factors
+
+    def solution(
+        self, own: RidgeStatistics | None = None, problem: CentredProblem | None = None
+    ) -> FirmSolution | None:
+        """Solution of all rows but those of one task; None if no row is left.
+
+        Parameters
+        ----------
+        own : RidgeStatistics, optional
+            Sums of the rows to leave out.
+        problem : CentredProblem, optional
+            Problem of these rows.
+        """
+        everything = self.statistics.gram[0, -1, -1]
+        total = everything - (0 if own is None else own.gram[0, -1, -1])
+        if total <= 1e-9 * everything:
+            return None
+        sums = self.statistics.class_sums
+        if own is not None:
+            sums = {c: s - own.class_sums.get(c, 0.0) for c, s in sums.items()}
+        sums = {label: part for label, part in sums.items() if part[0, -1] > 1e-9 * total}
+        targets = self.statistics.target_sums - (0 if own is None else own.target_sums)
+        width = targets.shape[2]
+        by_class = np.array(list(sums.values())).reshape(len(sums), targets.shape[1], width)
+        right = np.concatenate([by_class, targets])
+        few = problem is not None and len(problem.spectra[0].values) < _FEW_ROWS * width
+        solve = self._solve_few if few else self._solve
+        solved = [solve(block, right[:, block], own, problem) for block in range(right.shape[1])]
+        weights, intercepts = zip(*solved)
+        return FirmSolution(list(sums), np.stack(weights, axis=1), np.stack(intercepts, axis=1))
+
+    def _solve_few(
+        self,
+        block: int,
+        right: np.ndarray,
+        own: RidgeStatistics | None,
+        problem: CentredProblem | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and intercepts by Woodbury's identity, from the factor of all rows."""
+        assert problem is not None
+        spectrum, factor = problem.spectra[block], self.factors[block]
+        rows = np.zeros((len(spectrum.values) + 1, right.shape[1]))
+        rows[:-1, :-1] = np.sqrt(spectrum.values)[:, None] * spectrum.vectors.T
+        rows[-1] = np.sqrt(problem.total) * np.append(problem.means[block], 1.0)
+        both = cho_solve(factor, np.concatenate([rows, right]).T, check_finite=False).T
+        own_part, all_part = both[: len(rows)], both[len(rows) :]
+        lever = np.eye(len(rows)) - rows @ own_part.T
+        solved = all_part + np.linalg.solve(lever, rows @ all_part.T).T @ own_part
+        return solved[:, :-1].astype(np.float32), solved[:, -1]
+
+    def _solve(
+        self,
+        block: int,
+        right: np.ndarray,
+        own: RidgeStatistics | None,
+        problem: CentredProblem | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and intercepts from a factor of the rows that are left, in float32."""
+        gram = self.statistics.gram[block]
+        less = None if own is None else own.gram[block]
+        last = gram[-1] if less is None else gram[-1] - less[-1]
+        means, n_units = last[:-1] / last[-1], len(last) - 1
+        centred = np.zeros((n_units, n_units), np.float32)
+        for start in range(0, n_units, _STRIP):
+            stop = min(start + _STRIP, n_units)
+            strip = slice(start, stop), slice(0, stop)
+            part = gram[strip] if less is None else gram[strip] - less[strip]
+            centred[strip] = part - last[-1] * np.outer(means[strip[0]], means[strip[1]])
+        totals = right[:, -1]
+        sums = (right[:, :-1] - totals[:, None] * means).astype(np.float32)
+        diagonal, penalty = centred.diagonal().copy(), self.penalties[block]
+        # In float32 a factor may need more of a penalty.
+        for stronger in (1, 10, 100, 1000):
+            np.fill_diagonal(centred, diagonal + np.float32(stronger * penalty))
+            try:
+                factor = cho_factor(centred.T, check_finite=False)
+            except LinAlgError:
+                continue
+            weights = cho_solve(factor, sums.T, check_finite=False).T
+            return weights, totals / last[-1] - weights @ means
+        raise LinAlgError("the sums of the tasks' rows are not finite")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Tasks that are learned in one call, before any of them is learned.
+
+    Attributes
+    ----------
+    pool : Pool
+        All rows of the tasks, and of those learned before.
+    solutions : dict of FirmSolution
+        Solution of each task.
+    statistics : dict of RidgeStatistics
+        Sums of the tasks that are kept.
+    problems : dict of CentredProblem
+        Problems of the tasks that are kept.
+    """
+
+    pool: Pool
+    solutions: dict[Hashable, FirmSolution] = field(default_factory=dict)
+    statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
+    problems: dict[Hashable, CentredProblem] = field(default_factory=dict)
+
+
+def gather(
+    learner: TaskLearner,
+    parts: Mapping[Hashable, Rows | TaskSums],
+    known: Mapping[str, RidgeStatistics],
+) -> Gathered:
+    """Sum up the rows of tasks, and solve each by itself.
+
+    Parameters
+    ----------
+    learner : TaskLearner
+    parts : mapping of Rows or TaskSums
+        By task.
+    known : mapping of RidgeStatistics
+        Sums of the rows of tasks learned before, with classes and with given codes.
+
+    Returns
+    -------
+    gathered : Gathered
+    """
+    pool, size, solutions, kept, problems = None, 0, {}, {}, {}
+    for label, part in parts.items():
+        statistics = (
+            part.statistics
+            if isinstance(part, TaskSums)
+            else learner.add_statistics(learner.extract(part), None)
+        )
+        if pool is None:
+            pool = statistics.copy()
+            before = known.get(kind_of(statistics))
+            if before is not None:
+                pool.increase(before)
+        else:
+            pool.increase(statistics)
+        problem = CentredProblem(statistics)
+        solutions[label] = FirmSolution.of(problem, FIRM_ALPHA)
+        size += 3 * statistics.nbytes
+        if size <= KEPT_BYTES:
+            kept[label], problems[label] = statistics, problem
+    assert pool is not None
+    return Gathered(Pool(pool), solutions, kept, problems)
+
+
+def kind_of(statistics: RidgeStatistics) -> str:
+    """Whether rows have classes or given codes."""
+    return "classes" if statistics.class_sums else "codes"

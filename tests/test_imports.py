@@ -1,0 +1,99 @@
+"""Heavy libraries are imported by those who need them, and nothing is lost by it."""
+
+import pickle
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+
+import sktgsh
+
+KEPT = Path(__file__).parent / "persistence" / "kept" / "format_1"
+HEAVY = "torch skorch faiss matplotlib dask distributed lancedb onnx onnxruntime".split()
+# What a public module may import of these; the others may import none of them.
+MAY = {
+    "autoencoders": {"torch", "skorch"},
+    "deep": {"torch", "skorch"},
+    "evaluation": {"torch"},
+    "export": {"torch", "skorch", "onnx"},
+    "linear": {"torch"},
+    "neighbors": {"faiss"},
+    "networks": {"torch"},
+    "task_geometric": {"torch", "skorch"},
+    "distributed": set(HEAVY),
+    "databases": {"faiss", "lancedb"},
+}
+# All but those that need a library of an extra.
+NAMES = (
+    "autoencoders codes datasets deep evaluation export features_only inspection interchange "
+    "linear lsh metrics neighbors networks persistence task_geometric threads"
+).split()
+
+
+def imported(code):
+    """Heavy libraries that a new process has imported after the code."""
+    code += f"\nimport sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_imports_what_it_may(name):
+    assert imported(f"import sktgsh.{name}") <= MAY.get(name, set())
+
+
+def test_the_package_imports_nothing_until_it_is_asked():
+    code = "import sys; before = set(sys.modules); import sktgsh; dir(sktgsh)"
+    code += "\nassert not {'numpy', 'scipy', 'sklearn'} & (set(sys.modules) - before)"
+    assert imported(code) == set()
+    assert "torch" in imported("import sktgsh; sktgsh.TaskGeometricHasher")
+
+
+@pytest.mark.parametrize("name", ["signs", "sparse", "fly", "tables", "codes_flat", "rescored"])
+def test_files_of_families_and_indexes_open_without_torch(name):
+    found = imported(f"from sktgsh import load; load({str(KEPT / (name + '.sktgsh'))!r})")
+    assert "torch" not in found
+
+
+def test_sparse_families_and_search_run_without_torch():
+    code = """
+import numpy as np
+from scipy import sparse
+from sktgsh import FlyHasher, SparseProjectionHasher
+from sktgsh.metrics import mean_average_precision
+from sktgsh.neighbors import HammingNeighbors
+X = sparse.random_array((200, 40), density=0.3, format="csr", random_state=0)
+for hasher in (SparseProjectionHasher(16, n_inputs=4), FlyHasher(40)):
+    codes = hasher.fit(X).transform(X)
+    HammingNeighbors().fit(codes).kneighbors(codes)
+mean_average_precision(codes, np.arange(200) % 3)
+"""
+    assert "torch" not in imported(code)
+
+
+def test_every_name_is_there_and_listed():
+    for name in sktgsh.__all__:
+        assert name in dir(sktgsh)
+        value = getattr(sktgsh, name)
+        assert name.startswith("_") or getattr(sktgsh, value.__module__.split(".")[1])
+    namespace = {}
+    exec("from sktgsh import *", namespace)
+    assert set(sktgsh.__all__) <= namespace.keys()
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = sktgsh.nothing
+
+
+def test_every_public_module_is_an_attribute():
+    found = [module.name for module in iter_modules(sktgsh.__path__) if module.name[0] != "_"]
+    public = [name for name in found if hasattr(import_module(f"sktgsh.{name}"), "__all__")]
+    assert sorted(public) == sorted(sktgsh._MODULES)
+    code = "import sktgsh; sktgsh.neighbors.HammingNeighbors; sktgsh.evaluation; sktgsh.datasets"
+    assert imported(code) == {"faiss", "torch"}
+
+
+def test_pickles_name_the_place_where_a_class_is_defined():
+    loaded = pickle.loads(pickle.dumps(sktgsh.FlyHasher(8)))
+    assert type(loaded) is sktgsh.lsh.FlyHasher
