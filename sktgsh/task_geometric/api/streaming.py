@@ -69,8 +69,8 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
 
         All parties start from copies of one saved hasher and learn from rows of their own. A task
         that several of them know is learned again from the sum of their sums, as if its rows had
-        come to one place. Other tasks are added as they are. The density for task inference is
-        merged from the moments of the parties' densities.
+        come to one place, with the prior that it has here. Other tasks are added as they are. The
+        density for task inference is merged from the moments of the parties' densities.
 
         Parameters
         ----------
