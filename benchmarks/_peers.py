@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import faiss
 import numpy as np
 from scipy import linalg, sparse
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from sktgsh import ITQHasher, PCAHasher
 from sktgsh.base import HasherMixin
 from sktgsh.targets import check_targets
 
@@ -22,15 +21,14 @@ def dense(X: Any) -> np.ndarray:
 
 def pca_signs(X: np.ndarray, n_bits: int, *parts: np.ndarray) -> list[np.ndarray]:
     """Signs of the first principal components of X, for each part."""
-    model = PCA(n_bits, random_state=0).fit(X)
-    return [model.transform(part) > 0 for part in parts]
+    model = PCAHasher(n_bits).fit(X)
+    return [model.transform(part) for part in parts]
 
 
 def itq_signs(X: np.ndarray, n_bits: int, *parts: np.ndarray) -> list[np.ndarray]:
     """Signs of iterative quantisation (faiss) learned from X, for each part."""
-    model = faiss.ITQTransform(X.shape[1], n_bits, True)
-    model.train(np.ascontiguousarray(X, np.float32))
-    return [model.apply(np.ascontiguousarray(part, np.float32)) > 0 for part in parts]
+    model = ITQHasher(n_bits, random_state=0).fit(X)
+    return [model.transform(part) for part in parts]
 
 
 class RidgeHasher(HasherMixin, BaseEstimator):

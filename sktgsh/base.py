@@ -1,4 +1,4 @@
-"""What every hasher shares: bits out, feature names, score."""
+"""The contract that every hasher shares: bits, feature names, score."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ from .codes import unpack_codes
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets
-from .tasks import check_task, iter_tasks, split_task_column
+from .tasks import check_task, iter_tasks, plain_labels, split_task_column
+
+_TEXTS = (
+    "X holds texts. Give sentences as the vectors of an embedding (of a sentence encoder, or by "
+    "TfidfVectorizer), categories by an encoder such as OneHotEncoder, and name a column of tasks "
+    "by task_column, where the hasher has it"
+)
 
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -110,7 +116,7 @@ class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, Tr
 
 
 def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
-    """scikit-learn's ``validate_data``; also refuses what float32 cannot hold, and masked values.
+    """Check samples by scikit-learn's ``validate_data``, and that float32 can hold them.
 
     Parameters
     ----------
@@ -139,10 +145,16 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     types = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", [])
     moments = [str(kind) for kind in types if re.match("date|time|duration", str(kind).lower())]
     if moments:
-        # NumPy would count them, in units that depend on the type.
+        # NumPy would convert moments to counts of a unit that depends on the type.
         raise ValueError(f"X has values of type {moments[0]}; make numbers of them first")
-    # What is of none of the types becomes the first of them.
-    checked = validate_data(estimator, X, *y, dtype=[np.float64, *SAMPLE_DTYPES], **params)
+    # Values of other types are converted to the first one.
+    dtypes, targets = [np.float64, *SAMPLE_DTYPES], map(plain_labels, y)
+    try:
+        checked = validate_data(estimator, X, *targets, dtype=dtypes, **params)
+    except ValueError as error:
+        if _has_texts(X) or "could not convert string" in str(error):
+            raise ValueError(f"{error}\n{_TEXTS}") from error
+        raise
     samples = checked[0] if y else checked
     values = samples.data if sparse.issparse(samples) else samples
     if values.dtype == np.float64 and values.size:
@@ -174,8 +186,16 @@ def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
     )
 
 
+def _has_texts(X: Any) -> bool:
+    """Whether the first of the rows is a text."""
+    first = next(iter(X), None) if isinstance(X, (list, tuple)) else None
+    if getattr(X, "ndim", None) == 1 and len(X):
+        first = np.asarray(X)[0]
+    return isinstance(first, str)
+
+
 def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
-    """A shallow copy to learn on, whose state replaces the estimator's when all went well.
+    """A shallow copy to learn on; its state replaces the estimator's when nothing failed.
 
     An error or Ctrl-C then leaves the estimator as it was, without a line of clean-up.
 
@@ -225,7 +245,7 @@ def score_codes(
     *,
     packed: bool = False,
 ) -> float:
-    """What :meth:`HasherMixin.score` says of codes, given their rows' tasks."""
+    """Mean average precision of codes, as :meth:`HasherMixin.score` gives it."""
     y = check_targets(y, len(codes))
     weight = check_sample_weight(sample_weight, codes, dtype=np.float64)
     precision = np.full(len(codes), np.nan)

@@ -13,10 +13,10 @@ from .persistence import saved
 
 # Types that samples may come in and stay in; batch by batch they become float32.
 SAMPLE_DTYPES = [np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64]
-# Hidden activity of one batch stays in the cache. The number is fixed, and the last batch is
-# filled up: every row then takes the same path through the same kernels, whatever comes beside it.
+# Rows of a batch; their hidden activity fits into the cache. The last batch is filled up to it, so
+# that every row passes the same kernels, whatever rows come beside it.
 BATCH_ROWS = 128
-# Rows that statistics of samples are estimated from.
+# Sample size for means and deviations of columns.
 STATISTICS_ROWS = 10_000
 
 
@@ -29,7 +29,7 @@ def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
 @saved("InputScaling")
 @dataclass(frozen=True)
 class InputScaling:
-    """How samples enter a frozen network: each column less its mean, by its deviation.
+    """Standardisation of the samples of a frozen network: columns less their mean, by deviation.
 
     Computed in float64 and given in float32: a large common offset costs no digit. Where there are
     many columns, `sketch` sums them into fewer with random signs, and sparse rows are never dense.

@@ -359,7 +359,7 @@ def asymmetric_hamming_distances(
     bits = unpack_codes(codes, values.shape[1]) if packed else check_codes(codes)
     if bits.shape[1] != values.shape[1]:
         raise ValueError(f"values are {values.shape[1]} wide but codes are {bits.shape[1]} wide")
-    # Of the sizes that a code of zeros misses, each 1 gives back a value, or adds one.
+    # A code of zeros misses the positive values; each 1 subtracts its value from the distance.
     missed = np.maximum(values, 0).sum(axis=1, keepdims=True)
     return np.maximum(missed - values @ bits.astype(np.float32).T, 0)
 

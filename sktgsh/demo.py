@@ -93,7 +93,7 @@ def print_table(
 
 
 def print_inference(hasher: TaskGeometricHasher, test: Samples, n_rows: int = 2000) -> None:
-    """How often the task is recognised, from one row and from ten."""
+    """Share of rows whose task is inferred, from one row and from ten."""
     X, _, task = test
     rows = np.random.RandomState(0).permutation(len(task))[:n_rows]
     rows = rows[np.argsort(task[rows], kind="stable")]

@@ -161,7 +161,7 @@ class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
         return self.columns_.get_feature_names_out(input_features)
 
     def set_output(self, *, transform: str | None = None) -> FeaturesOnly:
-        """Does nothing: a DataFrame stays one, and an array an array.
+        """Change nothing: a DataFrame stays a DataFrame, and an array an array.
 
         Parameters
         ----------
@@ -211,7 +211,7 @@ def _as_table(X: Any) -> Any:
     X = np.asarray(X)
     if X.ndim != 2:
         raise ValueError(
-            f"Expected 2D array: X has shape {X.shape} in place of (n_samples, n_columns), the "
+            f"Expected 2D array: X has shape {X.shape}, not (n_samples, n_columns), the "
             "task's column among them. Reshape your data"
         )
     return X

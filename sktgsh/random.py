@@ -31,6 +31,8 @@ def sample_without_replacement(
     Small sets are drawn for many rows at once, large ones by NumPy one row after the other: each
     way is faster than the other on its side.
     """
+    # Sizes of few bits, as NumPy's int8 is, would overflow in products.
+    n_population, n_samples, n_rows = int(n_population), int(n_samples), int(n_rows)
     if n_samples <= _SMALL_SET and n_population <= _SMALL_POPULATION:
         return _drawn_by_floyd(n_population, n_samples, n_rows, rng)
     chosen = np.empty((n_rows, n_samples), dtype=np.int64)

@@ -45,7 +45,7 @@ class GradientSolver(BaseEstimator):
     batch_size : int, optional
         Rows of a gradient step.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or class, default="adam"
-        Optimizer, or a class derived from :class:`torch.optim.Optimizer`.
+        Optimizer, or a class derived from ``torch.optim.Optimizer``.
     callbacks : list of skorch callbacks, optional
         Called during training. They find ``train_loss`` in the history; ``valid_loss`` is not
         recorded, because skorch holds no rows out.

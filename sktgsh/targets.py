@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .tasks import is_missing, kind_of
+from .tasks import is_missing, kind_of, plain_labels
 
 
 def check_targets(
@@ -23,7 +23,7 @@ def check_targets(
     n_samples : int, optional
         Number of rows that y must be for.
     name : str, default="y"
-        Of the argument, for errors.
+        Name of the argument in errors.
     several : bool, default=True
         Whether a row may have several labels.
 
@@ -58,6 +58,65 @@ def check_targets(
     return y
 
 
+def split_missing(y: Any, missing_label: Any = None) -> tuple[Any, np.ndarray | None]:
+    """Tell rows without a label from the others.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Labels. None, nan, pandas.NA and NaT are missing; a row of an indicator is missing if one
+        of its values is.
+    missing_label : object, optional
+        Another label that stands for a missing one, such as -1.
+
+    Returns
+    -------
+    y : array-like
+        `y` itself if no label is missing. Otherwise a copy with some other label, or zeros, in the
+        rows without a label; whole numbers are integers again.
+    missing : ndarray of shape (n_samples,), dtype bool, or None
+        Rows without a label; None if no label is missing.
+    """
+    if sparse.issparse(y):
+        return y, None
+    table = _as_array(y, "y")
+    if table.dtype.kind not in "fOMm" and missing_label is None:
+        return y, None
+    missing: np.ndarray = _missing_values(table, missing_label)
+    if not missing.any():
+        return y, None
+    if table.ndim == 2 and table.shape[1] > 1:
+        rows = np.asarray(missing.any(axis=1))
+        filled = np.where(rows[:, None], 0, table)
+        return filled.astype(np.uint8 if rows.all() else np.float64), rows
+    rows, labels = missing.reshape(-1), table.reshape(-1)
+    if rows.all():
+        return np.zeros(len(rows), int), rows
+    known = labels[~rows]
+    if known.dtype == object:
+        known = np.array(known.tolist())
+    if known.dtype.kind == "f" and (known == np.round(known)).all():
+        known = known.astype(np.int64)
+    filled = np.full(len(rows), known[0], known.dtype)
+    filled[~rows] = known
+    return filled, rows
+
+
+def _missing_values(table: np.ndarray, missing_label: Any) -> np.ndarray:
+    """Mask of the values that are missing, of the table's shape."""
+    missing: np.ndarray = np.zeros(table.shape, bool)
+    if table.dtype.kind == "f":
+        missing = np.isnan(table)
+    elif table.dtype.kind in "Mm":
+        missing = np.isnat(table)
+    elif table.dtype == object:
+        flags = [is_missing(label) for label in table.ravel().tolist()]
+        missing = np.array(flags, bool).reshape(table.shape)
+    if missing_label is not None:
+        missing = missing | np.asarray(table == missing_label, bool)
+    return missing
+
+
 def _check_objects(y: np.ndarray, name: str) -> None:
     """Raise ValueError for a missing label, and for strings beside other labels."""
     missing = np.array([is_missing(label) for label in y], bool)
@@ -79,7 +138,7 @@ def _as_array(y: Any, name: str) -> np.ndarray:
     if sparse.issparse(y):
         return y.toarray()
     try:
-        return np.asarray(y)
+        return np.asarray(plain_labels(y))
     except ValueError as error:
         raise ValueError(f"{name} has rows of different length; {_expected(True)}") from error
 
@@ -114,7 +173,7 @@ def check_comparable(y: np.ndarray, other: np.ndarray, name: str, other_name: st
 
 
 def n_shared_labels(y: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How many labels two rows share, for every two rows: what relevance is.
+    """Number of labels that each pair of rows shares (its grade of relevance).
 
     Parameters
     ----------
@@ -127,5 +186,5 @@ def n_shared_labels(y: np.ndarray, other: np.ndarray) -> np.ndarray:
     """
     if y.ndim == 1:
         return y[:, None] == other[None, :]
-    # Rows have few of the labels: a sparse product costs as much as there are labels.
+    # Rows have few labels, and the cost of a sparse product grows with these alone.
     return sparse.csr_array(y.astype(np.uint16)) @ other.T.astype(np.uint16, order="C", copy=False)

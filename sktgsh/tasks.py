@@ -1,4 +1,4 @@
-"""Task labels: checked, encoded, and told apart from the features.
+"""Task labels: their check, and their column among the features.
 
 A task label is an integer or a string. It comes as one label for all rows, as an array with one
 label per row, or as a column of X.
@@ -7,6 +7,7 @@ label per row, or as a column of X.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 from ._sklearn import safe_indexing
 
 INFER = "infer"
-# Whole numbers above it have no place of their own among float64.
+# The largest whole number up to which float64 holds each one.
 _LARGEST_FLOAT = 2**53
 _LARGEST = 2**63 - 1
 _KINDS = {"U": "str", "T": "str", "i": "int", "u": "int", "f": "float", "b": "bool"}
@@ -32,6 +33,30 @@ def kind_of(label: Any) -> str:
     if isinstance(label, (float, np.floating)):
         return "float"
     return type(label).__name__
+
+
+def plain_labels(labels: Any) -> Any:
+    """Replace members of an Enum by their values, where these are strings or integers.
+
+    NumPy writes the names of such members, cut to the length of their values.
+
+    Parameters
+    ----------
+    labels : list, tuple, array-like or object
+        As they were given.
+
+    Returns
+    -------
+    labels : list or object
+        The same object where there are no such members.
+    """
+    listed = labels.tolist() if str(getattr(labels, "dtype", "")) == "object" else labels
+    if not isinstance(listed, (list, tuple)):
+        return labels
+    kinds = {type(label) for label in listed}
+    if not any(issubclass(kind, Enum) and issubclass(kind, (str, int)) for kind in kinds):
+        return labels
+    return [label.value if isinstance(label, Enum) else label for label in listed]
 
 
 def _check_kind(labels: np.ndarray) -> np.ndarray:
@@ -115,6 +140,7 @@ def check_task(task: Any, n_samples: int) -> np.ndarray:
         return np.zeros(n_samples, dtype=np.int64)
     if np.ma.is_masked(task):
         raise ValueError("task has masked labels; give every row a task, or leave these rows out")
+    task = task.value if isinstance(task, Enum) else plain_labels(task)
     labels = np.asarray(task) if hasattr(task, "dtype") else np.asarray(task, dtype=object)
     if labels.ndim == 0:
         return np.repeat(_check_kind(labels.reshape(1)), n_samples)
@@ -217,7 +243,7 @@ def split_task_column(X: Any, task_column: int | str) -> tuple[Any, Any]:
 
 
 def _column_position(columns: list, task_column: int | str) -> int:
-    """Where the column stands in a data frame."""
+    """Position of the column in a data frame."""
     if isinstance(task_column, str):
         if task_column not in columns:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Threads: small work runs on one, large work on all, and what was set is set again.
+"""Threads: run small jobs on one thread, large ones on all, and restore the caller's settings.
 
 A parallel region waits for its slowest thread. Where it is short, or where another process holds a
 core, that wait is most of the time: small products are therefore computed on the calling thread,
@@ -43,15 +43,15 @@ __all__ = ["one_thread"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Floating-point operations between two waits for all threads, below which one thread does better:
-# on an idle machine two are up to 1.5 times as fast there, beside a busy process up to 100 times as
-# slow.
+# Least number of floating-point operations between two synchronisations of threads. Below it, two
+# threads are at most 1.5 times as fast as one on an idle machine, and up to 100 times as slow
+# beside a busy process.
 LARGE = 1e9
-# Seconds of computing (not of waiting: a busy machine changes nothing) that an item must take to be
-# handed to another thread. Of shorter ones most is spent in the interpreter, which runs one thread
-# at a time; two are then up to a third slower than one.
+# Least seconds of processor time that an item must take to be computed on another thread. Shorter
+# items spend most of their time in the interpreter, which runs one thread at a time: two threads
+# are then up to a third slower than one.
 LEAST_SECONDS = 0.005
-# Batches that a thread takes at once: handing one over costs some ten microseconds.
+# Batches that a thread takes at once, since passing one to a thread costs about ten microseconds.
 _BATCHES_AT_ONCE = 8
 
 
@@ -153,10 +153,10 @@ def threads_for(operations: float) -> AbstractContextManager:
 
 
 class ThreadTensor(threading.local):
-    """A tensor of each thread's own, for what is made anew from batch to batch.
+    """A tensor for each thread, which every batch overwrites.
 
-    Where the allocator hands memory back at once, as dask tells it to on its workers, fresh pages
-    for every batch would be a good part of the time of encoding.
+    New memory for every batch would take a good part of the time of encoding where the allocator
+    returns memory to the system at once, as on dask's workers.
 
     Parameters
     ----------

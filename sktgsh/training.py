@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm.auto import tqdm
 
+from .callbacks import StopEpochs
 from .solver import SolverSettings
 from .threads import threads_for
 
@@ -58,13 +59,24 @@ class ShuffledBatches:
         return torch.randperm(len(self.X), generator=self.generator)
 
 
-class BalancedBatches(ShuffledBatches):
-    """Batches that hold about as many rows of each class; rare classes are drawn again."""
+class WeightedBatches(ShuffledBatches):
+    """Batches of rows that are drawn with replacement, in proportion to a weight.
+
+    Parameters
+    ----------
+    dataset, batch_size, seed
+        As in :class:`ShuffledBatches`.
+    weight : Tensor of shape (n_samples,)
+        Not negative.
+    """
+
+    def __init__(self, dataset: Any, batch_size: int, seed: int, weight: Tensor):
+        super().__init__(dataset, batch_size, seed)
+        self.weight = weight
 
     def _order(self) -> Tensor:
-        _, index, counts = torch.unique(self.y, return_inverse=True, return_counts=True)
-        weight = (1.0 / counts)[index]
-        return torch.multinomial(weight, len(self.X), replacement=True, generator=self.generator)
+        n_rows = len(self.X)
+        return torch.multinomial(self.weight, n_rows, replacement=True, generator=self.generator)
 
 
 class InterruptibleNet(NeuralNet):
@@ -96,6 +108,8 @@ class InterruptibleNet(NeuralNet):
             stops = [c for _, c in self.callbacks_ if isinstance(c, EarlyStopping)]
             if not any(stop.misses_ == stop.patience for stop in stops):
                 raise
+        except StopEpochs:
+            pass
         except (KeyError, SkorchException) as error:
             self._explain_monitors(error)
             raise

@@ -98,3 +98,12 @@ def test_wrong_width(hasher, digits):
 def test_n_bits_is_checked(hasher, digits, value):
     with pytest.raises(ValueError, match="n_bits"):
         clone(hasher).set_params(n_bits=value).fit(*digits)
+
+
+@each_hasher
+@pytest.mark.parametrize(
+    "texts", [["a text", "another"] * 5, np.array([["Rome", 1.0], ["Oslo", 2.0]] * 5, dtype=object)]
+)
+def test_texts_get_a_word_of_embeddings_and_task_columns(hasher, texts):
+    with pytest.raises(ValueError, match=r"(?s)holds texts.*embedding.*task_column"):
+        clone(hasher).fit(texts, [0, 1] * 5)

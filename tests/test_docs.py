@@ -52,7 +52,8 @@ def test_blocks_run_alone_and_print(code, expected, tmp_path, monkeypatch):
 
 def rooms():
     """The package, and its modules that say what is public."""
-    names = ["sktgsh", *(f"sktgsh.{found.name}" for found in iter_modules(sktgsh.__path__))]
+    found = [module.name for module in iter_modules(sktgsh.__path__) if module.name[0] != "_"]
+    names = ["sktgsh", *(f"sktgsh.{name}" for name in found)]
     return [name for name in names if hasattr(import_module(name), "__all__")]
 
 

@@ -1,9 +1,43 @@
+from enum import Enum, IntEnum
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
+import sktgsh
 from sktgsh.targets import check_comparable, check_targets, n_shared_labels
+from sktgsh.tasks import check_task
+
+
+class Colour(str, Enum):  # noqa: UP042 (a StrEnum is written by its value anyway)
+    """Labels that NumPy would write as the class's name, cut to one letter."""
+
+    RED = "r"
+    GREEN = "g"
+
+
+class Size(IntEnum):
+    SMALL = 1
+    LARGE = 2
+
+
+@pytest.mark.parametrize(
+    "container", [list, tuple, pd.Series, lambda labels: np.array(labels, dtype=object)]
+)
+def test_members_of_an_enum_are_their_values(container):
+    colours = container([Colour.RED, Colour.GREEN, "g"])
+    assert check_targets(colours).tolist() == ["r", "g", "g"]
+    assert check_targets(container([Size.LARGE, Size.SMALL, 3])).tolist() == [2, 1, 3]
+    assert check_task(colours, 3).tolist() == ["r", "g", "g"]
+    assert check_task(Colour.GREEN, 2).tolist() == ["g", "g"]
+    X = np.eye(6) + 1
+    y, task = [Colour.RED] * 3 + [Colour.GREEN] * 3, [Colour.RED, Colour.GREEN] * 3
+    hasher = sktgsh.TaskGeometricHasher(4, n_hidden=8, random_state=0)
+    hasher.fit(X, container(y), task=container(task))
+    assert sorted(hasher.classes_) == ["g", "r"]
+    assert hasher.tasks_.tolist() == ["r", "g"]
+    assert hasher.transform(X[:1], task=Colour.RED).shape == (1, 4)
 
 
 def test_one_column_holds_class_labels():

@@ -20,6 +20,7 @@ from sktgsh import (
     threads,
 )
 from sktgsh.neighbors import HammingNeighbors, LSHNeighbors
+from sktgsh.task_geometric.model import TaskModel
 from sktgsh.threads import LARGE, one_thread, parallel_map, threads_for
 
 
@@ -187,7 +188,7 @@ def test_flagship_learns_the_same_whatever_the_number_of_threads(rows, shared, h
 def test_an_error_while_learning_restores_threads(rows, two_threads, monkeypatch):
     X, y = rows
     before = settings()
-    monkeypatch.setattr(TaskGeometricHasher, "_keep_open", lambda *_: 1 / 0)
+    monkeypatch.setattr(TaskModel, "_solve", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         TaskGeometricHasher(8, n_hidden=32).fit(X[:200], y[:200])
     assert settings() == before

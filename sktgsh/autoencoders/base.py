@@ -1,9 +1,10 @@
-"""What the autoencoders share: scaling, training a stack of layers, encoding in full batches."""
+"""Base of the autoencoders: scaling, training of a stack of layers, encoding in full batches."""
 
 from __future__ import annotations
 
 import warnings
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from .._sklearn import Interval, fit_context
 from ..base import VersionedMixin, check_samples, replaced
 from ..batches import BATCH_ROWS, STATISTICS_ROWS, dense_rows
+from ..callbacks import CallbackSupportMixin, EpochTasks, FitTask, bar_verbosity, whole_fit
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..persistence import SaveMixin
@@ -36,7 +38,11 @@ class ReconstructionLoss(nn.Module):
 
 
 class AutoencoderMixin(
-    VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    CallbackSupportMixin,
+    VersionedMixin,
+    SaveMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
 ):
     """Scale, train a stack of layers one after another, encode in full batches.
 
@@ -44,7 +50,7 @@ class AutoencoderMixin(
     last.
     """
 
-    # What `solver` leaves open.
+    # Settings that `solver` leaves at None.
     _solver_defaults: dict[str, Any] = {}
     _parameter_constraints: dict = {
         "sparsity": [Interval(Real, 0, 1, closed="right")],
@@ -109,25 +115,38 @@ class AutoencoderMixin(
             else:
                 draft.layers_ = deepcopy(self.layers_).train()
                 draft.history_ = [list(epochs) for epochs in self.history_]
-            values = draft._enter(X)
-            for epochs, layer in zip(draft.history_, draft.layers_):
-                if fresh:
-                    layer.start_at(values[:STATISTICS_ROWS])
+            with whole_fit(self, draft, len(draft.layers_), X=X) as task:
+                draft._train_layers(draft._enter(X), fresh, settings, device, task)
+                draft.n_features_out_ = draft._count_features()
+                draft._describe(X)
+        return self
+
+    def _train_layers(
+        self,
+        values: Tensor,
+        fresh: bool,
+        settings: SolverSettings,
+        device: torch.device,
+        task: FitTask,
+    ) -> None:
+        """Train one layer after another; a callback may end the epochs of a layer early."""
+        for epochs, layer in zip(self.history_, self.layers_):
+            if fresh:
+                layer.start_at(values[:STATISTICS_ROWS])
+            with task.subtask("layer", settings.max_epochs) as part:
+                callbacks = [*settings.callbacks, EpochTasks(part)]
                 epochs += train(
                     layer.to(device),
                     ReconstructionLoss(),
                     values,
                     values,
-                    settings,
-                    partial(ShuffledBatches, seed=draft.seed_),
-                    int(self.verbose),
+                    replace(settings, callbacks=callbacks),
+                    partial(ShuffledBatches, seed=self.seed_),
+                    bar_verbosity(self),
                 )
-                layer.eval()
-                if layer is not draft.layers_[-1]:
-                    values = draft._next_values(layer, values)
-            draft.n_features_out_ = draft._count_features()
-            draft._describe(X)
-        return self
+            layer.eval()
+            if layer is not self.layers_[-1]:
+                values = self._next_values(layer, values)
 
     def _settings(self) -> SolverSettings:
         """The settings of the gradient steps."""
@@ -196,7 +215,7 @@ class AutoencoderMixin(
 
     def _scale(self, sample: np.ndarray) -> None:
         mean, deviation = (float(np.abs(f(sample, dtype=np.float64))) for f in (np.mean, np.std))
-        # Half of float32's 24 digits must be left for what tells samples apart.
+        # Half of the 24 bits of float32 must be left for the differences between samples.
         if 0 < deviation < 2**-12 * mean and not np.can_cast(sample.dtype, np.float32):
             raise ValueError(
                 f"X lies so far from 0 (mean {mean:.3g}, standard deviation {deviation:.3g}) that "
@@ -209,11 +228,11 @@ class AutoencoderMixin(
         self.scale_ = 1 / (deviation or 1.0)
 
     def _enter(self, X: np.ndarray) -> Tensor:
-        """What the first layer is trained on."""
+        """The values that the first layer is trained on."""
         return torch.from_numpy(dense_rows(X, slice(None)) * np.float32(self.scale_))
 
     def _next_values(self, layer: Any, values: Tensor) -> Tensor:
-        """What the next layer is trained on."""
+        """The values that the next layer is trained on."""
         between, device = self._joints()[1], next(layer.parameters()).device
         with torch.no_grad():
             parts = [

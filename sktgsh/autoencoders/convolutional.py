@@ -48,7 +48,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     pool : int, default=4
         Features are maxima over cells of so many pixels (of the last layer's maps).
     patch_size : int, optional
-        Train on random patches of this side in place of whole images, for large images.
+        Train on random patches of this side instead of whole images, for large images.
     n_patches : int, default=100_000
         Number of such patches.
     solver : GradientSolver, optional
@@ -141,8 +141,8 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Reconstructions under both constraints, as in training.
 
-        A map is made to be used by few images of a batch: from all maps at once, reconstructions
-        would be far too bright. An image's therefore depends on those it comes with.
+        A map is trained to be used by few images of a batch. Reconstructions from all maps at once
+        would be far too bright. The reconstruction of an image therefore depends on its batch.
 
         Parameters
         ----------

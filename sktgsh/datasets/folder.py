@@ -1,4 +1,4 @@
-"""Where data sets lie: a folder of the user's, or scikit-learn's data home."""
+"""Files of data sets, in a folder of the user's or in scikit-learn's data home."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def as_asked(bunch: Bunch, return_X_y: bool) -> Bunch | tuple:
 
 
 def chosen_rows(subset: str, split: np.ndarray, parts: tuple[str, ...]) -> np.ndarray:
-    """Which rows a subset has."""
+    """Mask of the rows of a subset."""
     check_choice("subset", subset, (*parts, "all"))
     return np.ones(len(split), bool) if subset == "all" else split == subset

@@ -1,7 +1,8 @@
-"""What hashers share whose whole network is trained."""
+"""Base of the hashers that train a whole network."""
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from contextlib import nullcontext
 from copy import deepcopy
@@ -21,19 +22,27 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
 from .._sklearn import Interval, StrOptions, fit_context
-from ..base import HasherMixin, check_samples, replaced
+from ..base import HasherMixin, check_samples, draft_of, replaced
 from ..batches import ScaledRows, dense_rows
 from ..bits import pack_bits
+from ..callbacks import (
+    CallbackSupportMixin,
+    EpochTasks,
+    FitTask,
+    bar_verbosity,
+    learned_state,
+    whole_fit,
+)
 from ..metrics import mean_average_precision
 from ..networks import convnet, mlp, resnet
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..networks.user_modules import check_module, prepare_for_training, seeded_draws
 from ..random import generator
-from ..solver import GradientSolver, network_settings
+from ..solver import GradientSolver, SolverSettings, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
-from ..training import BalancedBatches, ShuffledBatches, train
+from ..training import ShuffledBatches, WeightedBatches, train
 from .thresholds import split_thresholds
 
 MODULES = ("auto", "mlp", "convnet", "resnet")
@@ -67,7 +76,7 @@ def _network_outputs(module: nn.Module, X: Any, device: torch.device) -> np.ndar
     return np.concatenate(parts)
 
 
-class DeepHasherMixin(HasherMixin):
+class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
     """Scale the samples, train a network with skorch, read its outputs.
 
     A subclass says how many outputs there are, with which loss they are trained, and how they
@@ -76,14 +85,14 @@ class DeepHasherMixin(HasherMixin):
 
     # The parameter that says how many outputs the network has.
     _outputs_parameter = "n_bits"
-    # What `solver` leaves open.
+    # Settings that `solver` leaves at None.
     _solver_defaults: dict[str, Any] = {"max_epochs": 20, "lr": 1e-2, "batch_size": 128}
     _parameter_constraints: dict = {
         "n_bits": [Interval(Integral, 1, None, closed="left")],
         "module": [StrOptions(set(MODULES)), nn.Module],
         "image_shape": [None, "array-like"],
         "margin": [None, Interval(Real, 0, None, closed="neither")],
-        "balanced_batches": ["boolean"],
+        "class_weight": [None, StrOptions({"balanced"}), dict],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -118,26 +127,30 @@ class DeepHasherMixin(HasherMixin):
             rows of one class, a callback waits for what is not recorded, or training diverges. The
             estimator then stays as it was.
         """
-        with replaced(self) as draft:
-            draft._fit(X, y)
+        settings = network_settings(self.solver, type(self).__name__, **self._solver_defaults)
+        with (
+            replaced(self) as draft,
+            whole_fit(self, draft, settings.max_epochs, X=X, y=y) as task,
+        ):
+            draft._fit(X, y, settings, task)
         return self
 
-    def _fit(self, X: Any, y: Any) -> None:
+    def _fit(self, X: Any, y: Any, settings: SolverSettings, task: FitTask) -> None:
         X, y = check_samples(self, X, y, multi_output=True)
         y = check_targets(y, len(X))
         check_classification_targets(y)
         y, targets = self._encode(y)
         self._check_shape(X.shape[1])
-        settings = network_settings(self.solver, type(self).__name__, **self._solver_defaults)
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._scale(X)
         self.n_bits_ = int(self.n_bits)
         self.seed_ = seed
-        rows = np.arange(len(X))
+        rows, callbacks = np.arange(len(X)), list[Any]()
         if self.early_stopping:
             rows, callbacks = self._hold_out(X, y, seed)
-            settings = replace(settings, callbacks=[*callbacks, *settings.callbacks])
+        epochs = EpochTasks(task, lambda: self._state_in_training(X, y))
+        settings = replace(settings, callbacks=[*callbacks, *settings.callbacks, epochs])
         samples = torch.from_numpy(dense_rows(self._scaled(X), rows))
         is_users = isinstance(self.module, nn.Module)
         with seeded_draws(seed, device) if is_users else nullcontext():
@@ -148,21 +161,37 @@ class DeepHasherMixin(HasherMixin):
                 samples,
                 targets[torch.from_numpy(rows)],
                 settings,
-                partial(BalancedBatches if self.balanced_batches else ShuffledBatches, seed=seed),
-                int(self.verbose),
+                self._batches(y[rows], seed),
+                bar_verbosity(self),
             )
+        self._describe_rows(X, y)
+
+    def _describe_rows(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Set the attributes that describe the codes of the training rows."""
         self.module_.eval()
         few = np.arange(len(X))
         if len(few) > _DESCRIBED_ROWS:
-            few = generator(seed, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
+            few = generator(self.seed_, "sample").choice(len(few), _DESCRIBED_ROWS, replace=False)
         outputs = self._outputs(X[few])
         with threads_for(2.0 * outputs.size * outputs.shape[1]):
             self._describe(outputs, y[few])
 
+    def _state_in_training(self, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+        """The fitted attributes as if training ended with the current epoch."""
+        now = draft_of(self, fresh=False)
+        now.module_, now.history_ = deepcopy(self.module_), []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the final codes they are shown
+            now._describe_rows(X, y)
+        return learned_state(now)
+
     def _encode(self, y: np.ndarray) -> tuple[np.ndarray, Tensor]:
         if y.ndim == 2:
-            if self.balanced_batches:
-                raise ValueError("balanced_batches needs one label for each row; y is an indicator")
+            if self.class_weight is not None:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} needs one label for each row; y is an "
+                    "indicator of labels, for which only class_weight=None is possible"
+                )
             self.classes_ = np.arange(y.shape[1])
             return y, torch.from_numpy(y.astype(np.float32))
         self.classes_, index = np.unique(y, return_inverse=True)
@@ -172,6 +201,33 @@ class DeepHasherMixin(HasherMixin):
                 "needed to learn what tells them apart"
             )
         return y, torch.from_numpy(index)
+
+    def _batches(self, y: np.ndarray, seed: int) -> partial:
+        """The maker of the batches of training rows."""
+        if self.class_weight is None:
+            return partial(ShuffledBatches, seed=seed)
+        labels, index, counts = np.unique(y, return_inverse=True, return_counts=True)
+        if self.class_weight == "balanced":
+            weights = 1.0 / torch.from_numpy(counts)
+        else:
+            weights = torch.tensor(self._class_weights(labels), dtype=torch.float32)
+        return partial(WeightedBatches, seed=seed, weight=weights[torch.from_numpy(index)])
+
+    def _class_weights(self, labels: np.ndarray) -> list[float]:
+        """Weights of classes; those that `class_weight` does not name have weight 1."""
+        given = dict(self.class_weight)
+        if unknown := [label for label in given if label not in self.classes_]:
+            raise ValueError(
+                f"class_weight names {unknown[0]!r}, which is no class of y; the classes are "
+                f"{self.classes_.tolist()}"
+            )
+        for label, weight in given.items():
+            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
+                raise ValueError(
+                    f"class_weight gives {label!r} the weight {weight!r}; expected a positive "
+                    "number"
+                )
+        return [float(given.get(label, 1.0)) for label in labels.tolist()]
 
     def _check_shape(self, n_features: int) -> None:
         needed = self.module in ("convnet", "resnet")
@@ -190,7 +246,7 @@ class DeepHasherMixin(HasherMixin):
         axis = 0 if self.image_shape is None else None
         self.mean_ = X.mean(axis=axis, dtype=np.float64)
         deviation = np.asarray(X.std(axis=axis, dtype=np.float64))
-        # What is left of a constant by rounding is no deviation.
+        # Rounding leaves a constant column a tiny deviation, which must not be scaled up.
         alive = deviation > 16 * np.finfo(float).eps * np.abs(self.mean_)
         self.scale_ = 1 / np.where(alive, deviation, 1.0)
 
@@ -279,7 +335,7 @@ class DeepHasherMixin(HasherMixin):
         return pack_bits(bits) if self.packed else bits.astype(np.uint8)
 
     def decision_function(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
-        """The values whose signs are the bits.
+        """Scores of the bits.
 
         Parameters
         ----------
@@ -308,7 +364,7 @@ class DeepHasherMixin(HasherMixin):
         return self._decide(outputs) > 0
 
     def _describe(self, outputs: np.ndarray, y: np.ndarray) -> None:
-        """Set what is known of the codes once the network is trained."""
+        """Set attributes that describe the codes of training rows."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")

@@ -38,7 +38,7 @@ class GeometricHasher(DeepHasherMixin, BaseEstimator):
         (height, width) or (height, width, channels) of an image that is a row of X.
     margin : float, optional
         Squared distance of different manifolds, of at most 4; by default 1.
-    balanced_batches, early_stopping, validation_fraction, patience
+    class_weight, early_stopping, validation_fraction, patience
         As in :class:`DeepSupervisedHasher`.
     solver : GradientSolver, optional
         Settings of the gradient steps. What it leaves at None is 20 epochs, ``lr=0.003`` and
@@ -92,7 +92,7 @@ class GeometricHasher(DeepHasherMixin, BaseEstimator):
         module: str | nn.Module = "auto",
         image_shape: tuple[int, ...] | None = None,
         margin: float | None = None,
-        balanced_batches: bool = False,
+        class_weight: str | dict | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 5,
@@ -107,7 +107,7 @@ class GeometricHasher(DeepHasherMixin, BaseEstimator):
         self.module = module
         self.image_shape = image_shape
         self.margin = margin
-        self.balanced_batches = balanced_batches
+        self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience

@@ -43,8 +43,10 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         A similar pair weighs (different pairs / similar pairs) ** `pair_balance` times as much as a
         different one. 0, the paper's, counts all pairs alike; 1 gives both kinds the same total
         weight, which draws classes together where there are several.
-    balanced_batches : bool, default=False
-        Draw batches that hold about as many rows of each class.
+    class_weight : {"balanced"}, dict or None, default=None
+        Rows are drawn into batches in proportion to the weight of their class, a positive number
+        for each label. ``"balanced"`` draws about as many rows of each class, so that rare classes
+        are learned as well as frequent ones. None takes each row once an epoch.
     early_stopping : bool, default=False
         Hold rows out, stop when their mean average precision no longer grows, and keep the best.
     validation_fraction : float, default=0.1
@@ -122,7 +124,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         margin: float | None = None,
         alpha: float = 0.01,
         pair_balance: float = 0.25,
-        balanced_batches: bool = False,
+        class_weight: str | dict | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 5,
@@ -139,7 +141,7 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
         self.margin = margin
         self.alpha = alpha
         self.pair_balance = pair_balance
-        self.balanced_batches = balanced_batches
+        self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -175,5 +177,5 @@ class DeepSupervisedHasher(DeepHasherMixin, BaseEstimator):
             warnings.warn(
                 f"classes share their most frequent code: {pairs}. Use more bits or more epochs",
                 UserWarning,
-                stacklevel=5,  # through sklearn's check of parameters, to whoever called fit
+                stacklevel=6,  # through sklearn's check of parameters, to whoever called fit
             )

@@ -1,4 +1,4 @@
-"""From a network's outputs to bits: thresholds between clusters, rotations that part classes."""
+"""Turn outputs of a network into bits: thresholds between clusters, separating rotations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _N_ROTATIONS = 2000
 def split_thresholds(outputs: np.ndarray, n_steps: int = 20) -> np.ndarray:
     """For each output, a threshold half-way between the means of what lies above and below it.
 
-    The loss sees differences alone: a network without a last normalisation may end with outputs of
-    one sign.
+    The loss depends on differences of outputs only, so the outputs of a network may all have one
+    sign.
 
     References
     ----------
@@ -48,7 +48,7 @@ def separating_rotation(
     Returns
     -------
     rotation : ndarray of shape (n_bits, n_bits), dtype float32, or None
-        None where the outputs do as they are, or nothing is better.
+        None if the outputs need no rotation, or no rotation is better.
     thresholds : ndarray of shape (n_bits,), dtype float32
         Of the rotated outputs.
     """
@@ -81,6 +81,6 @@ def separating_rotation(
 def project_rows(outputs: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Each row along each direction, (n_rows, n_directions).
 
-    By direction, so that a row's sums do not depend on how many rows there are.
+    The sums run direction by direction, so that they do not depend on the number of rows.
     """
     return np.stack([(outputs * direction).sum(axis=1) for direction in directions], axis=1)

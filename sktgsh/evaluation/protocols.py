@@ -88,7 +88,7 @@ def one_shot_accuracy(
 
 
 def _membership(y: np.ndarray) -> np.ndarray:
-    """Which row is of which class, (n_samples, n_classes) bool; classes that no row has are out."""
+    """Mask of rows by class, (n_samples, n_classes); classes that no row has are left out."""
     if y.ndim == 1:
         return y[:, None] == np.unique(y)
     return y[:, y.any(axis=0)] > 0
@@ -215,7 +215,7 @@ def identifier_recovery(
     max_rows: int = 4000,
     random_state: int | np.random.RandomState | None = None,
 ) -> float:
-    """How well the identifier gamma of a manifold can be read off representations of its samples.
+    """Predict the identifier gamma of a manifold from representations of its samples.
 
     A kernel regression is fitted on some manifolds and scored on others, in five folds.
 

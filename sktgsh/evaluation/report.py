@@ -22,7 +22,7 @@ from .trivial import ClassifierHasher
 
 @dataclass(frozen=True)
 class RetrievalReport:
-    """What :func:`~sktgsh.evaluation.retrieval_report` measured.
+    """Figures of :func:`~sktgsh.evaluation.retrieval_report`.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class RetrievalReport:
 
 
 def _hold_out(y: np.ndarray, unseen_classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have an unseen class, and what is asked of them."""
+    """Mask of rows that have an unseen class, and the labels that they are compared by."""
     if y.ndim == 2 and (
         unseen_classes.dtype.kind not in "iu"
         or len(np.unique(unseen_classes)) < 2

@@ -18,7 +18,7 @@ def _classes(y: np.ndarray) -> np.ndarray:
 
 
 def has_label(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Which rows have any of these class labels, or of these columns of an indicator."""
+    """Mask of rows that have any of these class labels, or of these columns of an indicator."""
     return np.isin(y, labels) if y.ndim == 1 else np.any(y[:, labels], axis=1)
 
 

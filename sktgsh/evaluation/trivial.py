@@ -92,7 +92,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             If there are fewer than 2 classes.
         """
         X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True)
-        y = check_targets(y, len(X))
+        y = check_targets(y, X.shape[0])
         classifier = self.classifier
         if classifier is None:
             model = LogisticRegression(max_iter=200)
@@ -101,7 +101,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
             classifier = make_pipeline(scaler, model)
         self.classes_ = np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
         if len(self.classes_) < 2:
-            raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
+            raise ValueError(f"y has one class only, {self.classes_}; at least 2 are needed")
         self.several_ = y.ndim == 2
         self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
         self.n_bits_ = int(self.n_bits)

@@ -28,6 +28,18 @@ class TaskGains:
         Share of the error of a task alone that the others have taken away.
     related : list of list
         The tasks that count most among what the task took from others, the first most.
+
+    See Also
+    --------
+    sktgsh.inspection.task_gains : Makes the table of a hasher.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktgsh.inspection import TaskGains
+    >>> print(TaskGains(["Rome"], np.array([0.1]), np.ones(1), np.array([0.4]), [["Oslo"]]))
+    task              gain  prior bits  less error  related tasks
+    Rome              0.10        1.00        0.40  Oslo
     """
 
     tasks: list
@@ -73,7 +85,7 @@ def task_gains(hasher: Any, n_related: int = 3) -> TaskGains:
     >>> X, y, task = load_digits_tasks(n_tasks=2)
     >>> hasher = TaskGeometricHasher(n_bits=16, n_hidden=64, random_state=0)
     >>> task_gains(hasher.fit(X, y, task=task)).tasks
-    [0, 30]
+    [0, 180]
     """
     modulations = hasher.modulations_
     found = [modulation.task_gain for modulation in modulations.values()]
@@ -121,7 +133,7 @@ class TaskGainDisplay:
     >>> X, y, task = load_digits_tasks(n_tasks=2)
     >>> hasher = TaskGeometricHasher(n_bits=16, n_hidden=64, random_state=0)
     >>> display = TaskGainDisplay.from_estimator(hasher.fit(X, y, task=task))
-    >>> display.ax_.get_xlim()
+    >>> tuple(map(float, display.ax_.get_xlim()))
     (0.0, 1.0)
     """
 

@@ -1,4 +1,4 @@
-"""How alike tasks are, and how alike representations are within and across tasks."""
+"""Displays of the similarity of tasks, and of representations within and across tasks."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TaskSimilarityDisplay:
             With attributes ``figure_`` and ``ax_``.
         """
         self.figure_, (self.ax_,) = new_axes(ax)
-        # A task is like itself: colours are for the others.
+        # The diagonal is 1 for every task; it takes no part in the colour scale.
         others = self.similarity[~np.eye(len(self.similarity), dtype=bool)]
         limit = max(0.05, float(np.abs(others).max(initial=0)))
         image = self.ax_.imshow(self.similarity, vmin=-limit, vmax=limit, cmap="RdBu_r")

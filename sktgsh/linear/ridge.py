@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 
 from .._sklearn import Interval
 from ..persistence import saved
@@ -93,18 +94,21 @@ class RidgeHasher(LinearHasherMixin, BaseEstimator):
 
     def _learn(self, X: np.ndarray, y: np.ndarray) -> None:
         rng = check_random_state(self.random_state)
+        check_classification_targets(y)
         self.classes_ = np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
         if len(self.classes_) < 2:
-            raise ValueError(f"y has rows of {len(self.classes_)} class; at least 2 are needed")
+            raise ValueError(
+                f"y has one class only, {self.classes_.tolist()}; at least 2 are needed"
+            )
         member = np.equal.outer(y, self.classes_) if y.ndim == 1 else y[:, self.classes_]
-        self.codebook_ = 2 * rng.randint(2, size=(len(self.classes_), self.n_bits)).astype(np.int8)
+        self.codebook_ = 2 * rng.randint(2, size=(len(self.classes_), self.n_bits_)).astype(np.int8)
         self.codebook_ -= 1
         targets = (member @ self.codebook_) / np.maximum(member.sum(axis=1, keepdims=True), 1)
         scaler = StandardScaler().fit(X)
         Z = scaler.transform(X)
         self.alpha_ = self._choose_alpha(Z, targets, rng) if self.alpha is None else self.alpha
         model = _ridge(Z, targets, self.alpha_)
-        self._set_map(model.coef_.reshape(self.n_bits, -1), scaler.mean_, 1 / scaler.scale_)
+        self._set_map(model.coef_.reshape(self.n_bits_, -1), scaler.mean_, 1 / scaler.scale_)
         self.intercept_ = np.asarray(model.intercept_, np.float32)
 
     def _choose_alpha(

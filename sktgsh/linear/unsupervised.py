@@ -80,7 +80,7 @@ class PCAHasher(_AxesMixin, BaseEstimator):
     def _learn(self, X: np.ndarray, y: Any) -> None:
         self._check_axes(X)
         mean = X.mean(axis=0)
-        model = PCA(self.n_bits, svd_solver="covariance_eigh").fit(X - mean)
+        model = PCA(self.n_bits_, svd_solver="covariance_eigh").fit(X - mean)
         variance = model.explained_variance_
         there = variance > _LEAST_VARIANCE * variance[0]
         self._set_map(np.where(there[:, None], model.components_, 0), mean)
@@ -154,11 +154,11 @@ class ITQHasher(_AxesMixin, BaseEstimator):
 
         self._check_axes(X)
         mean = X.mean(axis=0)
-        model = faiss.ITQTransform(X.shape[1], self.n_bits, True)
+        model = faiss.ITQTransform(X.shape[1], self.n_bits_, True)
         model.itq.seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         # faiss may have been loaded just now, with libraries of its own.
         with threadpool_limits(1):
             model.train(np.ascontiguousarray(X - mean, np.float32))
-        axes = faiss.vector_to_array(model.pca_then_itq.A).reshape(self.n_bits, X.shape[1])
+        axes = faiss.vector_to_array(model.pca_then_itq.A).reshape(self.n_bits_, X.shape[1])
         # faiss scales rows to norm 1, which changes no sign.
         self._set_map(axes, mean + faiss.vector_to_array(model.mean))

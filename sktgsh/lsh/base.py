@@ -1,4 +1,4 @@
-"""What the locality sensitive families share: fixed random projections, streamed."""
+"""Fixed random projections of streamed rows, which the locality sensitive families share."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class RandomProjectionMixin(HasherMixin):
     def _read(
         self, X: Any, read: Callable[[np.ndarray], np.ndarray], width: int, dtype: type = np.uint8
     ) -> np.ndarray:
-        """What is read from the projections of each row, (n_samples, width)."""
+        """Apply `read` to the projections of all rows, (n_samples, width)."""
         found = np.empty((X.shape[0], width), dtype)
 
         def store(start: int, samples: Any) -> None:
@@ -136,7 +136,7 @@ class RandomProjectionMixin(HasherMixin):
             return (self.components_ @ samples.T).T
         import torch
 
-        # torch's product, since NumPy's has one number of threads for the whole process.
+        # torch's number of threads belongs to the calling thread, NumPy's to the process.
         return (torch.from_numpy(self.components_) @ torch.from_numpy(samples).T).T.numpy()
 
     def __sklearn_tags__(self) -> Any:
@@ -154,7 +154,7 @@ def signed_sizes(bits: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def sign_collision(angle: ArrayLike) -> np.ndarray:
-    """How likely the signs of a random projection agree, by the angle in radians."""
+    """Probability that the signs of a random projection agree, by the angle in radians."""
     angle = np.asarray(angle, dtype=float)
     if np.any((angle < 0) | (angle > np.pi)):
         raise ValueError(f"angle={angle!r}; expected radians between 0 and pi")

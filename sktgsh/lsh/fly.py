@@ -117,7 +117,7 @@ class FlyHasher(_FlyExpansionMixin, BaseEstimator):
         last = np.where(bits, values, np.inf).min(axis=1, keepdims=True)
         following = np.where(bits, -np.inf, values).max(axis=1, keepdims=True)
         threshold = last if bits.all() else (last + following) / 2
-        # Of equal units, some may have won.
+        # Among equal units, some may have won and others not.
         return signed_sizes(bits, np.abs(values - threshold))
 
     def _to_bits(self, values: np.ndarray) -> np.ndarray:

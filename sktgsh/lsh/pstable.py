@@ -14,7 +14,7 @@ from .._sklearn import Interval
 from ..persistence import saved
 from .base import RandomProjectionMixin, gaussian_matrix, signed_sizes
 
-# Intervals from the origin at which float32 has four binary digits left for a place within one.
+# At this many intervals from the origin, float32 has four binary digits for the place within one.
 _FARTHEST = 2**20
 
 

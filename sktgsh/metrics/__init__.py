@@ -1,4 +1,4 @@
-"""How good codes are: retrieval, geometry, and scorers for model selection."""
+"""Quality of codes: retrieval, geometry, and scorers for model selection."""
 
 from .geometry import GeometricSensitivity, geometric_sensitivity
 from .quality import CodeReport, code_report

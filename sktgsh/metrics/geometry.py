@@ -15,7 +15,7 @@ from ..tasks import check_task
 
 @dataclass(frozen=True)
 class GeometricSensitivity:
-    """What :func:`~sktgsh.metrics.geometric_sensitivity` measures.
+    """Result of :func:`~sktgsh.metrics.geometric_sensitivity`.
 
     Representations are scaled to mean squared norm 1, so all figures are free of units.
 

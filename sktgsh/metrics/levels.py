@@ -1,4 +1,4 @@
-"""What every figure of retrieval is computed from: counts by distance, streamed by blocks."""
+"""Counts of rows by distance, in blocks; all retrieval metrics are computed from them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def iter_level_counts(
 def _levels(
     codes: np.ndarray, database_codes: np.ndarray, packed: bool, highest: int
 ) -> tuple[int, Iterator[tuple[slice, np.ndarray]]]:
-    """How many levels there are, and blocks of (rows, levels of the database's rows)."""
+    """Number of levels, and blocks of (rows, levels of the database's rows)."""
     real = is_real_valued(codes, packed)
     if real:
         # Equal codes are at one distance from a query; products would differ in the last digit.

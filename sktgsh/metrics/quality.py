@@ -37,6 +37,17 @@ class CodeReport:
         if no two codes are equal.
     class_collisions : dict of float
         By class, share of its rows that have a code in common with a row of another class.
+
+    See Also
+    --------
+    sktgsh.metrics.code_report : Makes the report of codes.
+
+    Examples
+    --------
+    >>> from sktgsh.metrics import code_report
+    >>> report = code_report([[0, 1, 1], [1, 0, 1], [1, 0, 1]])
+    >>> report.n_distinct_codes, report.dead_bits.tolist()
+    (2, [2])
     """
 
     n_codes: int
@@ -80,6 +91,10 @@ def code_report(codes: ArrayLike, y: ArrayLike | None = None) -> CodeReport:
     Returns
     -------
     report : CodeReport
+
+    See Also
+    --------
+    sktgsh.metrics.mean_average_precision : Quality of codes for retrieval.
 
     Examples
     --------

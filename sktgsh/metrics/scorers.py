@@ -56,7 +56,7 @@ class RetrievalScorer(BaseEstimator):
     True
     """
 
-    # What scikit-learn reads to know which metadata can be routed here: `task`, not the estimator.
+    # scikit-learn reads this signature: of the arguments, `task` alone is metadata to be routed.
     __metadata_request__score = {"estimator": UNUSED}
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -43,16 +44,25 @@ def check_code_version(given: Any, known: Any, *, check: bool = True) -> None:
 
     Parameters
     ----------
-    given, known : str or None
+    given, known : str, dict of str by task, or None
         Of the codes that come, and of those that are there; None where it is not known.
     check : bool, default=True
         Whether it matters.
     """
-    if check and given is not None and known is not None and given != known:
+    if check and versions_differ(given, known):
         raise ValueError(
             f"codes have code_version={given!r}, but those of the index have {known!r}; encode the "
             "rows of the index again, or give check_version=False where the codes agree"
         )
+
+
+def versions_differ(given: Any, known: Any) -> bool:
+    """Whether two versions of codes are known to differ, in the tasks that both have."""
+    if given is None or known is None:
+        return False
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        return any(given.get(label, version) != version for label, version in known.items())
+    return given != known
 
 
 def check_available(k: int, available: int, *, own: bool = False) -> None:

@@ -17,7 +17,7 @@ from ..norms import norms_of
 from ..persistence import saved
 from . import ranking
 
-# Pairs in a block: what is made of them stays in the cache.
+# Pairs of a block, whose rows fit into the cache.
 _BLOCK_PAIRS = 8192
 # Beyond these norms, products of float32 numbers may leave their range.
 _SAFE_NORMS = (1e-15, 1e15)
@@ -80,7 +80,9 @@ class DensePoints:
         if metric == "euclidean" and not self.is_single:
             self.centre = X.mean(axis=0, dtype=np.float64)
         self.points = X if self.is_single else self._to_single(X, self.norms)
-        self.longest = float(np.sqrt(X.shape[1]) * np.abs(self.points).max(initial=0))
+        # The greatest norm, but for rounding.
+        squares = np.einsum("ij,ij->i", self.points, self.points)
+        self.longest = 1.01 * float(np.sqrt(squares.max(initial=0)))
 
     def _is_in_range(self, largest: float) -> bool:
         if self.metric == "cosine":
@@ -129,22 +131,50 @@ class DensePoints:
         query_of, rows : ndarray of shape (n_pairs,)
         k : int
         """
-        norms: Any = norms_of(queries) if self.metric == "cosine" else None
-        asked = self._to_single(queries, norms)
-        coarse = self._coarse(asked, norms, query_of, rows)
+        coarse, share, off = self._coarse(queries, query_of, rows)
         last = ranking.nearest_of_pairs(query_of, coarse, rows, len(queries), k)[0][:, -1]
         # A row of coarse distance c is at least at c - off, the k-th at most at last + off.
-        share, off = self._errors(asked, queries.dtype)
         reach = last * (1 + share) + 2 * off
         kept = ~(coarse * (1 - share) > reach[query_of])
         query_of, rows = query_of[kept], rows[kept]
         exact = self.distances(queries, query_of, rows)
         return ranking.nearest_of_pairs(query_of, exact, rows, len(queries), k)
 
+    def within(
+        self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Select the pairs up to a radius, with their distances.
+
+        Parameters
+        ----------
+        queries, query_of, rows
+            As in :meth:`nearest`.
+        radius : float
+
+        Returns
+        -------
+        pairs : ndarray of int
+            Positions among the pairs.
+        distances : ndarray of float64
+        """
+        coarse, share, off = self._coarse(queries, query_of, rows)
+        scale = self.scale if self.metric == "euclidean" and not self.is_single else 1.0
+        pairs = np.flatnonzero(~(coarse * (1 - share) > scale * radius + off[query_of]))
+        exact = self.distances(queries, query_of[pairs], rows[pairs])
+        return pairs[exact <= radius], exact[exact <= radius]
+
     def _coarse(
+        self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, float, np.ndarray]:
+        """Distances of pairs in float32, and how far they are off, as in `_errors`."""
+        norms: Any = norms_of(queries) if self.metric == "cosine" else None
+        asked = self._to_single(queries, norms)
+        share, off = self._errors(asked, queries.dtype)
+        return self._in_single(asked, norms, query_of, rows), share, off
+
+    def _in_single(
         self, asked: np.ndarray, norms: Any, query_of: np.ndarray, rows: np.ndarray
     ) -> np.ndarray:
-        """Distances of pairs in float32, but for the scale."""
         out = np.empty(len(rows), np.float32)
         if not len(rows):
             return out
@@ -163,9 +193,10 @@ class DensePoints:
         return -out
 
     def _errors(self, asked: np.ndarray, dtype: np.dtype) -> tuple[float, np.ndarray]:
-        """How far coarse distances are off: a share of them, and an amount for each query."""
+        """Bounds on the error of coarse distances: a share of them, plus an amount a query."""
         rounding = np.finfo(np.float32).eps
-        sums = (asked.shape[1] + 8) * rounding
+        # faiss adds up in at least four lanes, side by side.
+        sums = (asked.shape[1] / 4 + 8) * rounding
         if self.metric == "cosine":
             return 0.0, np.full(len(asked), 4 * sums)
         sizes = np.sqrt(np.einsum("ij,ij->i", asked, asked, dtype=np.float64))
@@ -224,6 +255,14 @@ class SparsePoints:
         near = self.distances(queries, query_of, rows)
         return ranking.nearest_of_pairs(query_of, near, rows, queries.shape[0], k)
 
+    def within(
+        self, queries: Any, query_of: np.ndarray, rows: np.ndarray, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As in :meth:`DensePoints.within`."""
+        near = self.distances(queries, query_of, rows)
+        pairs = np.flatnonzero(near <= radius)
+        return pairs, near[pairs].astype(np.float64)
+
     def distances(self, queries: Any, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of pairs in float64."""
         queries = queries.tocsr().astype(np.float64)
@@ -260,6 +299,14 @@ class CodePoints:
         near = self.distances(queries, query_of, rows)
         return ranking.nearest_of_pairs(query_of, near, rows, len(queries), k)
 
+    def within(
+        self, queries: Any, query_of: np.ndarray, rows: np.ndarray, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As in :meth:`DensePoints.within`."""
+        near = self.distances(queries, query_of, rows)
+        pairs = np.flatnonzero(near <= radius)
+        return pairs, near[pairs].astype(np.float64)
+
     def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of pairs, whole numbers in float32."""
         is_bits = self.values.dtype == np.uint64
@@ -279,7 +326,7 @@ class CodePoints:
 def best_of_each(
     query_of: np.ndarray, distances: np.ndarray, n_queries: int, most: int
 ) -> np.ndarray:
-    """Which pairs to keep: the `most` nearest of each query, and those as near as the last.
+    """Keep the `most` nearest pairs of each query, and those that tie with the last.
 
     Parameters
     ----------

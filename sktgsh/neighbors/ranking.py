@@ -76,7 +76,7 @@ def nearest_of_pairs(
 
 
 def _as_keys(distances: np.ndarray, rows: np.ndarray, row_bits: int) -> np.ndarray | None:
-    """One integer for each distance and row, which sorts as both; None where 64 bits do not do.
+    """One integer for each distance and row, which sorts as both; None if 64 bits are too few.
 
     Distances take the 32 bits above the row's, so they must be numbers of single precision.
     """
@@ -147,5 +147,5 @@ def proven_nearest(
 
 
 def most_queries(n_rows: int) -> int:
-    """How many queries fit beside rows and distances in the keys by which pairs are sorted."""
+    """Number of queries that fit into the sort keys of pairs, beside rows and distances."""
     return 1 << (32 - max(1, (n_rows - 1).bit_length()))

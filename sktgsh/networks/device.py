@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Devices of torch to compute on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def device_or_cpu(device: str) -> torch.device:
 
 
 def _count(kind: str) -> int:
-    """How many devices of a kind there are."""
+    """Number of devices of a kind."""
     if kind in ("cpu", "meta"):
         return 1
     try:

@@ -78,7 +78,7 @@ class FrozenEncoder(nn.Module):
         self.register_buffer("axes", axes)
         self.register_buffer("axes_mean", axes_mean)
         self.register_buffer("probes", probes)
-        # A module that was trained elsewhere must not be trained here.
+        # Freeze a user's module, too: it may have been trained elsewhere.
         self.requires_grad_(False)
         self.eval()
 

@@ -12,7 +12,7 @@ from ..random import generator
 
 
 def power_of_two(value: float) -> float:
-    """The nearest power of two: scaling by it is exact, so codes do not hang on the last digit."""
+    """The nearest power of two; scaling by it is exact, so codes do not depend on rounding."""
     return float(2.0 ** np.round(np.log2(value))) if np.isfinite(value) and value > 0 else 1.0
 
 
@@ -109,7 +109,7 @@ class RandomConvolution(nn.Module):
     """
 
     # Responses of the images of one product stay in a core's second-level cache: measured 48
-    # microseconds an image of 28 x 28 and 64 filters, in place of 62 for 128 images at once.
+    # microseconds an image of 28 x 28 and 64 filters, against 62 for 128 images at once.
     _CACHE_FLOATS = 2**20
 
     filters: Tensor
@@ -166,7 +166,7 @@ class RandomConvolution(nn.Module):
         images = images.contiguous(memory_format=torch.channels_last)
         responses = F.conv2d(images, self.filters, stride=self.stride).permute(0, 2, 3, 1).abs_()
         responses /= self.deviation + responses.mean(dim=3, keepdim=True)
-        # First over rows, then over columns: a third of the work of both at once.
+        # Pool rows, then columns: this takes a third of the operations of pooling both at once.
         pooled = torch.matmul(self.pool_rows, responses.reshape(*responses.shape[:2], -1))
         pooled = pooled.view(-1, self.n_responses[1], len(self.filters))
         return torch.matmul(self.pool_columns, pooled).sqrt_().view(samples.shape[0], -1)
@@ -178,7 +178,7 @@ class WhitenedPatchConvolution(nn.Module):
 
     A patch under a filter is taken less its mean and divided by its contrast, then whitened over
     pixels and channels: neighbouring pixels and the three colours of photographs say nearly the
-    same, and their differences are what tells things apart. Normalisation and whitening are folded
+    same, and objects differ in their differences. Normalisation and whitening are folded
     into one convolution.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What a modulation is trained to do."""
+"""Losses that modulations and deep hashers are trained with."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class CodewordLoss(nn.Module):
         return (weight * loss).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
 
     def _codebook_loss(self, bits: Tensor, scores: Tensor, target: Tensor) -> Tensor:
-        # What the cross-entropy takes: class indices, or probabilities.
+        # The cross-entropy takes class indices, or probabilities.
         classes = target[:, 0].long() if self.target == "class" else target
         if self.kind == "cross_entropy" and self.target != "codes":
             return F.cross_entropy(scores, classes, reduction="none")
@@ -114,7 +114,7 @@ class CodewordLoss(nn.Module):
 
 
 def similar_rows(target: Tensor, other: Tensor) -> Tensor:
-    """Which rows share a label: of indices (batch,), or of indicators (batch, n_labels)."""
+    """Mask of pairs of rows that share a label, from indices (batch,) or indicators."""
     if target.ndim == 1:
         return target[:, None] == other[None, :]
     return target.float() @ other.float().T > 0

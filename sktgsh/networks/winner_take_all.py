@@ -22,7 +22,7 @@ def largest(values: Tensor, n_winners: int, dim: int) -> Tensor:
         return torch.ones_like(values, dtype=torch.bool)
     last = values.topk(n_winners, dim=dim).values.amin(dim=dim, keepdim=True)
     ahead, tied = values > last, values == last
-    # topk breaks ties as it likes; a running count takes the first of them.
+    # The order of ties in topk is not defined; a running count keeps the first ones.
     room = n_winners - ahead.sum(dim=dim, keepdim=True)
     return ahead | (tied & (tied.cumsum(dim=dim) <= room))
 
@@ -33,7 +33,7 @@ def keep_largest(values: Tensor, n_winners: int, dim: int) -> Tensor:
 
 
 def n_lifetime_winners(batch: int, sparsity: float) -> int:
-    """How many rows of a batch a unit keeps; at least one."""
+    """Number of rows of a batch that a unit keeps; at least one."""
     return max(1, round(batch * sparsity))
 
 
@@ -207,7 +207,7 @@ def _add_windows(windows: Tensor, image: Tensor, pixel: Tensor, shape: tuple[int
 def _window_rows(
     image: Tensor, pixel: Tensor, side: int, width: int, padded: Sequence[int]
 ) -> Tensor:
-    """Where each pixel of each window lies among all pixels of the padded images."""
+    """Positions of each window's pixels among all pixels of the padded images."""
     reach = torch.arange(side, device=pixel.device)
     row = (pixel // width)[:, None, None] + reach[:, None]
     column = (pixel % width)[:, None, None] + reach

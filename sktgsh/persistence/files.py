@@ -207,7 +207,7 @@ def _put_checksum(path: Path) -> None:
 
 
 def _checksum_place(file: Any) -> int:
-    """Where the checksum stands in a file: after its name, in the header."""
+    """Position of the checksum in a file: after its name, in the header."""
     file.seek(0)
     size = int.from_bytes(file.read(8), "little")
     name = b'"sha256":"'

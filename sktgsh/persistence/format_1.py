@@ -82,6 +82,8 @@ def trained(state: State) -> State:
     """Deep hashers and autoencoders: parameters of the gradient steps in one object."""
     state = dict(state)
     old = {name: state.pop(name) for name in _SOLVER if name in state}
+    if "balanced_batches" in state:
+        state["class_weight"] = "balanced" if state.pop("balanced_batches") else None
     return state | {"solver": class_of("GradientSolver")(**old)}
 
 

@@ -1,4 +1,4 @@
-"""Pickles: of which version they are, and equal ones for equal estimators."""
+"""Pickles that name their version, and that are equal for equal estimators."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class VersionedMixin(SteadyPickleMixin):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a tensor was."""
+    """A placeholder for a tensor."""
 
     number: int
 
@@ -80,7 +80,7 @@ class PickledModule:
     Attributes
     ----------
     skeleton : nn.Module
-        The module with a place in place of each tensor that an array can hold.
+        The module, with a placeholder for each tensor that an array can hold.
     tensors : list of (ndarray, bool, bool)
         Values, whether it is a parameter, and whether it has a gradient.
     """

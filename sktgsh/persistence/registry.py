@@ -46,7 +46,7 @@ def saved(name: str) -> Callable[[Class], Class]:
     """Let files hold objects of the decorated class.
 
     Files keep the attributes of an object. Where they are renamed or change their meaning, files
-    of before need a step in :mod:`sktgsh.persistence.upgrades`.
+    of before need a step in ``sktgsh/persistence/upgrades.py``.
 
     Parameters
     ----------

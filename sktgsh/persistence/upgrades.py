@@ -1,4 +1,4 @@
-"""What became of classes and attributes since older versions wrote their files.
+"""Changes of classes and attributes since older versions wrote their files.
 
 Where a class or one of its attributes is renamed, or its meaning changes, the next step below says
 how a state of before becomes one of after. Steps are applied in order, from the format of the file

@@ -36,6 +36,10 @@ _CONVERSIONS: dict[type, Callable[[Any], Any]] = {
 }
 
 
+# The version, which a file states by itself, and callbacks of scikit-learn, which belong to a fit.
+_LEFT_OUT = (VERSION, "_skl_callbacks")
+
+
 class Writer:
     """Turns objects into a tree; arrays are collected, equal ones once.
 
@@ -105,7 +109,7 @@ class Writer:
         return {
             name: self.encode(part, f"{place}.{name}")
             for name, part in (state or {}).items()
-            if name != VERSION  # the file says it
+            if name not in _LEFT_OUT
         }
 
     def _encode_foreign(self, value: Any, weights: dict | None, place: str) -> Any:

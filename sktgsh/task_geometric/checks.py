@@ -53,7 +53,12 @@ def check_given_codes(codes: np.ndarray, n_bits: int, packed: bool) -> np.ndarra
 
 
 def check_rows(
-    X: Any, y: np.ndarray, labels: np.ndarray, sample_weight: Any, codes: np.ndarray | None
+    X: Any,
+    y: np.ndarray,
+    labels: np.ndarray,
+    sample_weight: Any,
+    codes: np.ndarray | None,
+    missing: np.ndarray | None = None,
 ) -> tuple[Rows, np.ndarray]:
     """Check targets and weights of checked samples; rows without a label or weight drop out.
 
@@ -66,6 +71,8 @@ def check_rows(
         Task of each row.
     sample_weight : array-like of shape (n_samples,) or None
     codes : ndarray of shape (n_samples, n_bits) or None
+    missing : ndarray of shape (n_samples,), dtype bool, or None
+        Rows whose label is missing; they stay. A row of an indicator that is all 0 drops out.
 
     Returns
     -------
@@ -83,11 +90,11 @@ def check_rows(
         weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         keep = weight > 0
     if y.ndim == 2:
-        keep &= y.any(axis=1)
+        keep &= y.any(axis=1) if missing is None else y.any(axis=1) | missing
     kept = np.flatnonzero(keep)
     if not len(kept):
         raise ValueError("y has no label in any row; at least 2 labels are needed")
-    rows = Rows(X, np.arange(X.shape[0]), y, weight, codes)
+    rows = Rows(X, np.arange(X.shape[0]), y, weight, codes, missing)
     return rows.take(kept), labels[kept]
 
 
@@ -162,7 +169,15 @@ def check_tasks(
     for label, part in parts.items():
         previous = None if reset else known.get(label)
         positions = part.positions
-        if previous is not None and bool(previous.classes) == (part.codes is not None):
+        if part.has_unlabelled and not settings.learns_unlabelled:
+            raise ValueError(
+                f"y has no label for {part.lacks_label.sum()} rows of task {label!r}, and gradient "
+                "steps need one for each row; use solver='ridge', or leave these rows out"
+            )
+        sums = model.statistics.get(label) if previous and model else None
+        grouped = sums is not None and sums.neighbourhoods is not None
+        had_codes = previous is not None and not previous.classes and not grouped
+        if previous is not None and had_codes != (part.codes is not None):
             raise ValueError(
                 f"task {label!r} was learned from "
                 f"{'classes' if previous.classes else 'codes'}; go on with the same, or fit it "
@@ -171,7 +186,7 @@ def check_tasks(
         others = [m.classes for task, m in known.items() if task != label or previous]
         check_same_kind(part.classes, [c for classes in others for c in classes], "y", "classes")
         classes = set(part.classes) | set(previous.classes if previous else ())
-        if part.codes is None:
+        if part.codes is None and not part.has_unlabelled and not grouped:
             tell = classes_of_others(label, {**known, **parts}, settings)
             check_class_number(label, classes, len(positions), tell)
         if previous and settings.closed_form and model and label not in model.statistics:

@@ -22,6 +22,7 @@ from .._sklearn import (
     safe_indexing,
 )
 from ..base import HasherMixin, score_codes
+from ..callbacks import CallbackSupportMixin, whole_fit
 from ..persistence import saved
 from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
@@ -29,7 +30,7 @@ from .hasher import TaskGeometricHasher
 
 
 @saved("TaskGeometricHasherCV")
-class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
+class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixin, BaseEstimator):
     """A :class:`TaskGeometricHasher` that chooses its code length by cross-validation.
 
     In closed form a bit does not depend on the other bits, so a short code is the prefix of a long
@@ -145,15 +146,19 @@ class TaskGeometricHasherCV(MetaEstimatorMixin, HasherMixin, BaseEstimator):
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
         folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
         self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
-        scores = [
-            self._score_fold(clone(longest), lengths, X, y, task, sample_weight, *fold)
-            for fold in folds
-        ]
-        scores = np.array(scores).T
-        means = np.nanmean(scores, axis=1)
-        chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
-        best = self._hasher(lengths[chosen])
-        self.best_estimator_ = best.fit(X, y, task=task, sample_weight=sample_weight)
+        with whole_fit(self, self, len(folds) + 1, X, y) as whole:
+            scores = []
+            for fold in folds:
+                with whole.subfit("fold", clone(longest)) as hasher:
+                    scores.append(
+                        self._score_fold(hasher, lengths, X, y, task, sample_weight, *fold)
+                    )
+            scores = np.array(scores).T
+            means = np.nanmean(scores, axis=1)
+            chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
+            with whole.subfit("chosen length", self._hasher(lengths[chosen])) as best:
+                best.fit(X, y, task=task, sample_weight=sample_weight)
+        self.best_estimator_ = best
         self.n_bits_ = lengths[chosen]
         self.best_score_ = float(means[chosen])
         self.cv_results_ = Bunch(

@@ -113,6 +113,16 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
         rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
         the units (1 / `n_bits` of that with ``head="block"``), and are never part of a pickle.
+    n_neighbors : int, default=20
+        Number of neighbours, among at most 8,192 rows of the task, that decide on the target of a
+        row without a label. It belongs to a class if as many of them are labelled as for nearly
+        all (90 %) labelled rows, and otherwise gets a code from the mean of its neighbours. More
+        neighbours find classes better, fewer find the nearest rows better.
+    n_groups : "auto" or int, default="auto"
+        Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
+        rows. Codes do not depend on them.
+    missing_label : object, optional
+        Label that means "not labelled", such as -1, beside None, nan, pandas.NA and NaT.
     packed : bool, default=False
         Give eight bits in a byte, in the order of :func:`numpy.packbits`.
     device : str, default="auto"
@@ -149,6 +159,9 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Everything that was learned.
     modulations_ : dict of Modulation
         Learned part of each task, by label.
+    groups_ : dict of Groups
+        Groups of the rows that belong to no class, by task: codeword, share of the rows, a few rows
+        of each, and the nearest class.
     history_ : dict of list
         Epochs of the gradient steps of each task, as skorch recorded them.
     n_bits_, n_hidden_ : int
@@ -237,7 +250,7 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
+        tags.target_tags.required = False
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags

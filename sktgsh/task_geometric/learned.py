@@ -15,6 +15,7 @@ from .encoding.inference import TaskInference
 from .encoding.modulation import Modulation
 from .encoding.network import TaskNetwork
 from .learning.codebook import Codebook
+from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import TaskPrior
 from .learning.statistics import RidgeStatistics
 
@@ -42,6 +43,9 @@ class LearnedTasks:
         codes under "codes".
     general : Modulation or None
         What all tasks with classes have learned together, for rows of unknown tasks.
+    neighbourhoods : dict of Neighbourhoods
+        What gives unlabelled rows of a task their targets, for tasks that were started and not
+        learned. A task that was learned has it beside its sufficient statistics.
     """
 
     network: TaskNetwork
@@ -52,6 +56,7 @@ class LearnedTasks:
     priors: dict[Hashable, TaskPrior] = field(default_factory=dict)
     pools: dict[str, RidgeStatistics] = field(default_factory=dict)
     general: Modulation | None = None
+    neighbourhoods: dict[Hashable, Neighbourhoods] = field(default_factory=dict)
 
     # -- tasks -----------------------------------------------------------------------------------
 
@@ -140,9 +145,11 @@ class LearnedTasks:
                 history=less(kept.history, label),
             )
             if kind in pools and label in self.statistics:
-                pools[kind] = pools[kind] - self.statistics[label]
+                if takes_part(self.statistics[label]):
+                    pools[kind] = pools[kind] - self.statistics[label]
             elif kind in pools:
                 rest = [kept.statistics[task] for task in kept._open_tasks(kind)]
+                rest = [sums for sums in rest if takes_part(sums)]
                 pools = less(pools, kind)
                 if rest:
                     pools[kind] = reduce(RidgeStatistics.__add__, rest)
@@ -153,8 +160,9 @@ class LearnedTasks:
     ) -> dict[str, RidgeStatistics]:
         """The sums of all tasks' rows, with those of one task replaced."""
         pool = self.pools.get(kind)
+        before, after = (part if takes_part(part) else None for part in (before, after))
         if after is None:
-            return {}
+            return {} if before is None or pool is None else {kind: pool - before}
         if pool is None:
             return {kind: after}
         return {kind: (pool if before is None else pool - before) + after}
@@ -181,8 +189,8 @@ class LearnedTasks:
 
     def code_versions(self) -> dict[Hashable, str]:
         """Digest of everything that decides a code, for each task."""
-        network = self.network.fingerprint()
-        return {label: m.code_version(network) for label, m in self.modulations.items()}
+        network, readout = self.network.fingerprint(), self.network.head == "readout"
+        return {label: m.code_version(network, readout) for label, m in self.modulations.items()}
 
     def map_scores(
         self,
@@ -275,3 +283,11 @@ class LearnedTasks:
 def less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
     """A table without one of its entries."""
     return {key: value for key, value in table.items() if key != label}
+
+
+def takes_part(statistics: RidgeStatistics | None) -> bool:
+    """Whether the rows of a task tell other tasks something: those with unlabelled rows do not.
+
+    Their codes follow neighbourhoods of their own task.
+    """
+    return statistics is not None and statistics.neighbourhoods is None

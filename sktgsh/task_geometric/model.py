@@ -12,15 +12,17 @@ import numpy as np
 from ..persistence import saved
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
-from .learned import LearnedTasks, less
+from .learned import LearnedTasks, less, takes_part
 from .learning.codebook import Codebook
 from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
+from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import MOST_MIXED, Others, Solution, TaskPrior
 from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
 from .learning.together import Gathered, Pool, PooledProblem, gather, kind_of
+from .learning.unlabelled import complete_rows, learn_neighbourhoods, with_groups
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -70,6 +72,7 @@ class TaskModel(LearnedTasks):
         """
         model, gathered = self, None
         new = {label: part for label, part in parts.items() if reset or label not in self.tasks}
+        new = {label: part for label, part in new.items() if _is_labelled(part)}
         if settings.closed_form and settings.share_prior and len(new) > 1:
             forgotten = self.without(new)
             gathered = gather(self.learner, new, forgotten.pools)
@@ -110,14 +113,15 @@ class TaskModel(LearnedTasks):
         model : TaskModel
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
-        rows = learner.extract(rows)
+        known = self.statistics.get(label) if previous else None
+        rows, found = self._completed(label, learner.extract(rows), known, settings)
         before = previous.classes if previous else ()
         classes = sorted_classes([*before, *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
-            known = self.statistics.get(label) if previous else None
             kept = None if gathered is None else gathered.statistics.get(label)
             statistics = kept or learner.add_statistics(rows, known)
+            statistics.neighbourhoods = found
             start, codebook, prior = self._solve(
                 label, statistics, classes, previous, settings, gathered
             )
@@ -127,6 +131,7 @@ class TaskModel(LearnedTasks):
             start = learner.start(previous, classes, codewords, label)
         if settings.gradient is not None:
             start, history = learner.polish(rows, start, settings.gradient, settings.verbose)
+        start = with_groups(self.network, start, rows, previous, settings.n_groups)
         learned = learner.with_density(rows, start, previous, self._calibration_tasks(label))
         earlier = self.history.get(label, []) if previous else []
         return replace(
@@ -137,9 +142,24 @@ class TaskModel(LearnedTasks):
             **sums,
         )
 
-    def sums_of(self, rows: Rows) -> TaskSums:
+    def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
+        """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
+        found = self._completed(label, self.learner.extract(rows), None, settings)[1]
+        added = {} if found is None else {label: found}
+        return replace(self, neighbourhoods=added | self.neighbourhoods)
+
+    def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
+        """Decide on later chunks as on the first chunk with unlabelled rows."""
+        found = {label: part.statistics.neighbourhoods for label, part in sums.items()}
+        added = {label: part for label, part in found.items() if part is not None}
+        return replace(self, neighbourhoods=added | self.neighbourhoods)
+
+    def sums_of(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskSums:
         """Sufficient statistics of rows of one task, with a sample of the rows."""
-        statistics = self.learner.add_statistics(self.learner.extract(rows), None)
+        rows, known = self.learner.extract(rows), self.statistics.get(label)
+        rows, found = self._completed(label, rows, known, settings)
+        statistics = self.learner.add_statistics(rows, None)
+        statistics.neighbourhoods = found
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
         drawn = replace(drawn, X=drawn.X[drawn.positions], positions=np.arange(len(drawn.y)))
         return TaskSums(statistics, drawn, len(rows.positions))
@@ -173,15 +193,18 @@ class TaskModel(LearnedTasks):
         start, codebook, prior = self._solve(
             label, statistics, classes, previous, settings, gathered
         )
-        learned = learner.with_density(
-            learner.extract(sums.drawn), start, previous, self._calibration_tasks(label)
-        )
+        drawn = learner.extract(sums.drawn)
+        # Rows of other chunks have no position in one X.
+        unplaced = replace(drawn, positions=np.full(len(drawn.y), -1))
+        start = with_groups(self.network, start, unplaced, previous, settings.n_groups)
+        learned = learner.with_density(drawn, start, previous, self._calibration_tasks(label))
         return replace(
             self,
             modulations=self.modulations | {label: learned},
             codebook=codebook,
             history=self.history | {label: []},
             **self._with_sums(label, statistics, prior, settings, gathered),
+            neighbourhoods=less(self.neighbourhoods, label),
         )
 
     def merge_task(
@@ -193,12 +216,7 @@ class TaskModel(LearnedTasks):
         ----------
         label : task label
         other : TaskModel
-            A model of the same network.
         settings : LearningSettings
-
-        Returns
-        -------
-        model : TaskModel
         """
         modulations = self.modulations[label], other.modulations[label]
         parts = self.statistics[label], other.statistics[label]
@@ -212,13 +230,14 @@ class TaskModel(LearnedTasks):
             [m.known_density() for m in modulations],
             [[classes.index(c) for c in m.classes] or [0] for m in modulations],
             [
-                [part.weight_of(c) for c in m.classes] or [float(part.gram[0, -1, -1])]
+                [part.weight_of(c) for c in m.classes] or [part.total]
                 for part, m in zip(parts, modulations)
             ],
         )
+        learned = replace(learned, density=density, groups=modulations[0].groups)
         return replace(
             self,
-            modulations=self.modulations | {label: replace(learned, density=density)},
+            modulations=self.modulations | {label: learned},
             codebook=codebook,
             **self._with_sums(label, statistics, prior, settings),
         )
@@ -241,6 +260,29 @@ class TaskModel(LearnedTasks):
         general = learner.modulation_of(solution, classes, table)
         return replace(self, general=general)
 
+    def _completed(
+        self, label: Hashable, rows: Rows, known: RidgeStatistics | None, settings: LearningSettings
+    ) -> tuple[Rows, Neighbourhoods | None]:
+        """Give each unlabelled row a class or a code; also returns what decides on later rows."""
+        found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
+        if not rows.has_unlabelled:
+            return rows, found
+        if found is None:
+            shared = settings.share_codebook and self.network.encoder.passthrough
+            projections = self.codebook.projections if shared else None
+            found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
+        flips = self.learner.chooser.flips(None if settings.share_codebook else label)
+        return complete_rows(self.network, rows, found, flips), found
+
+    def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
+        """Make a group of a task a class; with `share`, the class joins the shared codebook."""
+        named = self.modulations[label].naming(number, name)
+        codebook = self.codebook
+        if share:
+            codebook = codebook.joined({name: named.codewords[-1]}, label)
+        modulations = self.modulations | {label: named}
+        return replace(self, modulations=modulations, codebook=codebook)
+
     def _solve(
         self,
         label: Hashable,
@@ -254,7 +296,8 @@ class TaskModel(LearnedTasks):
         problem = None if gathered is None else gathered.problems.pop(label, None)
         problem = CentredProblem(statistics) if problem is None else problem
         codewords, codebook = self._codewords(label, classes, problem, previous, settings)
-        bits = self.network.layout.target_bits(codes_given=not classes)
+        codes_given = not classes and statistics.code_sums is None
+        bits = self.network.layout.target_bits(codes_given)
         words = dict(zip(classes, codewords))
         if previous is not None:
             prior = self.priors.get(label)
@@ -275,7 +318,7 @@ class TaskModel(LearnedTasks):
         gathered: Gathered | None,
     ) -> Others:
         """What other tasks say of a new task: those learned before, and those in the same call."""
-        if not settings.share_prior:
+        if not settings.share_prior or not takes_part(statistics):
             return Others(None, {})
         learner, kind = self.learner, kind_of(statistics)
         solutions: dict[Hashable, Any] = {
@@ -336,6 +379,11 @@ class TaskModel(LearnedTasks):
     ) -> tuple[np.ndarray, Codebook]:
         """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
         known = self._fixed_codewords(label, previous, settings.share_codebook)
+        found = None if problem is None else problem.neighbourhoods
+        if found is not None and self.network.encoder.passthrough and not known.words:
+            groups = self.modulations[label].groups if label in self.modulations else None
+            named = {} if groups is None else dict(groups.named)
+            known = Codebook(named, found.projections)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
@@ -357,3 +405,10 @@ class TaskModel(LearnedTasks):
         """The last few other tasks, against which task inference is calibrated."""
         others = [task for task in self.modulations if task != label]
         return [self.modulations[task] for task in others[-N_CALIBRATION_TASKS:]]
+
+
+def _is_labelled(part: Rows | TaskSums) -> bool:
+    """Whether every row of a task has a label or a given code."""
+    if isinstance(part, TaskSums):
+        return takes_part(part.statistics)
+    return not part.has_unlabelled

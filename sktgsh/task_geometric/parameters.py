@@ -52,6 +52,9 @@ class TaskParameters(BaseEstimator):
         "task_column": [None, Integral, str],
         "freeze_codes": ["boolean"],
         "max_open_tasks": [Interval(Integral, 0, None, closed="left")],
+        "n_groups": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "missing_label": "no_validation",
         "packed": ["boolean"],
         "device": [str],
         "random_state": ["random_state"],
@@ -80,6 +83,9 @@ class TaskParameters(BaseEstimator):
         unknown_task: str = "raise",
         freeze_codes: bool = False,
         max_open_tasks: int = 8,
+        n_neighbors: int = 20,
+        n_groups: int | str = "auto",
+        missing_label: Any = None,
         packed: bool = False,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -102,6 +108,9 @@ class TaskParameters(BaseEstimator):
         self.unknown_task = unknown_task
         self.freeze_codes = freeze_codes
         self.max_open_tasks = max_open_tasks
+        self.n_neighbors = n_neighbors
+        self.n_groups = n_groups
+        self.missing_label = missing_label
         self.packed = packed
         self.device = device
         self.random_state = random_state
@@ -127,6 +136,8 @@ class TaskParameters(BaseEstimator):
             share_codebook=self.share_codebook,
             max_open_tasks=self.max_open_tasks,
             share_prior=self.share_prior,
+            n_neighbors=int(self.n_neighbors),
+            n_groups=None if isinstance(self.n_groups, str) else int(self.n_groups),
             verbose=max(0, int(self.verbose) - 1),
         )
 

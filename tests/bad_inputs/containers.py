@@ -85,7 +85,12 @@ DENSE: dict[str, Callable[[np.ndarray], Any]] = {
     "object with __array__": Readable,
     "torch": torch.from_numpy,
     "torch float32": lambda v: torch.from_numpy(v).float(),
-    "torch with gradient": lambda v: torch.from_numpy(v).requires_grad_().detach(),
+    "torch with gradient": lambda v: (
+        torch.from_numpy(v.astype(np.float64))
+        .requires_grad_()
+        .detach()
+        .to(torch.from_numpy(v).dtype)
+    ),
     "pandas": pd.DataFrame,
     "pandas of several types": lambda v: pd.DataFrame(v).astype({0: "int8", 1: "float32"}),
     "pandas Int64": lambda v: pd.DataFrame(v).astype("Int64"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import estimators
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 
 N_ROWS, N_FEATURES, N_CLASSES = 30, 16, 3
@@ -90,7 +91,10 @@ class Index(Subject):
         if self.name == "HammingNeighbors" and samples is not None:
             # Queries in floating point are scores: codes of any type are those of added rows.
             added = copy.copy(model).add(samples).shards_.codes()[model.n_samples_fit_ :]
+            columns = getattr(samples, "columns", None)
             samples = np.unpackbits(added, axis=1, count=N_FEATURES)
+            if columns is not None and isinstance(columns[0], str):
+                samples = pd.DataFrame(samples, columns=list(columns))
         return model.kneighbors(samples, 3)[0]
 
 

@@ -132,6 +132,8 @@ REFUSED = {
 }
 
 
+# A bit of these is a principal axis, of which there are no more than rows.
+HAS_AXES = ("PCAHasher", "ITQHasher")
 OFFSET_FREE = ("FlyHasher", "DenseFlyHasher", "DeepSupervisedHasher", "GeometricHasher")
 
 
@@ -184,8 +186,19 @@ def odd_sample_cases() -> Iterator[Case]:
             "odd samples",
             name,
             lambda m, s, n=n_rows: clone(s.estimator).fit(X[:n], Y[:n]).transform(X[:n]),
-            where=lambda s: s.learns and s.name != "TaskGeometricHasherCV",
+            where=lambda s, n=n_rows: (
+                s.learns
+                and s.name != "TaskGeometricHasherCV"
+                and not (s.name in HAS_AXES and n < s.estimator.n_bits)
+            ),
         )
+    yield Case(
+        "odd samples",
+        "fewer rows than bits",
+        lambda m, s: clone(s.estimator).fit(X[:3], Y[:3]),
+        "n_bits=16, but X has 3 sample.* fewer bits",
+        where=lambda s: s.name in HAS_AXES,
+    )
     yield Case(
         "odd samples",
         "an offset that float32 cannot hold",

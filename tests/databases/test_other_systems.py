@@ -194,3 +194,15 @@ def test_empty_slots_of_a_graph_of_faiss_sort_first():
     index.add(codes)
     distances, rows = index.search(codes[:1], 4)
     assert (distances[0, rows[0] < 0] < 0).all() and (rows[0] < 0).sum() == 2
+
+
+def test_inverted_lists_of_faiss_need_their_heap_or_a_limit():
+    codes = np.random.default_rng(0).integers(0, 256, (100, 8), dtype=np.uint8)
+    quantizer = faiss.IndexBinaryFlat(64)
+    index = faiss.IndexBinaryIVF(quantizer, 64, 4)
+    index.train(codes)
+    index.add(codes)
+    index.nprobe = 4
+    assert index.use_heap
+    index.use_heap, index.max_codes = False, len(codes)
+    np.testing.assert_array_equal(index.search(codes, 1)[1].ravel(), np.arange(100))

@@ -15,7 +15,7 @@ from sktgsh.datasets import make_manifolds
 from sktgsh.deep.base import CodeScoring
 from sktgsh.evaluation import one_shot_accuracy
 from sktgsh.metrics import geometric_sensitivity, mean_average_precision
-from sktgsh.training import BalancedBatches, ShuffledBatches
+from sktgsh.training import ShuffledBatches, WeightedBatches
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def digits(digit_tasks):
         dict(module="resnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=8)),
         dict(module="convnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=40)),
         dict(pairs="random", solver=GradientSolver(max_epochs=30)),
-        dict(balanced_batches=True),
+        dict(class_weight="balanced"),
     ],
     ids=str,
 )
@@ -83,8 +83,8 @@ def test_multilabel_rows_that_share_a_label_are_similar(digits):
         > mean_average_precision(untrained.transform(Q), asked, untrained.transform(X), labels)
         + 0.15
     )
-    with pytest.raises(ValueError, match="balanced_batches needs one label"):
-        DeepSupervisedHasher(balanced_batches=True).fit(X, labels)
+    with pytest.raises(ValueError, match="class_weight='balanced' needs one label"):
+        DeepSupervisedHasher(class_weight="balanced").fit(X, labels)
 
 
 def test_targets_are_read_as_everywhere(digits):
@@ -215,11 +215,12 @@ def small(n_bits=8, random_state=0, **params):
     return DeepSupervisedHasher(n_bits, solver=solver, random_state=random_state, **params)
 
 
-@pytest.mark.parametrize("shuffle", [ShuffledBatches, BalancedBatches])
+@pytest.mark.parametrize("shuffle", [ShuffledBatches, WeightedBatches])
 def test_no_batch_has_a_single_row(shuffle):
     for n_rows, sizes in [(64, [32, 32]), (65, [32, 33]), (66, [32, 32, 2]), (1, [1])]:
         X, y = torch.arange(n_rows)[:, None].float(), torch.arange(n_rows) % 2
-        batches = shuffle(Dataset(X, y), 32, seed=0)
+        weight = {} if shuffle is ShuffledBatches else {"weight": torch.ones(n_rows)}
+        batches = shuffle(Dataset(X, y), 32, seed=0, **weight)
         assert [len(samples) for samples, _ in batches] == sizes and len(batches) == len(sizes)
 
 
@@ -321,3 +322,78 @@ def test_values_before_the_threshold(digits, kind):
         rotation = np.eye(8) if hasher.rotation_ is None else hasher.rotation_
         expected = hasher._outputs(Q) @ rotation.T - hasher.thresholds_
         np.testing.assert_allclose(values, expected, atol=1e-4)
+
+
+# -- classes of unequal size ----------------------------------------------------------------------
+
+
+def unbalanced(X, y, rare=(1, 2, 3, 4, 5), n_rows=8):
+    """Rows of class 0, and a few of others."""
+    return np.concatenate(
+        [np.flatnonzero(y == 0)[:100], *(np.flatnonzero(y == c)[:n_rows] for c in rare)]
+    )
+
+
+def class_precision(hasher, X, y, classes):
+    """Mean average precision of each class's rows as queries, averaged over the classes."""
+    codes = hasher.transform(X)
+    return np.mean([mean_average_precision(codes[y == c], y[y == c], codes, y) for c in classes])
+
+
+def test_balanced_weights_help_rare_classes(digits):
+    X, y, Q, q = digits
+    rows, asked = unbalanced(X, y), q < 6
+    found = {}
+    for weight in (None, "balanced"):
+        scores = [
+            class_precision(
+                DeepSupervisedHasher(16, class_weight=weight, random_state=seed).fit(
+                    X[rows], y[rows]
+                ),
+                Q[asked],
+                q[asked],
+                range(6),
+            )
+            for seed in range(3)
+        ]
+        found[weight] = np.mean(scores)
+    assert found["balanced"] > found[None] + 0.02
+
+
+def test_a_weight_is_a_share_of_the_draws(digits):
+    X, y, _, _ = digits
+    seen = []
+
+    class Count(Callback):
+        def on_batch_begin(self, net, batch, training, **kwargs):
+            seen.append(batch[1].numpy())
+
+    weight = {0: 5.0, 1: 2.5}
+    hasher = small(class_weight=weight, solver=dict(max_epochs=5, callbacks=[Count()]))
+    hasher.fit(X, y)
+    share = np.bincount(np.concatenate(seen), minlength=10) / (5 * len(X))
+    expected = np.bincount(y) * [weight.get(c, 1.0) for c in range(10)]
+    np.testing.assert_allclose(share, expected / expected.sum(), atol=0.02)
+
+
+def test_balanced_is_the_inverse_of_counts(digits):
+    X, y, _, _ = digits
+    inverse = {c: 1 / count for c, count in enumerate(np.bincount(y))}
+    one = small(class_weight="balanced").fit(X, y)
+    other = small(class_weight=inverse).fit(X, y)
+    np.testing.assert_array_equal(one.transform(X), other.transform(X))
+
+
+@pytest.mark.parametrize(
+    "weight, message",
+    [
+        ({11: 2.0}, r"class_weight names 11, which is no class of y"),
+        ({1: 0.0}, r"class_weight gives 1 the weight 0.0; expected a positive number"),
+        ({1: "much"}, r"class_weight gives 1 the weight 'much'"),
+        ({1: np.nan}, r"class_weight gives 1 the weight nan"),
+        ("even", "'class_weight' parameter of DeepSupervisedHasher"),
+    ],
+)
+def test_bad_class_weights_are_named(digits, weight, message):
+    with pytest.raises(ValueError, match=message):
+        small(class_weight=weight).fit(digits[0], digits[1])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 
@@ -164,6 +165,20 @@ def test_report_of_several_labels(digits):
     assert rows["random"]["one_shot"] > 0.8  # zeros and ones are easily told apart
     with pytest.raises(ValueError, match=r"unseen_classes=\[4, 7\]; .* 5 columns"):
         retrieval_report({}, X, labels, unseen_classes=[4, 7])
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.coo_matrix])
+def test_report_of_sparse_rows_is_that_of_dense_ones(digits, kind):
+    X, y = (part[:600] for part in digits)
+    hashers = {"random": SignedRandomProjectionHasher(32, random_state=0)}
+    dense, found = (
+        retrieval_report(hashers, rows, y, unseen_classes=[0, 1, 2]).rows for rows in (X, kind(X))
+    )
+    for one, other in zip(dense, found):
+        # The trivial solution leaves sparse columns their means.
+        tolerance = 0.01 if one["hasher"] == "random" else 0.1
+        for figure in ("seen_map", "unseen_map", "one_shot", "transfer"):
+            assert other[figure] == pytest.approx(one[figure], abs=tolerance)
 
 
 def test_report_beside_the_rivals(digits):

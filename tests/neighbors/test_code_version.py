@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 
-from sktgsh import SignedRandomProjectionHasher, load
+from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher, load
 from sktgsh.neighbors import CodeStore, HammingNeighbors, LSHNeighbors, RescoredNeighbors
 from sktgsh.persistence import saved
 
@@ -85,3 +85,46 @@ def test_a_hasher_that_went_on_learning(kind):
             call(X)
     for one, other in zip(expected, index.kneighbors(X, check_version=False)):
         np.testing.assert_array_equal(one, other)
+
+
+def test_versions_by_task(tmp_path):
+    """A new task leaves the codes of others as they are; a task that learned more does not."""
+    before, other = {"a": "1", "b": "2"}, {"a": "1", "b": "3"}
+    grown = {**before, "c": "4"}
+    task = np.repeat(["a", "b"], 20)
+    index = HammingNeighbors(1).fit(CODES, task=task, code_version=before)
+    index.add(CODES[:2], task="c", code_version=grown)
+    assert index.code_version_ == grown
+    for given in (before, grown, {"a": "1"}, None):
+        index.kneighbors(CODES, code_version=given)
+    for given in (other, {"c": "5"}):
+        with pytest.raises(ValueError, match="code_version="):
+            index.kneighbors(CODES, code_version=given)
+    index.save(tmp_path / "index")
+    assert load(tmp_path / "index").code_version_ == grown
+    pytest.importorskip("lancedb")
+    versions = {0: "1", "0": "2"}
+    CodeStore(tmp_path / "store", n_bits=16, code_version=versions)
+    store = CodeStore(tmp_path / "store", code_version={**versions, 7: "9"})
+    assert store.code_version == versions
+    with pytest.raises(ValueError, match="but the store has"):
+        CodeStore(tmp_path / "store", code_version={0: "2"})
+    with pytest.raises(ValueError, match="give check_version=False"):
+        store.add(CODES, ids=np.arange(40), code_version={"0": "1"})
+
+
+def test_the_flagship_that_went_on_learning():
+    data = load_digits()
+    rows, labels = data.data[:300], data.target[:300]
+    hasher = TaskGeometricHasher(16, n_hidden=128, random_state=0)
+    hasher.fit(rows[:150], labels[:150], task="a")
+    index = RescoredNeighbors(FrozenEstimator(hasher)).fit(rows[:150], task="a")
+    hasher.partial_fit(rows[150:], labels[150:], task="b")
+    expected = index.kneighbors(rows[:5], task="a")
+    index.add(rows[150:], task="b").kneighbors(rows[:5], task="b")
+    assert set(index.index_.code_version_) == {"a", "b"}
+    hasher.partial_fit(rows[150:], labels[150:], task="a")
+    with pytest.raises(ValueError, match="encode the rows of the index again"):
+        index.kneighbors(rows[:5], task="a")
+    again = index.kneighbors(rows[:5], task="a", check_version=False)
+    assert again[0].shape == expected[0].shape

@@ -116,6 +116,28 @@ def test_vectors_of_a_store(metric, scale, tmp_path):
     np.testing.assert_array_equal(found[1], np.argsort(expected, axis=1, kind="stable")[:, :3])
 
 
+def test_a_store_refuses_to_round_vectors_into_one_another(tmp_path):
+    pytest.importorskip("lancedb")
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, (60, 8))
+    for offset, message in [(4e6, "near 4e\\+06 that differ by"), (1e39, "beyond float32")]:
+        X = rng.normal(size=(60, 5)) + offset
+        store = CodeStore(tmp_path / f"single {offset}", n_bits=8, n_features=5)
+        with pytest.raises(ValueError, match=message):
+            store.add(codes, ids=np.arange(60), vectors=X)
+        assert len(store) == 0
+    X = rng.normal(size=(60, 5)) + 1.7e9
+    CodeStore(tmp_path / "double", n_bits=8, n_features=5, vector_type="float64")
+    store = CodeStore(tmp_path / "double")
+    store.add(codes, ids=np.arange(60), vectors=X)
+    found = store.kneighbors(codes[:9], 3, vectors=X[:9], metric="euclidean", oversampling=1e3)
+    expected = exact("euclidean", X[:9], X)
+    np.testing.assert_allclose(found[0], np.sort(expected, axis=1)[:, :3], rtol=1e-9)
+    np.testing.assert_array_equal(found[1][:, 0], np.arange(9))
+    with pytest.raises(ValueError, match="vector_type='float16'"):
+        CodeStore(tmp_path / "half", n_bits=8, n_features=5, vector_type="float16")
+
+
 @pytest.mark.parametrize("kind", [SignALSH, SimpleLSH, L2ALSH])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [2.0**-83, 2.0**66])

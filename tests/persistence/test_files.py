@@ -218,6 +218,24 @@ def test_a_file_of_somebody_else(path):
         load(path.with_name("nothing"))
 
 
+@pytest.mark.parametrize(
+    "write, said",
+    [
+        (lambda path: path.write_bytes(pickle.dumps([1, 2])), "a pickle, which joblib.load"),
+        (lambda path: np.savez(path.open("wb"), a=np.zeros(3)), "a zip archive, as torch.save"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), "an array, which numpy.load opens"),
+        (lambda path: path.write_text("name,price\\n1,2\\n"), "damaged or incomplete from its"),
+        (lambda path: path.write_bytes(b""), "damaged or incomplete from its beginning"),
+    ],
+    ids=["pickle", "npz", "npy", "text", "empty"],
+)
+def test_a_file_that_was_never_ours_is_told_from_a_damaged_one(path, write, said):
+    write(path)
+    with pytest.raises(ValueError, match=f"is not a file that sktgsh has written.*{said}") as error:
+        load(path)
+    assert "restore it from a copy" not in str(error.value)
+
+
 def test_may_be_read_by_those_who_may_read_other_files(path):
     hasher = sktgsh.SignedRandomProjectionHasher(n_bits=2, random_state=0).fit(X)
     path.with_name("other").touch()

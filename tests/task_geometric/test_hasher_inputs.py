@@ -23,7 +23,10 @@ def bad_calls(X, y, task):
         "nan": (lambda h: h.fit(nan, y, task=task), "NaN"),
         "infinite": (lambda h: h.fit(np.where(np.isnan(nan), np.inf, X), y, task=task), "infinity"),
         "no rows": (lambda h: h.partial_fit(X[:0], y[:0], task=7), "0 sample"),
-        "no labels": (lambda h: h.fit(X, None, task=task), "requires y"),
+        "no labels for gradients": (
+            lambda h: h.set_params(solver="sgd").fit(X, None, task=task),
+            "gradient steps need one for each row",
+        ),
         "objects": (
             lambda h: h.fit(np.full(X.shape, "a", object), y, task=task),
             "could not convert",

@@ -70,7 +70,10 @@ def test_sums_of_chunks_give_what_all_rows_give(tasks):
     model = new_model(X)
     whole = model.learn("a", rows_of(X, y), SETTINGS)
     half = len(X) // 2
-    chunks = [model.sums_of(rows_of(X[part], y[part])) for part in (slice(half), slice(half, None))]
+    chunks = [
+        model.sums_of("a", rows_of(X[part], y[part]), SETTINGS)
+        for part in (slice(half), slice(half, None))
+    ]
     summed = model.learn_sums("a", chunks[0] + chunks[1], SETTINGS)
     assert (codes_of(summed, X, "a") == codes_of(whole, X, "a")).mean() > 0.99
 

@@ -75,8 +75,8 @@ def test_bad_batches_leave_no_trace():
     np.testing.assert_array_equal(fitted.transform(X, task=task), codes)
 
 
-@pytest.fixture(params=[False, True], ids=["no prior", "prior"])
-def parties(tmp_path, request):
+@pytest.fixture(params=[True, False], ids=["prior", "no prior"])
+def parties(request, tmp_path):
     """Two copies of one network that learned a common task, each from its own half of the rows."""
     path = tmp_path / "start.safetensors"
     hasher(share_prior=request.param).fit(X[:200], y[:200], task="common").save(path)
@@ -97,12 +97,13 @@ def test_merge_is_learning_together(parties):
     one.merge(other)
     assert list(one.modulations_) == ["common", "shared", "here", "there"]
     merged, expected = one.modulations_["shared"], together.modulations_["shared"]
-    # Products of a batch are in float32, and batches are cut at other rows. A task keeps the prior
-    # with which it was learned first, from fewer rows.
-    distance = np.linalg.norm(merged.vector - expected.vector)
-    assert distance < (1e-2 if one.share_prior else 1e-3) * np.linalg.norm(expected.vector)
+    if not one.share_prior:  # a prior is mixed by the rows that a task is first learned from
+        # Products of a batch are in float32, and batches are cut at other rows.
+        distance = np.linalg.norm(merged.vector - expected.vector)
+        assert distance < 1e-3 * np.linalg.norm(expected.vector)
     codes = one.transform(X, task="shared"), together.transform(X, task="shared")
-    assert (codes[0] == codes[1]).mean() > (0.998 if one.share_prior else 0.9999)
+    # The prior stays that of the party, mixed by its own rows.
+    assert (codes[0] == codes[1]).mean() > (0.999 if one.share_prior else 0.9999)
     for label, codes in before.items():
         np.testing.assert_array_equal(one.transform(X, task=label), codes)
     np.testing.assert_array_equal(one.transform(X, task="there"), theirs)

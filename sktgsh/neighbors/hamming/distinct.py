@@ -16,13 +16,13 @@ from .. import ranking
 from .faiss_index import FaissIndex, Queries
 from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
 
-# Up to so many rows, distinct codes are counted, not guessed.
+# Distinct codes are counted up to this number of rows, and estimated beyond it.
 _FEW_ROWS = 2**16
-# Distinct codes to rows, from which on an exact index of them is worth its lists.
+# An exact index of distinct codes is used up to this ratio of distinct codes to rows.
 _WORTHWHILE = 0.5
 # Pairs of a query and a row that are ranked at once, at most.
 _MOST_PAIRS = 2**22
-# A guess may be too high by this factor; whether it was is then counted.
+# An estimate up to this factor too high still leads to an exact count.
 _MARGIN = 1.3
 
 
@@ -49,7 +49,7 @@ def _may_repeat(packed: np.ndarray) -> bool:
     """
     if len(packed) <= _FEW_ROWS:
         return True
-    # Of rows half of which repeat, 64 pairs of equal ones are expected.
+    # If half of the rows are duplicates, such a sample holds about 64 equal pairs.
     n_looked_at = int(8 * len(packed) ** 0.5)
     rows = np.unique(np.random.default_rng(0).integers(len(packed), size=n_looked_at))
     counts = np.unique(_as_keys(packed[rows]), return_counts=True)[1]
@@ -176,7 +176,7 @@ class DistinctCodes:
         place = self._place_of_key[at]
         is_own = (self._keys[at] == keys) & (self.sizes[place] >= k)
         if queries.values is not None:
-            # A value of 0 makes other codes as near.
+            # Where a value is 0, other codes are as near.
             is_own &= (queries.values != 0).all(axis=1)
         return np.where(is_own, place, -1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import Interval, StrOptions, check_feature_names, fit_context
 from ...bits import pack_bits
 from ...codes import as_numbers, check_codes
 from ...persistence import SaveMixin, VersionedMixin, saved
-from ...tasks import check_known, check_same_kind, check_task
-from ..checks import check_code_version, check_ids, name_ids
+from ...tasks import check_task
+from ..checks import name_ids
+from .changes import HammingChangesMixin, check_new_ids
 from .faiss_index import ALGORITHMS, check_parameters
 from .ids import Ids
 from .search import HammingSearchMixin
@@ -25,7 +26,12 @@ from .shards import Shards
 
 @saved("HammingNeighbors")
 class HammingNeighbors(
-    VersionedMixin, SaveMixin, HammingSearchMixin, TransformerMixin, BaseEstimator
+    VersionedMixin,
+    SaveMixin,
+    HammingChangesMixin,
+    HammingSearchMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Nearest neighbours by Hamming distance, in the manner of ``sklearn.neighbors``.
 
@@ -59,7 +65,7 @@ class HammingNeighbors(
         Ids of the user's; None where the row's number is its id.
     tasks_ : list
         Tasks of the codes, where they were given.
-    code_version_ : str or None
+    code_version_ : str, dict or None
         Version of the codes, where it was given.
 
     See Also
@@ -129,7 +135,7 @@ class HammingNeighbors(
         *,
         ids: ArrayLike | None = None,
         task: Any = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> HammingNeighbors:
         """Index codes.
 
@@ -142,7 +148,7 @@ class HammingNeighbors(
             Ids, all different, integers below 2**63 or strings; by default the row's number.
         task : int, str or array-like of shape (n_samples,), optional
             Tasks, to search within one of them.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             The hasher's `code_version_`. Codes of another version are then refused.
 
         Returns
@@ -159,120 +165,13 @@ class HammingNeighbors(
         packed, width = self._pack(X, None, bool(self.packed))
         slot_ids = None
         if ids is not None:
-            slot_ids = Ids(self._check_new(ids, len(packed)))
+            slot_ids = Ids(check_new_ids(ids, len(packed)))
         labels = None if task is None else check_task(task, len(packed))
         shards = Shards(task is not None, self.algorithm, self.index_params)
         shards.append(packed, labels)
         check_feature_names(self, X, reset=True)
         self.n_features_in_, self.shards_, self.slot_ids_ = width, shards, slot_ids
         self.packed_, self.code_version_ = bool(self.packed), code_version
-        return self
-
-    def add(
-        self,
-        X: ArrayLike,
-        *,
-        ids: ArrayLike | None = None,
-        task: Any = None,
-        code_version: str | None = None,
-    ) -> HammingNeighbors:
-        """Add codes.
-
-        Parameters
-        ----------
-        X, ids, task, code_version
-            As in :meth:`fit`; with ids or tasks if and only if `fit` had them.
-
-        Returns
-        -------
-        self : HammingNeighbors
-
-        Raises
-        ------
-        ValueError
-            If an id is already there, or the width or the version of codes differs. The index
-            then stays as it was.
-        """
-        check_is_fitted(self)
-        check_code_version(code_version, self.code_version_)
-        packed, ids, labels = self._check_rows(X, ids, task)
-        if ids is not None and self.slot_ids_ is not None:
-            known = self.slot_ids_.find(ids) >= 0
-            if known.any():
-                raise ValueError(f"ids are already there: {name_ids(ids[known])}")
-        self._append(packed, ids, labels)
-        return self
-
-    def upsert(
-        self,
-        X: ArrayLike,
-        *,
-        ids: ArrayLike,
-        task: Any = None,
-        code_version: str | None = None,
-    ) -> HammingNeighbors:
-        """Add codes; those whose ids are there already take the place of the old ones.
-
-        Parameters
-        ----------
-        X, ids, task, code_version
-            As in :meth:`fit`; the index must have ids, and tasks if and only if `fit` had them.
-
-        Returns
-        -------
-        self : HammingNeighbors
-            New and renewed codes are its last rows.
-
-        Raises
-        ------
-        ValueError
-            If ids repeat, the index has none, or the width or the version of codes differs. The
-            index then stays as it was.
-        """
-        check_is_fitted(self)
-        check_code_version(code_version, self.code_version_)
-        packed, ids, labels = self._check_rows(X, ids, task)
-        if ids is None or self.slot_ids_ is None:
-            raise ValueError("the index has no ids of its own, by which codes could be renewed")
-        slots = self.slot_ids_.find(ids)
-        self._drop(slots[slots >= 0])
-        self._append(packed, ids, labels)
-        return self
-
-    def remove(self, ids: ArrayLike | None = None, *, task: Any = None) -> HammingNeighbors:
-        """Remove codes by id, or all codes of tasks.
-
-        Where rows' numbers are ids, the rows after a removed one move up, as in ``numpy.delete``.
-        Of a task that is removed, nothing stays in memory.
-
-        Parameters
-        ----------
-        ids : array-like of int or str of shape (n_removed,), optional
-            Ids, all known and all different.
-        task : int, str or array-like of them, optional
-            Tasks, all known; in place of ids.
-
-        Returns
-        -------
-        self : HammingNeighbors
-
-        Raises
-        ------
-        ValueError
-            If an id is unknown or repeated, a task is unknown, or both or none of them are given.
-            The index then stays as it was.
-        """
-        check_is_fitted(self)
-        if (ids is None) == (task is None):
-            raise ValueError("give either ids or task, to say which codes are removed")
-        if task is None:
-            self._drop(self._slots_of(check_ids(ids, repeats=False)))
-            return self
-        labels = check_task([task] if np.ndim(task) == 0 else task, np.size(task))
-        if not self.shards_.has_tasks:
-            raise ValueError(f"task={task!r} was given, but codes were indexed without tasks")
-        check_known(labels, self.tasks_)
-        self._drop(self.shards_.slots_of(labels.tolist()), sweep=True)
         return self
 
     def __copy__(self) -> HammingNeighbors:
@@ -294,46 +193,7 @@ class HammingNeighbors(
         """Tasks of the codes."""
         return self.shards_.tasks
 
-    def _append(
-        self, packed: np.ndarray, ids: np.ndarray | None, labels: np.ndarray | None
-    ) -> None:
-        self.shards_.append(packed, labels)
-        if ids is not None and self.slot_ids_ is not None:
-            self.slot_ids_.append(ids)
-
-    def _drop(self, slots: np.ndarray, *, sweep: bool = False) -> None:
-        if self.slot_ids_ is not None:
-            self.slot_ids_.release(slots)
-        kept = self.shards_.remove(slots, sweep=sweep)
-        if kept is not None and self.slot_ids_ is not None:
-            self.slot_ids_.compact(kept)
-
     # -- checks ----------------------------------------------------------------------------------
-
-    def _check_rows(self, X: Any, ids: Any, task: Any) -> tuple[np.ndarray, Any, Any]:
-        """Packed codes, ids and tasks of rows that come to those that are there."""
-        check_is_fitted(self)
-        check_feature_names(self, X, reset=False)
-        packed, _ = self._pack(X, self.n_features_in_, self.packed_)
-        if (ids is None) != (self.slot_ids_ is None):
-            state = "has" if self.slot_ids_ is not None else "has no"
-            raise ValueError(f"the index {state} ids of its own; give ids in fit and add, or never")
-        if (task is None) == self.shards_.has_tasks:
-            state = "" if self.shards_.has_tasks else "no "
-            raise ValueError(f"the index has {state}tasks; give task in fit and add, or never")
-        if ids is not None and self.slot_ids_ is not None:
-            ids = self._check_new(ids, len(packed))
-            self.slot_ids_.check_kind(ids)
-        labels = None if task is None else check_task(task, len(packed))
-        if labels is not None:
-            check_same_kind(labels.tolist(), list(self.shards_.by_task))
-        return packed, ids, labels
-
-    def _check_new(self, ids: Any, n_rows: int) -> np.ndarray:
-        ids = check_ids(ids, n_rows, repeats=False)
-        if ids.dtype == object and (ids == "").any():
-            raise ValueError("ids has an empty string, which stands for a missing neighbour")
-        return ids
 
     def _slots_of(self, ids: np.ndarray, name: str = "ids") -> np.ndarray:
         if self.slot_ids_ is not None:
@@ -373,6 +233,6 @@ class HammingNeighbors(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # The data of scikit-learn's checks are no codes.
+        # scikit-learn's checks pass data that are not codes.
         tags._skip_test = True
         return tags

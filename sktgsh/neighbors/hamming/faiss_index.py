@@ -15,8 +15,7 @@ from .. import ranking
 from . import lookup, weighted
 
 ALGORITHMS = ("flat", "hnsw", "multihash")
-# Name, default, least and greatest value of an algorithm's parameters. Outside these, faiss ends
-# the process, does not return, or finds nothing.
+# Default, least and greatest value of an algorithm's parameters; faiss does not check them.
 PARAMETERS = {
     "flat": {},
     "hnsw": {"M": (16, 2, 512), "ef_construction": (80, 1, 2**20), "ef_search": (64, 1, 2**20)},
@@ -73,7 +72,7 @@ def _empty(algorithm: str, n_bits: int, params: dict | None) -> faiss.IndexBinar
 
 @dataclass
 class Queries:
-    """What is searched for: codes, or real values with the codes of their signs.
+    """Queries: codes, or real values with the codes of their signs.
 
     Attributes
     ----------
@@ -187,7 +186,7 @@ class FaissIndex:
         return self._lookup_scan().nearest_codes(packed, self.codes(), n)
 
     def _proposed(self, packed: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What a graph or hash tables find; ties come in any order."""
+        """Results of a graph or of hash tables; ties come in any order."""
         distances, found = self.index.search(packed, n)
         # Empty slots hold the position -1, and a distance without meaning.
         distances = np.where(found < 0, np.inf, distances)
@@ -217,7 +216,7 @@ class FaissIndex:
         # A graph has no radius search; its exact storage has.
         is_graph = isinstance(self.index, faiss.IndexBinaryHNSW)
         index = self._exact() if is_graph else self.index
-        # faiss takes what is strictly nearer.
+        # faiss excludes the radius itself.
         limit = int(min(radius, self.index.d)) + 1
         limits, distances, found = index.range_search(queries.packed, limit)
         query_of = np.repeat(np.arange(len(queries)), np.diff(limits).astype(np.int64))

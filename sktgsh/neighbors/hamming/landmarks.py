@@ -1,4 +1,4 @@
-"""Codes around the most frequent ones, most of which a query need not be compared with.
+"""Search around the most frequent codes, which skips most of the others.
 
 Learned codes lie in clusters: a class has one code that many of its rows have, and others around
 it. These frequent codes are landmarks. The nearest one with `k` rows says how far the `k` nearest
@@ -18,9 +18,9 @@ from .. import ranking
 
 # Landmarks for each square root of the number of codes.
 _LANDMARKS = 4
-# Rows that a landmark has at least.
+# Least number of rows of a landmark.
 _LEAST_ROWS = 8
-# A query for which more than this share of the codes is left is better answered by a scan.
+# Above this share of codes left to compare, a scan is faster.
 _LARGEST_SHARE = 1 / 8
 # Distances from queries that are held at once, to landmarks and to codes.
 _MOST_DISTANCES = 2**20
@@ -39,7 +39,7 @@ def positions_in_spans(begin: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def number_of_landmarks(n_codes: int) -> int:
-    """How many landmarks so many codes have at most."""
+    """Greatest number of landmarks for a number of codes."""
     return int(_LANDMARKS * n_codes**0.5)
 
 
@@ -145,7 +145,7 @@ class Landmarks:
         return answered, found[0][answered], found[1][answered]
 
     def _numbers_before(self, k: int) -> np.ndarray:
-        """How many codes have a row before the `k`-th row of each landmark that has so many."""
+        """Number of codes with a row before the `k`-th row of each landmark that has `k` rows."""
         last = self.rows[np.minimum(self.begins + k - 1, len(self.rows) - 1)]
         return np.searchsorted(self.first_rows, last)
 

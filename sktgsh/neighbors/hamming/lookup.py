@@ -1,7 +1,7 @@
-"""Real-valued queries by lookup tables: a coarse scan that proposes, and a bound that proves.
+"""Real-valued queries by lookup tables: a coarse scan proposes codes, and a bound proves them.
 
 Four bits of a code take one of 16 sums of a query's values. faiss rounds these sums to whole steps,
-of which 255 span the widest table, and adds them up for 32 codes at once ("fast scan": F. André,
+255 across the widest table, and adds them up for 32 codes at once ("fast scan": F. André,
 A.-M. Kermarrec and N. Le Scouarnec, "Cache locality is not enough", VLDB 2015). Each rounded sum is
 at most half a step off, so a code's distance is off by no more than half a step for each table. A
 code that was not proposed is hence no nearer than the coarse distance of the last proposal, less
@@ -23,9 +23,9 @@ _TABLE_BITS = 4
 _N_STEPS = 255
 # faiss adds up steps in 16 bits.
 _MOST_TABLES = 2**16 // (_N_STEPS + 1)
-# Fewer codes are not worth tables: one block of the scan that does without.
+# Fewer codes are searched without tables, in one block of the plain scan.
 _LEAST_CODES = 4096
-# Rounding of single precision, by which distances differ besides.
+# Relative error of sums in float32, which comes on top.
 _FLOAT_ERROR = 1e-5
 
 
@@ -52,11 +52,11 @@ class LookupScan:
         faiss.copy_array_to_vector(np.tile(corners, (self.n_tables, 1)).ravel(), plain.pq.centroids)
         plain.is_trained = True
         plain.add_sa_codes(packed)
-        # Its types tell of one constructor, and there are two.
+        # faiss's stubs lack the second constructor.
         return faiss.IndexPQFastScan(plain)  # type: ignore[arg-type]
 
     def update(self, packed: np.ndarray) -> None:
-        """Take up the codes that came after those that are there.
+        """Add the codes that are new since the last update.
 
         Parameters
         ----------

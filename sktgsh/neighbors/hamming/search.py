@@ -1,8 +1,8 @@
-"""What is asked of an index of codes: nearest, within a radius, as a graph."""
+"""Searches of an index of codes: nearest, within a radius, as a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -37,7 +37,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
     radius: float
     mode: str
     packed_: bool
-    code_version_: str | None
+    code_version_: str | Mapping | None
     n_features_in_: int
     shards_: Shards
     slot_ids_: Ids | None
@@ -53,7 +53,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         task: Any = None,
         filter: ArrayLike | None = None,
         oversampling: float | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
         check_version: bool = True,
     ) -> Any:
         """The nearest codes of each query.
@@ -76,7 +76,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         oversampling : float, optional
             For queries of real values: rank only so many candidates by code for each neighbour
             asked for, at least 1. By default all codes are ranked, by an exact scan.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             The `code_version_` of the hasher that made the queries.
         check_version : bool, default=True
             Whether to refuse queries of another version than the codes'.
@@ -113,7 +113,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
         *,
         task: Any = None,
         filter: ArrayLike | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
         check_version: bool = True,
     ) -> Any:
         """All codes within a radius of each query.
@@ -177,7 +177,7 @@ class HammingSearchMixin(NeighborGraphsMixin):
             distances, slots = self.shards_.nearest(queries, wanted, task, mask)
         if own is None:
             return distances, slots
-        # Drop the query itself; where ties pushed it out, the last one.
+        # Drop the query itself, or the last neighbour if ties pushed the query out.
         itself = slots == own[:, None]
         itself[~itself.any(axis=1), -1] = True
         shape = (len(slots), wanted - 1)

@@ -1,8 +1,8 @@
 """The codes of an index, one shard for each task, and codes that are gone.
 
-A code keeps its *slot*, its number in the order of adding. One that is removed leaves a tombstone:
-it is passed over in searches, and swept away once a quarter of all are gone. *Rows* number those
-that are left, in the same order.
+A code keeps its *slot*, its number in the order of adding. A removed code leaves a tombstone, which
+searches pass over; once a quarter of the slots are tombstones, slots are numbered anew. *Rows*
+number the codes that are left, in the same order.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .. import ranking
 from .distinct import build_index
 from .faiss_index import Queries
 
-# Tombstones to slots, from which on they are swept away.
+# Rebuild once this share of slots is deleted.
 _MOST_DEAD = 0.25
-# Neighbours that are fetched beyond those asked for, where there are tombstones.
+# Extra neighbours that are fetched where there are tombstones.
 _SPARE = 16
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -229,7 +229,7 @@ class Shards:
     # -- searches --------------------------------------------------------------------------------
 
     def count(self, task: Any, mask: np.ndarray | None) -> int:
-        """How many codes a query of one task, or of none, is compared with."""
+        """Number of codes that a query of one task, or of none, is compared with."""
         shards = self._of(task)
         if mask is None:
             return sum(len(shard) for shard in shards)

@@ -22,7 +22,7 @@ _BYTE = 256
 
 
 def _tables(values: np.ndarray, width: int) -> np.ndarray:
-    """What each value of each `width` bits adds to the distance, in float64.
+    """Lookup tables: the share of each value of each `width` bits in the distance, in float64.
 
     Shape (n_queries, n_parts, 2**width).
     """
@@ -114,7 +114,7 @@ def _by_products(values: np.ndarray, packed: np.ndarray, n: int) -> ranking.Foun
 
 
 def _most_off(values: np.ndarray) -> np.ndarray:
-    """How far sums of a query's values in float32 are off at most."""
+    """Bound on the error of a sum of a query's values in float32."""
     sizes = np.abs(values).sum(axis=1, dtype=np.float64)
     return sizes * (values.shape[1] + 8) * np.finfo(np.float32).eps
 

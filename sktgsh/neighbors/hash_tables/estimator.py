@@ -22,11 +22,13 @@ from ..graphs import NeighborGraphsMixin
 from .families import default_family
 from .search import HashSearchMixin
 from .tables import Tables
-from .tuning import tuned_parameters
+from .tuning import TuningMixin
 
 
 @saved("LSHNeighbors")
-class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMixin, BaseEstimator):
+class LSHNeighbors(
+    VersionedMixin, SaveMixin, TuningMixin, NeighborGraphsMixin, HashSearchMixin, BaseEstimator
+):
     """Approximate neighbours: K hashes a key, L tables, candidates ranked by a metric.
 
     Parameters
@@ -244,7 +246,7 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
         return self._places(labels)
 
     def bucket_statistics(self) -> Bunch:
-        """How full the buckets are.
+        """Sizes of the buckets.
 
         Returns
         -------
@@ -265,85 +267,8 @@ class LSHNeighbors(VersionedMixin, SaveMixin, NeighborGraphsMixin, HashSearchMix
             ignored_share=np.array([s[s > most].sum() / s.sum() for s in sizes]),
         )
 
-    @classmethod
-    def tune(
-        cls,
-        X: ArrayLike,
-        *,
-        target_recall: float = 0.9,
-        n_neighbors: int = 10,
-        hasher: Any = None,
-        metric: str = "cosine",
-        queries: ArrayLike | None = None,
-        max_tables: int = 128,
-        n_samples: int = 200,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> LSHNeighbors:
-        """Choose the parameters that reach a recall at the least cost.
-
-        The family's collision probability proposes K, L and probes; they are then tried on queries
-        that are not in the index, with more tables where the recall falls short, and buckets'
-        sizes and candidates are bounded as far as it does not suffer.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_rows, n_features)
-            The rows that will be searched, or a sample of them.
-        target_recall : float, default=0.9
-            Share of the true neighbours that must be found. The lower end of a one-sided 95 %
-            interval over the queries must reach it.
-        n_neighbors : int, default=10
-            Neighbours that count.
-        hasher : estimator, optional
-            With `collision_probability`. By default the family of the metric:
-            :class:`~sktgsh.SignedRandomProjectionHasher`, :class:`~sktgsh.PStableHasher` of several
-            interval lengths, or :class:`~sktgsh.SimpleLSH`.
-        metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
-            As in the constructor.
-        queries : array-like of shape (n_queries, n_features), optional
-            Typical queries, none of them a row of X; by default rows of X are held out. Where
-            queries will not be drawn like the rows, give some: the recall is that of these.
-        max_tables : int, default=128
-            Bound on L.
-        n_samples : int, default=200
-            Queries that are looked at; at most a quarter of X is held out.
-        random_state : int, RandomState instance or None, default=None
-            Of the sample, and of the hasher.
-        verbose : int, default=0
-            1 shows a progress bar over the trials.
-
-        Returns
-        -------
-        index : LSHNeighbors
-            Not fitted. Its attribute ``tuned`` holds ``expected_recall`` and ``expected_share``,
-            as measured: the share of the rows that are candidates.
-
-        Raises
-        ------
-        ValueError
-            If no parameters reach the target, the hasher has no collision probability, or there
-            are too few rows, or zero or not finite ones.
-        """
-        parameters, tuned = tuned_parameters(
-            cls,
-            X,
-            target=target_recall,
-            n_neighbors=n_neighbors,
-            hasher=hasher,
-            metric=metric,
-            queries=queries,
-            max_tables=max_tables,
-            n_samples=n_samples,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        index = cls(**parameters)
-        index.tuned = tuned
-        return index
-
     def __sklearn_clone__(self) -> LSHNeighbors:
-        # What tuning measured belongs to the parameters, which a clone has too.
+        # The measurements of `tune` describe the parameters, and a clone has the same ones.
         made = super().__sklearn_clone__()
         if hasattr(self, "tuned"):
             made.tuned = self.tuned

@@ -1,4 +1,4 @@
-"""Which family of hashes serves a metric where none is given."""
+"""Default families of hashes, by metric."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from sklearn.metrics import pairwise_distances
 
 from ...lsh import PStableHasher, SignedRandomProjectionHasher
 
-# Rows of the sample whose nearest neighbours are measured, rows that these are looked for in, and
-# how many count.
+# Size of the sample of rows, of the rows searched for its neighbours, and neighbours of a row.
 _N_SAMPLED, _N_SEARCHED, _N_NEAREST = 200, 4000, 10
 # Share of these neighbours that tables should find.
 _RECALL = 0.9
@@ -47,7 +46,7 @@ def _near_distances(X: Any) -> np.ndarray:
     rows = rng.permutation(X.shape[0])[:_N_SEARCHED]
     searched = X[np.sort(rows)]
     if not sparse.issparse(X):
-        # A distance is the root of a difference of squares, which an offset would drown.
+        # scikit-learn subtracts squares, which loses the digits of rows far from the origin.
         searched = searched - searched.mean(axis=0, dtype=np.float64)
     distances = pairwise_distances(searched[rng.permutation(len(rows))[:_N_SAMPLED]], searched)
     is_equal = distances <= 1e-6 * distances.max(initial=0)

@@ -27,7 +27,7 @@ from ..distances import (
 from ..ranking import most_queries
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
-# Rows that are hashed at once: their hash values are never all in memory.
+# Rows that are hashed at once, which bounds the memory of hash values.
 _HASH_ROWS = 4096
 # Rows in the buckets of the queries that one thread looks up at once.
 _BLOCK_LOAD = 1 << 18
@@ -173,8 +173,8 @@ class HashSearchMixin:
     def _within(
         self, block: _Block, radius: float, sort_results: bool
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        near = self.points_.distances(self._asked(block), block.query_of, block.rows)
-        block, near = block.only(near <= radius), near[near <= radius]
+        kept, near = self.points_.within(self._asked(block), block.query_of, block.rows, radius)
+        block = block.only(kept)
         rows = block.rows.astype(np.int64)
         if sort_results:
             order = np.lexsort((rows, near, block.query_of))
@@ -190,7 +190,7 @@ class HashSearchMixin:
     def _each_block(
         self, function: Callable[[_Block], Any], X: Any, queries: Any, asked: np.ndarray | None
     ) -> list:
-        """What a function makes of each block of queries and their candidates, in order."""
+        """Apply a function to each block of queries and their candidates, in order."""
 
         def run(given: tuple) -> tuple[int, Any]:
             block = self._block(*given, own=X is None, asked=asked)

@@ -39,7 +39,7 @@ def bucket_keys(values: np.ndarray) -> np.ndarray:
 
 
 def probe_steps(n_hashes: int, n_probes: int, *, is_bits: bool) -> np.ndarray:
-    """What to change in a key's values: nothing, then one hash, then two.
+    """Changes of a key's values for multi-probe: none, then one hash, then two.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Tables:
         return np.diff(self.buckets.indptr[self.offsets[table] : self.offsets[table + 1] + 1])
 
     def lookup(self, keys: np.ndarray, most: float) -> sparse.csr_array:
-        """Which buckets some keys lead to; overfull buckets are left out.
+        """Look up the buckets of keys; overfull buckets are left out.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
@@ -36,6 +37,89 @@ N_SAMPLED_ROWS = 1000
 BLOCK_SIZE = 1 << 24
 
 
+class TuningMixin:
+    """The choice of parameters of :class:`.LSHNeighbors`."""
+
+    tuned: Bunch
+
+    @classmethod
+    def tune(
+        cls,
+        X: ArrayLike,
+        *,
+        target_recall: float = 0.9,
+        n_neighbors: int = 10,
+        hasher: Any = None,
+        metric: str = "cosine",
+        queries: ArrayLike | None = None,
+        max_tables: int = 128,
+        n_samples: int = 200,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> Any:
+        """Choose the parameters that reach a recall at the least cost.
+
+        The family's collision probability proposes K, L and probes; they are then tried on queries
+        that are not in the index, with more tables where the recall falls short, and buckets'
+        sizes and candidates are bounded as far as it does not suffer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_rows, n_features)
+            The rows that will be searched, or a sample of them.
+        target_recall : float, default=0.9
+            Share of the true neighbours that must be found. The lower end of a one-sided 95 %
+            interval over the queries must reach it.
+        n_neighbors : int, default=10
+            Neighbours that count.
+        hasher : estimator, optional
+            With `collision_probability`. By default the family of the metric:
+            :class:`~sktgsh.SignedRandomProjectionHasher`, :class:`~sktgsh.PStableHasher` of several
+            interval lengths, or :class:`~sktgsh.SimpleLSH`.
+        metric : {"cosine", "euclidean", "inner_product"}, default="cosine"
+            As in the constructor.
+        queries : array-like of shape (n_queries, n_features), optional
+            Typical queries, none of them a row of X; by default rows of X are held out. Where
+            queries will not be drawn like the rows, give some: the recall is that of these.
+        max_tables : int, default=128
+            Bound on L.
+        n_samples : int, default=200
+            Queries that are looked at; at most a quarter of X is held out.
+        random_state : int, RandomState instance or None, default=None
+            Of the sample, and of the hasher.
+        verbose : int, default=0
+            1 shows a progress bar over the trials.
+
+        Returns
+        -------
+        index : LSHNeighbors
+            Not fitted. Its attribute ``tuned`` holds ``expected_recall`` and ``expected_share``,
+            as measured: the share of the rows that are candidates.
+
+        Raises
+        ------
+        ValueError
+            If no parameters reach the target, the hasher has no collision probability, or there
+            are too few rows, or zero or not finite ones.
+        """
+        parameters, tuned = tuned_parameters(
+            cls,
+            X,
+            target=target_recall,
+            n_neighbors=n_neighbors,
+            hasher=hasher,
+            metric=metric,
+            queries=queries,
+            max_tables=max_tables,
+            n_samples=n_samples,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        index = cls(**parameters)
+        index.tuned = tuned
+        return index
+
+
 def tuned_parameters(
     make: Any,
     X: Any,
@@ -50,7 +134,7 @@ def tuned_parameters(
     random_state: Any,
     verbose: int = 0,
 ) -> tuple[dict, Bunch]:
-    """What :meth:`LSHNeighbors.tune` chooses, and what it measured."""
+    """Parameters for :meth:`LSHNeighbors.tune`, and the recall and share that it measured."""
     if not 0 < target < 1:
         raise ValueError(f"target_recall={target}; expected a number between 0 and 1")
     if metric not in METRICS:
@@ -95,7 +179,7 @@ def _held_out(
         rows, asked = X, asked[rng.permutation(asked.shape[0])[:n_samples]]
     if rows.shape[0] <= n_neighbors or not asked.shape[0]:
         raise ValueError(
-            f"X has {X.shape[0]} rows, of which {rows.shape[0]} are left to search; "
+            f"X has {X.shape[0]} rows, and holding out queries leaves {rows.shape[0]} to search; "
             f"n_neighbors={n_neighbors} needs more of them"
         )
     if metric == "cosine":
@@ -116,7 +200,7 @@ class _Pairs:
 
     def collisions(self, hasher: Any, largest: float) -> np.ndarray:
         if self.metric != "inner_product":
-            # Some families integrate: along a grid, not for each pair.
+            # Some families integrate numerically, so they are evaluated on a grid.
             grid = np.linspace(self.distances.min(), self.distances.max(), 500)
             angle = np.arccos(np.clip(1 - grid, -1, 1)) if self.metric == "cosine" else grid
             return np.interp(self.distances, grid, hasher.collision_probability(angle))

@@ -12,7 +12,7 @@ from ...persistence import saved
 from ..distances import DensePoints
 
 PRECISIONS = ("same", "float32", "float16", "int8")
-# Rows that are converted, and numbers of candidates that are looked at, at once.
+# Rows that are converted at once, and numbers in the candidates that are ranked at once.
 _BLOCK_ROWS = 8192
 _BLOCK_NUMBERS = 2**22
 

@@ -1,8 +1,9 @@
-"""What a row of a store is: its columns, and how they are made and read."""
+"""Columns of a store: made from arrays, and read back."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...codes import as_numbers
 from ..checks import check_ids
 
 _FORMAT = "1"
-# With this, merges of several processes never insert one id twice.
+# Share of a feature's extent by which vectors may be rounded when they are stored.
+_MOST_ROUNDED = 1e-3
+# LanceDB then never inserts an id twice, even when several processes merge at once.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
 
 
@@ -33,6 +37,20 @@ def label_of(text: str | None) -> int | str | None:
     return None if text is None else json.loads(text)
 
 
+def _version_text(version: str | Mapping) -> str:
+    """A version as it is stored: JSON, of a string or of pairs of a task's text and a string."""
+    if isinstance(version, str):
+        return json.dumps(version)
+    return json.dumps([[text_of(label), one] for label, one in version.items()])
+
+
+def _version_of(text: str) -> str | Mapping:
+    version = json.loads(text)
+    if isinstance(version, str):
+        return version
+    return {label_of(label): one for label, one in version}
+
+
 @dataclass(frozen=True)
 class StoreRows:
     """Columns of a store, as they were chosen when it was made."""
@@ -40,7 +58,8 @@ class StoreRows:
     n_bits: int
     id_type: str = "int"
     n_features: int | None = None
-    code_version: str | None = None
+    code_version: str | Mapping | None = None
+    vector_type: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("n_bits", "n_features"):
@@ -49,8 +68,15 @@ class StoreRows:
                 continue
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r}; expected an integer of at least 1")
-        if not (self.code_version is None or isinstance(self.code_version, str)):
-            raise ValueError(f"code_version={self.code_version!r}; expected a string or None")
+        if self.vector_type not in ("float32", "float64"):
+            raise ValueError(f"vector_type={self.vector_type!r}; expected 'float32' or 'float64'")
+        versions = self.code_version
+        versions = versions.values() if isinstance(versions, Mapping) else [versions]
+        if not all(isinstance(one, (str, type(None))) for one in versions):
+            raise ValueError(
+                f"code_version={self.code_version!r}; expected a string, a dict of strings by "
+                "task, or None"
+            )
         if self.id_type not in ("int", "str"):
             raise ValueError(f"id_type={self.id_type!r}; expected 'int' or 'str'")
 
@@ -69,11 +95,12 @@ class StoreRows:
             pa.field("code", pa.list_(pa.uint8(), self.n_bytes), nullable=False),
         ]
         if self.n_features is not None:
-            kind = pa.list_(pa.float32(), int(self.n_features))
+            number = pa.float32() if self.vector_type == "float32" else pa.float64()
+            kind = pa.list_(number, int(self.n_features))
             fields.append(pa.field("vector", kind, nullable=False))
         metadata = {"format": _FORMAT, "n_bits": str(self.n_bits)}
         if self.code_version is not None:
-            metadata["code_version"] = self.code_version
+            metadata["code_version"] = _version_text(self.code_version)
         return pa.schema(fields, metadata=metadata)
 
     @classmethod
@@ -84,10 +111,13 @@ class StoreRows:
             raise ValueError(f"the table in {path} is not a store of codes")
         id_type = "int" if str(schema.field("id").type) == "int64" else "str"
         kept = "vector" in schema.names
-        n_features = schema.field("vector").type.list_size if kept else None
+        kind = schema.field("vector").type if kept else None
+        n_features = None if kind is None else kind.list_size
+        is_double = kind is not None and str(kind.value_type) == "double"
+        vector_type = "float64" if is_double else "float32"
         version = metadata.get(b"code_version")
-        version = None if version is None else version.decode()
-        return cls(int(metadata[b"n_bits"]), id_type, n_features, version)
+        version = None if version is None else _version_of(version.decode())
+        return cls(int(metadata[b"n_bits"]), id_type, n_features, version, vector_type)
 
     # -- into the table --------------------------------------------------------------------------
 
@@ -102,7 +132,7 @@ class StoreRows:
             state = "no vectors" if self.n_features is None else "vectors"
             raise ValueError(f"the store keeps {state}; give vectors always or never")
         if vectors is not None:
-            columns.append(_lists(self.vectors(vectors, len(packed))))
+            columns.append(_lists(self._stored(self.vectors(vectors, len(packed)))))
         return pa.table(columns, schema=self.schema())
 
     def ids(self, ids: Any, name: str, n_rows: int | None = None, repeats: bool = False) -> Any:
@@ -136,16 +166,37 @@ class StoreRows:
         return [text_of(label) for label in labels]
 
     def vectors(self, vectors: ArrayLike, n_rows: int) -> np.ndarray:
-        """Checked vectors in float32."""
+        """Checked vectors in float64."""
         if self.n_features is None:
             raise ValueError("the store keeps no vectors; give n_features when it is made")
-        vectors = np.ascontiguousarray(vectors, np.float32)
+        vectors = np.asarray(as_numbers(vectors, "vectors"), np.float64)
         if vectors.shape != (n_rows, self.n_features) or not np.isfinite(vectors).all():
             raise ValueError(
                 f"vectors has shape {vectors.shape}; expected finite numbers of shape "
                 f"{(n_rows, self.n_features)}"
             )
         return vectors
+
+    def _stored(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors in the type of the store; ValueError where that cannot tell them apart."""
+        with np.errstate(over="ignore"):
+            stored = np.ascontiguousarray(vectors, self.vector_type)
+        if not np.isfinite(stored).all():
+            raise ValueError(
+                "vectors has numbers beyond float32; scale them, or make the store with "
+                "vector_type='float64'"
+            )
+        off = np.abs(stored - vectors).max(axis=0, initial=0)
+        extent = np.ptp(vectors, axis=0) if len(vectors) else off
+        if (off > _MOST_ROUNDED * extent).any() and (extent > 0).any():
+            feature = int(np.argmax(off - _MOST_ROUNDED * extent))
+            raise ValueError(
+                f"vectors has numbers near {vectors[0, feature]:g} that differ by "
+                f"{extent[feature]:g} at most in feature {feature}, which float32 rounds by "
+                f"{off[feature]:.2g}; subtract their mean, or make the store with "
+                "vector_type='float64'"
+            )
+        return stored
 
     # -- out of the table ------------------------------------------------------------------------
 

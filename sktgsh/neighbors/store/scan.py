@@ -1,4 +1,4 @@
-"""The nearest of rows that stream past, block by block."""
+"""The nearest of rows that are read block by block."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Reading a store, and search in it: by code, by real values, by the vectors beside the codes."""
+"""Reading and searching a store: by code, by scores, by the vectors beside the codes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class StoreSearchMixin:
-    """What a store with `_table` and `_rows` answers, from the rows at the time of the call."""
+    """Searches of a store with `_table` and `_rows`, on the rows at the time of the call."""
 
     path: str
     packed: bool
@@ -46,7 +46,7 @@ class StoreSearchMixin:
         vectors: ArrayLike | None = None,
         metric: str = "cosine",
         oversampling: float = 4,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
         check_version: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The nearest codes of each query.
@@ -68,7 +68,7 @@ class StoreSearchMixin:
             That distance; inner products are given as their negative.
         oversampling : float, default=4
             At least 1.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             The `code_version_` of the hasher that made the queries.
         check_version : bool, default=True
             Whether to refuse queries of another version than the store's.
@@ -215,7 +215,7 @@ class StoreSearchMixin:
         near, ids = found
         query_of, place = np.nonzero(np.isfinite(near))
         wanted, row_of = np.unique(ids[query_of, place], return_inverse=True)
-        stored = np.empty((len(wanted), self._rows.n_features or 0), np.float32)
+        stored = np.empty((len(wanted), self._rows.n_features or 0), self._rows.vector_type)
         there = np.zeros(len(wanted), bool)
         for batch in self._scan(["id", "vector"], col("id").isin(wanted.tolist())):
             rows = np.searchsorted(wanted, self._rows.ids_of(batch))
@@ -265,7 +265,7 @@ class StoreSearchMixin:
             yield batch if is_sorted or len(ids) < 2 else batch.sort_by("id")
 
     def _read(self, function: Callable[[], Result]) -> Result:
-        """What a function makes of the latest rows; anew where files went while it read them."""
+        """Call a function on the latest rows, again if files were removed while it read them."""
         from pyarrow import ArrowException
 
         def attempt() -> Result:

@@ -18,6 +18,7 @@ from ...tasks import (
     format_labels,
     split_task_column,
 )
+from ..encoding.groups import Groups
 from ..encoding.modulation import Modulation
 from ..model import TaskModel
 from ..parameters import TaskParameters
@@ -38,6 +39,11 @@ class FittedTasks(HasherMixin, TaskParameters):
     def modulations_(self) -> dict[Any, Modulation]:
         """Learned part of each task, by label."""
         return self.model_.modulations
+
+    @property
+    def groups_(self) -> dict[Any, Groups]:
+        """Groups of the rows that belong to no class, for tasks that have some."""
+        return {task: m.groups for task, m in self.modulations_.items() if m.groups is not None}
 
     @property
     def history_(self) -> dict[Any, list[dict]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,8 +11,16 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..._sklearn import fit_context
+from ..._sklearn import fit_context, safe_indexing
 from ...base import check_samples, draft_of
+from ...callbacks import (
+    CallbackSupportMixin,
+    EpochTasks,
+    has_progress_bar,
+    learned_state,
+    whole_fit,
+)
+from ...targets import split_missing
 from ...tasks import check_same_kind, check_task, iter_tasks
 from ..checks import (
     check_classes,
@@ -22,18 +31,19 @@ from ..checks import (
     check_tasks,
     with_class_weight,
 )
+from ..learning.learner import LearningSettings
 from ..learning.rows import Rows
 from .fitted import FittedTasks
 
 
-class FittingMixin(FittedTasks):
+class FittingMixin(CallbackSupportMixin, FittedTasks):
     """Chapter on learning: `fit`, `partial_fit`, and the same for given codes."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
@@ -44,9 +54,10 @@ class FittingMixin(FittedTasks):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), optional
             Class labels, or label indicators: a row's target is then the mean codeword of its
-            labels, and rows without a label are left out.
+            labels, and rows of zeros are left out. Labels may be missing (None, nan, pandas.NA or
+            `missing_label`), and so may all of `y`: rows without a label follow their neighbours.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -76,7 +87,7 @@ class FittingMixin(FittedTasks):
     def partial_fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         *,
         task: Any = None,
@@ -241,6 +252,36 @@ class FittingMixin(FittedTasks):
         self.model_ = self.model_.renamed(label, renamed)
         return self
 
+    def name_group(self, group: int, label: Any, *, task: Any = None) -> Self:
+        """Make a group of unlabelled rows a class, without any change of a code.
+
+        Parameters
+        ----------
+        group : int
+            Number of the group, as in `groups_`.
+        label : int or str
+            Label of the new class.
+        task : int or str, optional
+            Label of the task; may be left out where a single task was fitted.
+
+        Returns
+        -------
+        self : TaskGeometricHasher
+
+        Raises
+        ------
+        ValueError
+            If the task or the group is unknown, or the label is taken.
+        """
+        check_is_fitted(self)
+        own = self._check_labels(task, 1)[0].item()
+        name = check_classes([label])[0]
+        check_same_kind([name], self.classes_.tolist(), "label", "classes")
+        if name in self.modulations_[own].classes:
+            raise ValueError(f"label={label!r} is a class of task {own!r} already")
+        self.model_ = self.model_.name_group(own, group, name, self.share_codebook)
+        return self
+
     def _is_warm(self) -> bool:
         """Whether `fit` keeps the network and the tasks learned before."""
         return self.warm_start and hasattr(self, "model_")
@@ -277,15 +318,32 @@ class FittingMixin(FittedTasks):
             draft._start(rows, labels)
         check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
         parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
-        learned = draft.model_.learn_together(parts, settings, relearn)
-        for _ in self._bar(parts, "task"):
-            with draft.model_.threads():
-                draft.model_ = next(learned)
-            if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
-                draft.model_ = draft.model_.with_general()
-            # The state is replaced after each task: Ctrl-C keeps the finished ones.
-            self.__dict__ = dict(draft.__dict__)
+        epochs = EpochTasks()
+        learned = draft.model_.learn_together(parts, self._watched(settings, epochs), relearn)
+        n_epochs = settings.gradient.max_epochs if settings.gradient else 0
+        given = X, None if codes_given else y
+        with whole_fit(self, draft, len(parts), **_data_of(rows, *given, task)) as fit:
+            for label, own in self._bar(parts.items(), "task"):
+                data = _data_of(own, *given, None if task is None else label)
+                part = fit.subtask(f"task {label}", n_epochs, lambda: learned_state(draft), data)
+                epochs.task = part
+                with part, draft.model_.threads():
+                    draft.model_ = next(learned)
+                if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
+                    draft.model_ = draft.model_.with_general()
+                # The state is replaced after each task: Ctrl-C keeps the finished ones.
+                self.__dict__ = dict(draft.__dict__)
+                if part.stopped:
+                    break
         return self
+
+    def _watched(self, settings: LearningSettings, epochs: EpochTasks) -> LearningSettings:
+        """The settings, with a callback that reports each epoch of gradient steps."""
+        if settings.gradient is None:
+            return settings
+        gradient = replace(settings.gradient, callbacks=[*settings.gradient.callbacks, epochs])
+        shown = settings.verbose == 1 and has_progress_bar(self)
+        return replace(settings, gradient=gradient, verbose=0 if shown else settings.verbose)
 
     def _check_kept_codes(self) -> None:
         """Raise ValueError if a new network would take the place of codes that are frozen."""
@@ -314,13 +372,33 @@ class FittingMixin(FittedTasks):
     ) -> tuple[Rows, np.ndarray]:
         """Check rows, and find the task of each; sets the number and the names of features."""
         X, task = self._split_task(X, task)
-        X, y = check_samples(self, X, y, accept_sparse="csr", reset=reset, multi_output=True)
+        missing, checks = None, dict(accept_sparse="csr", reset=reset)
+        if y is None and not codes_given:
+            X = check_samples(self, X, **checks)
+            y, missing = np.zeros(X.shape[0], int), np.ones(X.shape[0], bool)
+        else:
+            if not codes_given:
+                y, missing = split_missing(y, self.missing_label)
+            X, y = check_samples(self, X, y, multi_output=True, **checks)
         labels = check_task_labels(task, X.shape[0], None if reset else self.model_)
         if not reset:
             self._check_frozen()
         codes = check_given_codes(y, int(self.n_bits), self.packed) if codes_given else None
-        return check_rows(X, y, labels, sample_weight, codes)
+        return check_rows(X, y, labels, sample_weight, codes, missing)
 
     def _bar(self, items: Iterable, unit: str) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""
-        return tqdm(items, desc=f"{unit}s", unit=unit, disable=not self.verbose)
+        return tqdm(
+            items, desc=f"{unit}s", unit=unit, disable=not self.verbose or has_progress_bar(self)
+        )
+
+
+def _data_of(rows: Rows, X: Any, y: Any, task: Any) -> dict[str, Any]:
+    """X, y and tasks of the rows that have a label, once a callback asks for them."""
+    kept = rows.positions if rows.unlabelled is None else rows.positions[~rows.unlabelled]
+    tasks = task if task is None or np.ndim(task) == 0 else np.asarray(task)[kept]
+    return {
+        "X": lambda: safe_indexing(X, kept),
+        "y": None if y is None else lambda: safe_indexing(y, kept),
+        "metadata": None if task is None else {"task": tasks},
+    }

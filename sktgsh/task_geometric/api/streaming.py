@@ -41,7 +41,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         ----------
         batches : iterable of tuple (X, y) or (X, y, task)
             Arrays, tensors or DataFrames: batches of a Parquet file, or a torch DataLoader. A task
-            may miss classes in a chunk.
+            may miss classes in a chunk. `y` may lack labels, or be None.
 
         Returns
         -------
@@ -57,7 +57,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         for chunk in self._bar(batches, "chunk"):
             if draft is None:
                 draft = self.started(*chunk)
-            add_sums(sums, draft.sums_of(*chunk))
+            more = draft.sums_of(*chunk)
+            draft.model_ = draft.model_.remembering(more)
+            add_sums(sums, more)
         if draft is None:
             raise ValueError("batches is empty; give at least one chunk (X, y)")
         draft.learn_sums(sums)
@@ -69,8 +71,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
 
         All parties start from copies of one saved hasher and learn from rows of their own. A task
         that several of them know is learned again from the sum of their sums, as if its rows had
-        come to one place, with the prior that it has here. Other tasks are added as they are. The
-        density for task inference is merged from the moments of the parties' densities.
+        come to one place; it shrinks towards the prior that this party has for it. Other tasks are
+        added as they are. The density for task inference is merged from the moments of the parties'
+        densities.
 
         Parameters
         ----------
@@ -107,7 +110,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
 
     # -- sums ------------------------------------------------------------------------------------
 
-    def started(self, X: Any, y: Any, task: Any = None) -> Self:
+    def started(self, X: Any, y: Any = None, task: Any = None) -> Self:
         """Copy the hasher with a frozen network that is built from a first chunk, and no task.
 
         Parameters
@@ -120,14 +123,16 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         hasher : TaskGeometricHasher
         """
         self._validate_params()
-        self._sums_settings()
+        settings = self._sums_settings()
         self._check_kept_codes()
         draft = draft_of(self)
         rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=True)
         draft._start(rows, labels)
+        for label, positions in iter_tasks(labels):
+            draft.model_ = draft.model_.started(label, rows.take(positions), settings)
         return draft
 
-    def sums_of(self, X: Any, y: Any, task: Any = None) -> dict[Hashable, TaskSums]:
+    def sums_of(self, X: Any, y: Any = None, task: Any = None) -> dict[Hashable, TaskSums]:
         """Sufficient statistics of a chunk, by task.
 
         Parameters
@@ -140,9 +145,10 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         sums : dict of TaskSums
         """
         rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
+        settings = self._sums_settings()
         rows = with_class_weight(rows, labels, self.class_weight, in_chunks=True)
         return {
-            label: self.model_.sums_of(rows.take(positions))
+            label: self.model_.sums_of(label, rows.take(positions), settings)
             for label, positions in iter_tasks(labels)
         }
 
@@ -168,7 +174,8 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                 known = model.statistics[label].classes if label in model.modulations else []
                 parts = model.modulations | {task: part.statistics for task, part in sums.items()}
                 tell = classes_of_others(label, parts, settings)
-                check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
+                if statistics.neighbourhoods is None:
+                    check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
             for learned in self._bar(model.learn_together(sums, settings), "task"):
                 model = learned
         self.model_ = model.with_general() if self.unknown_task == "pool" else model

@@ -95,13 +95,17 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
         self.model_.map_scores(store, X, labels, self.n_bits_, self._progress("transform"))
         return values
 
-    def predict_class(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+    def predict_class(self, X: ArrayLike, *, task: Any = None, unknown: Any = None) -> np.ndarray:
         """The class whose codeword (or readout) fits each row best.
 
         Parameters
         ----------
         X, task
             As in :meth:`transform`.
+
+        unknown : int or str, optional
+            The answer for rows that a group without a name fits better than every class; see
+            `groups_`. By default every row gets a class.
 
         Returns
         -------
@@ -111,7 +115,8 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
         Raises
         ------
         ValueError
-            If no bit spells the codeword of a class, because ``structure_fraction=1``.
+            If no bit spells the codeword of a class, because ``structure_fraction=1``, or if a task
+            has no class.
         """
         X, labels = self._check_new_rows(X, task)
         network = self.model_.network
@@ -120,11 +125,23 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
                 f"structure_fraction={self.structure_fraction} leaves no bit that spells the "
                 "codeword of a class; lower it, and fit again"
             )
-        found = np.empty(X.shape[0], dtype=self.classes_.dtype)
+        dtype = self.classes_.dtype
+        if unknown is not None:
+            dtype = np.result_type(dtype, np.asarray(unknown).dtype)
+        found = np.empty(X.shape[0], dtype=dtype)
         for label, positions in iter_tasks(labels):
             modulation = self.model_.modulation_of(label)
-            scores = network.class_scores(X, positions, modulation)
-            found[positions] = np.array(modulation.classes)[scores.argmax(axis=1)]
+            classes = np.array(modulation.classes)
+            if not len(classes):
+                raise ValueError(
+                    f"task {label!r} has no class: it was learned without labels; name groups by "
+                    "name_group, or give labels to partial_fit"
+                )
+            judged = modulation if unknown is None else modulation.with_groups()
+            best = network.class_scores(X, positions, judged).argmax(axis=1)
+            found[positions] = classes[np.minimum(best, len(classes) - 1)]
+            if unknown is not None:
+                found[positions[best >= len(classes)]] = unknown
         return found
 
     def predict_task(

@@ -188,7 +188,7 @@ class ModuleEncoder(Encoder):
     Parameters
     ----------
     module : torch.nn.Module
-        Maps samples as they come, (batch, n_features) or (batch, *image_shape), to features.
+        Maps samples as they come, (batch, n_features) or (batch, \\*image_shape), to features.
     image_shape : tuple of int, optional
         Shape that the module takes a sample in.
     n_inputs : int, optional

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ...networks.fingerprint import fingerprint
 from ...persistence import saved
 from .density import TaskDensity
+from .groups import Groups
 
 # Number of the convention by which a modulation's arrays are named in its code version.
 LAYOUT = 1
@@ -85,6 +86,8 @@ class Modulation:
     task_gain : TaskGain or None
         How much the task's own rows say beyond what other tasks have learned; None where the
         task had no prior.
+    groups : Groups or None
+        Groups of the rows without a label; None if there are none.
     """
 
     context: np.ndarray
@@ -95,6 +98,7 @@ class Modulation:
     alpha: np.ndarray | None = None
     density: TaskDensity | None = None
     task_gain: TaskGain | None = None
+    groups: Groups | None = None
 
     @property
     def vector(self) -> np.ndarray:
@@ -128,23 +132,41 @@ class Modulation:
             for name in ("context", "bias")
         )
 
-    def code_version(self, network: str) -> str:
+    def code_version(self, network: str, reads_classes: bool) -> str:
         """Digest of everything that decides a code of the task, 64 hexadecimal digits.
 
         Parameters
         ----------
         network : str
             Fingerprint of the network.
+        reads_classes : bool
+            Whether bits are read through the scores of the classes.
         """
         arrays: dict[str, Any] = {
             "network": network,
             "context": self.context,
             "strength": float(self.strength),
             "bias": self.bias,
-            "classes": repr(self.classes),
-            "codewords": self.codewords,
         }
+        if reads_classes:
+            arrays |= {"classes": repr(self.classes), "codewords": self.codewords}
         return fingerprint(arrays, LAYOUT)
+
+    def with_groups(self) -> Modulation:
+        """The task with its groups as further classes, labelled by their numbers."""
+        if self.groups is None:
+            return self
+        classes = (*self.classes, *self.groups.numbers)
+        codewords = np.concatenate([self.codewords, self.groups.codewords])
+        return replace(self, classes=classes, codewords=codewords, groups=None)
+
+    def naming(self, number: int, label: Hashable) -> Modulation:
+        """The task with one of its groups as a class; no code changes."""
+        if self.groups is None:
+            raise ValueError("the task has no groups: all its rows belonged to a class")
+        groups = self.groups.naming(number, label)
+        codewords = np.concatenate([self.codewords, groups.named[label][None]])
+        return replace(self, classes=(*self.classes, label), codewords=codewords, groups=groups)
 
     @property
     def nbytes(self) -> int:

@@ -53,6 +53,7 @@ class TaskNetwork(SteadyPickleMixin):
     former_fingerprint: str | None = None
     # Weights of the last modulation that a few rows were read through.
     _short_reader: ShortReader | None = None
+    _fingerprint: str | None = None
 
     def __init__(
         self,
@@ -83,11 +84,12 @@ class TaskNetwork(SteadyPickleMixin):
         if self.device.type != "cpu":
             encoder = deepcopy(encoder).cpu()
         state = vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
-        state.pop("_short_reader", None)
-        return state
+        return {k: v for k, v in state.items() if k not in ("_short_reader", "_fingerprint")}
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the output of the network, 64 hexadecimal digits."""
+        if self._fingerprint is not None:
+            return self._fingerprint
         layout, inputs = self.layout, self.inputs
         sizes = [layout.n_bits, layout.n_blocks, layout.units_per_block, self.seed]
         arrays: dict[str, Any] = {
@@ -108,7 +110,8 @@ class TaskNetwork(SteadyPickleMixin):
         for name, part in self.encoder.state_dict().items():
             wide = part.float() if part.dtype == torch.bfloat16 else part
             arrays[f"encoder.{name}"] = wide.cpu().numpy()
-        return fingerprint(arrays, LAYOUT)
+        self._fingerprint = fingerprint(arrays, LAYOUT)
+        return self._fingerprint
 
     def map_features(
         self,

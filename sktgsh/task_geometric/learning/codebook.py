@@ -129,7 +129,7 @@ class ClassProjections:
 
     def codewords(self, means: np.ndarray) -> np.ndarray:
         """Codewords of classes, (n_classes, n_bits), from their means (n_classes, n_features)."""
-        return np.where(self._margins(means) > 0, 1, -1).astype(np.int8)
+        return np.where(self.margins(means) > 0, 1, -1).astype(np.int8)
 
     def later_codewords(self, means: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Distinct codewords of classes that come later.
@@ -148,11 +148,12 @@ class ClassProjections:
         """
         words = self.codewords(means)
         taken = {word.tobytes() for word in known}
-        for word, margin in zip(words, self._margins(means)):
+        for word, margin in zip(words, self.margins(means)):
             _make_distinct(word, margin, taken)
         return words
 
-    def _margins(self, means: np.ndarray) -> np.ndarray:
+    def margins(self, means: np.ndarray) -> np.ndarray:
+        """Signed distances of points from the hyperplanes, (n_points, n_bits)."""
         return means @ self.directions.T.astype(np.float64) - self.thresholds
 
 

@@ -61,28 +61,31 @@ class CodewordChooser:
             Task that does not share its codewords. Their bits are flipped at random, which keeps
             the distances within the task and breaks those to other tasks.
         """
-        n_bits = len(self.bits)
-        flips = np.ones(n_bits, np.int8)
-        if own_to is not None:
-            rng = generator(self.seed, f"flips {own_to!r}")
-            flips = rng.choice(np.array([-1, 1], np.int8), size=n_bits)
+        n_bits, flips = len(self.bits), self.flips(own_to)
         words = {label: word * flips for label, word in known.words.items()}
         projections = known.projections
         if kind == "learned" and problem is not None and problem.classes and n_bits:
-            if not words and len(problem.classes) > 1:
+            if projections is None and not words and len(problem.classes) > 1:
                 projections, words = self._first_codewords(problem)
             elif any(label in words for label in problem.classes):
                 words = self._joined(problem, words)
             follow = [label for label in problem.classes if label not in words]
             if projections is not None and follow:
                 means = dict(zip(problem.classes, problem.class_means(self.geometry)))
-                taken = np.array(list(words.values()))
+                taken = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
                 rest = np.array([means[label] for label in follow])
                 words |= dict(zip(follow, projections.later_codewords(rest, taken)))
         later = [label for label in new if label not in words]
         table = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
         extended = extend_codebook(table, list(words), later, kind, self.seed) * flips
         return Codebook(dict(zip([*words, *later], extended)), projections)
+
+    def flips(self, own_to: Hashable = None) -> np.ndarray:
+        """Signs (n_bits,) that the codes of a task which does not share its codewords get."""
+        if own_to is None:
+            return np.ones(len(self.bits), np.int8)
+        rng = generator(self.seed, f"flips {own_to!r}")
+        return rng.choice(np.array([-1, 1], np.int8), size=len(self.bits))
 
     def _first_codewords(
         self, problem: CentredProblem

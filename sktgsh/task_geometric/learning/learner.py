@@ -56,6 +56,10 @@ class LearningSettings:
         Number of tasks that keep their sufficient statistics.
     share_prior : bool
         Whether tasks shrink towards what the others have learned.
+    n_neighbors : int
+        Number of neighbours that decide on the target of an unlabelled row.
+    n_groups : int or None
+        Number of groups of the unlabelled rows; None for one per 50 rows.
     verbose : int
         Verbosity of the gradient steps.
     """
@@ -66,8 +70,15 @@ class LearningSettings:
     codebook: str
     share_codebook: bool
     max_open_tasks: int
+    n_neighbors: int = 20
+    n_groups: int | None = None
     verbose: int = 0
     share_prior: bool = False
+
+    @property
+    def learns_unlabelled(self) -> bool:
+        """Whether unlabelled rows can be learned from."""
+        return self.closed_form and self.gradient is None
 
 
 @dataclass(frozen=True)
@@ -173,6 +184,7 @@ class TaskLearner:
                 None if weight is None else weight[span],
                 targets[:filled],
                 rows.multilabel,
+                None if rows.found_codes is None else rows.found_codes[span],
             )
         return statistics
 

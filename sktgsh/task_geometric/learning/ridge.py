@@ -124,6 +124,13 @@ class CentredProblem:
         self.target_totals = targets[:, 0, units]
         self.target_sums = targets[:, :, :units] - self.target_totals[:, None, None] * self.means
         self.target_squares = statistics.target_squares
+        self.neighbourhoods = statistics.neighbourhoods
+        self.code_weight = statistics.code_weight
+        self.code_totals = self.code_sums = None
+        if statistics.code_sums is not None:
+            self.code_totals = statistics.code_sums[:, 0, units]
+            self.code_sums = statistics.code_sums[:, :, :units]
+            self.code_sums = self.code_sums - self.code_totals[:, None, None] * self.means
         diagonal = np.einsum("buu->bu", self.gram).mean(axis=1)
         self.penalty_unit = np.maximum(diagonal, _EPSILON)
 
@@ -174,6 +181,11 @@ class CentredProblem:
             if self.overlap is None
             else ((self.overlap @ words) * words).sum(axis=0)
         )
+        if self.code_sums is not None:
+            for block, positions in self._iter_blocks(codebook_bits):
+                right[codebook_bits[positions]] += self.code_sums[positions, block]
+            sums[codebook_bits] += self.code_totals
+            squares[codebook_bits] += self.code_weight
         for block, positions in self._iter_blocks(target_bits):
             right[target_bits[positions]] = self.target_sums[positions, block]
         sums[target_bits] = self.target_totals[: len(target_bits)]
@@ -219,7 +231,7 @@ class CentredProblem:
         return weights
 
     def along(self, weights: np.ndarray) -> np.ndarray:
-        """Scores of weights (n_bits, units) along the directions of the rows, (n_bits, rank).
+        """Scores of weights (n_bits, units) along the directions of the rows, flattened.
 
         Their inner products are those of the centred scores of the rows.
         """

@@ -18,6 +18,10 @@ def sorted_classes(classes: Iterable[Hashable]) -> list:
     return sorted(set(classes), key=lambda label: (str(type(label)), label))
 
 
+# Fields of a table that have an entry for each row.
+ROW_ARRAYS = ("y", "sample_weight", "codes", "unlabelled", "found_codes")
+
+
 @dataclass(frozen=True)
 class Rows:
     """Training rows: positions in X, and the target and weight of each.
@@ -32,6 +36,10 @@ class Rows:
     sample_weight : ndarray of shape (n_rows,), or None
     codes : ndarray of shape (n_rows, n_bits), values 0 and 1, or None
         Given codes; `y` is then ignored.
+    unlabelled : ndarray of shape (n_rows,), dtype bool, or None
+        Rows without a label; `y` is ignored there. None if every row has one.
+    found_codes : ndarray of shape (n_rows, n_codebook_bits), dtype int8, or None
+        Codes of the unlabelled rows, -1 and +1, and 0 for all other rows.
     extracted : bool
         Whether X holds the encoder's features rather than samples.
     expected_classes : tuple
@@ -43,6 +51,8 @@ class Rows:
     y: np.ndarray
     sample_weight: np.ndarray | None = None
     codes: np.ndarray | None = None
+    unlabelled: np.ndarray | None = None
+    found_codes: np.ndarray | None = None
     extracted: bool = False
     expected_classes: tuple = ()
 
@@ -65,7 +75,7 @@ class Rows:
         """Some of the rows."""
         picked: dict[str, Any] = {
             name: None if value is None else value[chosen]
-            for name in ("positions", "y", "sample_weight", "codes")
+            for name in ("positions", *ROW_ARRAYS)
             for value in [getattr(self, name)]
         }
         return replace(self, **picked)
@@ -78,6 +88,16 @@ class Rows:
         return self.take(np.sort(drawn))
 
     @property
+    def has_unlabelled(self) -> bool:
+        """Whether some rows have no label."""
+        return bool(self.lacks_label.any())
+
+    @property
+    def lacks_label(self) -> np.ndarray:
+        """Mask of the unlabelled rows, (n_rows,)."""
+        return np.zeros(len(self.y), bool) if self.unlabelled is None else self.unlabelled
+
+    @property
     def multilabel(self) -> bool:
         """Whether rows may have several classes."""
         return self.y.ndim == 2
@@ -88,8 +108,10 @@ class Rows:
         if self.codes is not None:
             return []
         if self.multilabel:
-            return list(range(self.y.shape[1]))
-        return sorted_classes([*np.unique(self.y).tolist(), *self.expected_classes])
+            labelled = self.unlabelled is None or not self.unlabelled.all()
+            return list(range(self.y.shape[1])) if labelled else []
+        labels = self.y if self.unlabelled is None else self.y[~self.unlabelled]
+        return sorted_classes([*np.unique(labels).tolist(), *self.expected_classes])
 
     def shares(self, classes: Sequence[Hashable]) -> sparse.csr_array:
         """Share of each row that belongs to each class, (n_rows, n_classes); rows sum to 1."""
@@ -100,10 +122,13 @@ class Rows:
         if self.codes is not None:
             return sparse.csr_array((n_rows, len(classes)))
         index = {label: position for position, label in enumerate(classes)}
-        columns = np.array([index[label] for label in self.y.tolist()], dtype=int)
-        return sparse.csr_array(
-            (np.ones(n_rows), columns, np.arange(n_rows + 1)), shape=(n_rows, len(classes))
-        )
+        if self.unlabelled is None:
+            labels, ends = self.y, np.arange(n_rows + 1)
+        else:
+            labels = self.y[~self.unlabelled]
+            ends = np.concatenate([[0], np.cumsum(~self.unlabelled)])
+        columns = np.array([index[label] for label in labels.tolist()], dtype=int)
+        return sparse.csr_array((np.ones(len(labels)), columns, ends), shape=(n_rows, len(classes)))
 
     @property
     def density_groups(self) -> np.ndarray:

@@ -9,6 +9,8 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg.blas import dsyrk, ssyrk
 
+from .neighbourhoods import Neighbourhoods
+
 # Products of fewer operations run in float64: there it costs next to nothing.
 _CHEAP_PRODUCT = 2e8
 
@@ -41,6 +43,13 @@ class RidgeStatistics:
         Weighted sums of products of the real-valued targets with the units.
     target_squares : ndarray of shape (n_targets,)
         Weighted sums of squares of the real-valued targets.
+    code_sums : ndarray of shape (n_codebook_bits, n_blocks, units_per_block + 1), or None
+        Weighted sums of products of the units with the codes of unlabelled rows, -1 and +1. None
+        if there was no such row.
+    code_weight : float
+        Sum of the weights of the unlabelled rows.
+    neighbourhoods : Neighbourhoods or None
+        What gives unlabelled rows their targets.
     weight_squares : float
         Sum of squares of the weights.
     """
@@ -53,6 +62,9 @@ class RidgeStatistics:
         self.overlap: np.ndarray | None = None
         self.target_sums = np.zeros((n_targets, n_blocks, width))
         self.target_squares = np.zeros(n_targets)
+        self.code_sums: np.ndarray | None = None
+        self.code_weight = 0.0
+        self.neighbourhoods: Neighbourhoods | None = None
         self.weight_squares = 0.0
 
     def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
@@ -61,6 +73,11 @@ class RidgeStatistics:
         total.increase(other)
         if other.overlap is not None:
             total.overlap = other.overlap + (0.0 if self.overlap is None else self.overlap)
+        if other.code_sums is not None:
+            known = 0.0 if total.code_sums is None else total.code_sums
+            total.code_sums = other.code_sums + known
+        total.code_weight += other.code_weight
+        total.neighbourhoods = common_neighbourhoods(self.neighbourhoods, other.neighbourhoods)
         return total
 
     def __sub__(self, other: RidgeStatistics) -> RidgeStatistics:
@@ -102,6 +119,11 @@ class RidgeStatistics:
         """Sum of the weights of a class's rows; 0 where it has none."""
         return float(self.class_sums[label][0, -1]) if label in self.class_sums else 0.0
 
+    @property
+    def total(self) -> float:
+        """Sum of the weights of all rows."""
+        return float(self.gram[0, -1, -1])
+
     def add(
         self,
         units: np.ndarray,
@@ -110,6 +132,7 @@ class RidgeStatistics:
         sample_weight: np.ndarray | None = None,
         targets: np.ndarray | None = None,
         multilabel: bool = False,
+        codes: np.ndarray | None = None,
     ) -> None:
         """Add a batch of rows.
 
@@ -118,7 +141,7 @@ class RidgeStatistics:
         units : ndarray of shape (n_blocks, batch, units_per_block + 1), dtype float32
             Hidden activity by block; the last unit of each block is the constant 1.
         shares : csr_array of shape (batch, n_classes)
-            How much of a row belongs to each class; rows sum to 1.
+            How much of a row belongs to each class; rows sum to 1, those of unlabelled rows to 0.
         classes : sequence
             Class labels.
         sample_weight : ndarray of shape (batch,), optional
@@ -127,6 +150,8 @@ class RidgeStatistics:
             Real-valued targets.
         multilabel : bool, default=False
             Whether a row may have several classes; `classes` is then the same in every call.
+        codes : ndarray of shape (batch, n_codebook_bits), dtype int8, optional
+            Codes of the unlabelled rows, -1 and +1; 0 for all other rows.
         """
         n_blocks, batch, width = units.shape
         # Large products run in float32 and are summed in float64; small ones run in float64.
@@ -155,3 +180,23 @@ class RidgeStatistics:
             scaled = (weight[:, None] * targets).astype(values.dtype)
             self.target_sums += np.stack([scaled.T @ block for block in values], axis=1)
             self.target_squares += (weight[:, None] * targets.astype(float) ** 2).sum(axis=0)
+        if codes is not None:
+            scaled = (weight[:, None] * codes).astype(values.dtype)
+            sums = np.stack([scaled.T @ block for block in values], axis=1).astype(np.float64)
+            self.code_sums = sums if self.code_sums is None else self.code_sums + sums
+            self.code_weight += float(weight[codes.any(axis=1)].sum())
+
+
+def common_neighbourhoods(
+    first: Neighbourhoods | None, second: Neighbourhoods | None
+) -> Neighbourhoods | None:
+    """The neighbourhoods of two sums; raises ValueError if they give rows different targets."""
+    if first is None or second is None:
+        return first or second
+    if not first.is_equal(second):
+        raise ValueError(
+            "unlabelled rows of one task were learned in two places that did not start alike, so "
+            "their sums cannot be added. Start both from a hasher that has learned some rows of "
+            "the task, or put some rows of each task in the first chunk"
+        )
+    return first

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ...tasks import check_same_kind
 from .learner import DENSITY_ROWS
-from .rows import Rows
+from .rows import ROW_ARRAYS, Rows
 from .statistics import RidgeStatistics
 
 
@@ -57,11 +57,20 @@ def _joined(first: Rows, second: Rows) -> Rows:
     """Stack the rows of two tables in one table."""
     tables = [part.X[part.positions] for part in (first, second)]
     stack = sparse.vstack if sparse.issparse(tables[0]) else np.concatenate
-    joined: dict[str, Any] = {
-        name: None
-        if getattr(first, name) is None
-        else np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("y", "sample_weight", "codes")
-    }
+    joined: dict[str, Any] = {name: _stacked(first, second, name) for name in ROW_ARRAYS}
     X = stack(tables)
     return Rows(X, np.arange(X.shape[0]), **joined)
+
+
+def _stacked(first: Rows, second: Rows, name: str) -> np.ndarray | None:
+    """Stack an array of two tables; an array that one of them lacks is 0 there."""
+    parts = [getattr(part, name) for part in (first, second)]
+    known = next((part for part in parts if part is not None), None)
+    if known is None:
+        return None
+    return np.concatenate(
+        [
+            np.zeros((len(part.positions), *known.shape[1:]), known.dtype) if own is None else own
+            for part, own in zip((first, second), parts)
+        ]
+    )

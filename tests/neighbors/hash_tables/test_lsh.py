@@ -408,7 +408,7 @@ def test_bad_input_is_named(digits):
         (lambda: LSHNeighbors.tune(X, queries=np.zeros((5, 64))), "queries has a zero vector"),
         (lambda: LSHNeighbors.tune(X, queries=X[0]), "Expected 2D array"),
         (lambda: LSHNeighbors.tune(X, queries=X[:5, 1:]), "queries have 63 features"),
-        (lambda: LSHNeighbors.tune(X[:12]), "X has 12 rows, of which 9 are left"),
+        (lambda: LSHNeighbors.tune(X[:12]), "X has 12 rows, and holding out queries leaves 9"),
         (lambda: LSHNeighbors.tune(X, n_neighbors=0), "n_neighbors=0"),
         (lambda: LSHNeighbors.tune(X, metric="hamming"), "metric='hamming'"),
     ]:

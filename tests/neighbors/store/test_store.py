@@ -219,7 +219,7 @@ def files_of(folder):
 
 
 def test_single_adds_leave_few_files(tmp_path, codes, monkeypatch):
-    monkeypatch.setattr("sktgsh.neighbors.store.store._KEEP", timedelta(milliseconds=1))
+    monkeypatch.setattr("sktgsh.neighbors.store.writing._KEEP", timedelta(milliseconds=1))
     store = CodeStore(tmp_path, n_bits=32, compact_every=8)
     for row in range(30):
         store.add(codes[row : row + 1], ids=[row])
@@ -332,7 +332,7 @@ def test_a_url_of_another_host_is_refused(tmp_path):
 
 
 def test_a_reader_whose_files_go_reads_again(tmp_path, codes, monkeypatch):
-    monkeypatch.setattr("sktgsh.neighbors.store.store._KEEP", timedelta(milliseconds=1))
+    monkeypatch.setattr("sktgsh.neighbors.store.writing._KEEP", timedelta(milliseconds=1))
     store, other = CodeStore(tmp_path, n_bits=32), CodeStore(tmp_path)
     for row in range(6):
         store.add(codes[row : row + 1], ids=[row])

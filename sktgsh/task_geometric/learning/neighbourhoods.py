@@ -1,0 +1,271 @@
+"""Targets of unlabelled rows, from the rows that lie near them.
+
+An unlabelled row among rows of a labelled class belongs to that class. Every other unlabelled row
+gets a code: the signs of projections of the mean of its neighbours. The mean keeps what neighbours
+share and drops what tells them apart, so the codes follow classes that nobody has named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ...random import generator
+from .codebook import ClassProjections
+
+# Neighbours are looked for among a sample of this many rows.
+MOST_REFERENCES = 8192
+# Share of the labelled rows that may have fewer labelled neighbours than a known row must have.
+_MISSED = 0.1
+# Steps from a random rotation of the axes; more of them find classes better, and neighbours worse.
+_ROTATION_STEPS = 2
+# Neighbours vote with the weight exp(sharpness * cosine).
+_SHARPNESS = 10.0
+_ROWS_AT_ONCE = 1024
+_UNLABELLED = -1
+
+
+class Completion(NamedTuple):
+    """Targets of rows.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_rows,), dtype int64
+        Index of the class that each row is taken to belong to, -1 for none.
+    nearest : ndarray of shape (n_rows,), dtype int64
+        Index of the class that has most of the labelled neighbours, -1 without any.
+    codes : ndarray of shape (n_rows, n_bits), dtype int8
+        Code of the neighbourhood, -1 and +1.
+    """
+
+    labels: np.ndarray
+    nearest: np.ndarray
+    codes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """Reference rows of a task, which give every later row its target.
+
+    They are frozen when the first unlabelled rows of a task arrive. Targets of later chunks then
+    depend on the chunk alone, so sums of chunks still add up.
+
+    Attributes
+    ----------
+    projections : ClassProjections
+        Code of a point of the feature space; class means get their codewords from it, too.
+    centre : ndarray of shape (n_features,), dtype float32
+        Mean of the features.
+    scale : float
+        Root mean square distance of the features from their mean.
+    references : ndarray of shape (n_references, n_features), dtype float32
+        Features of the reference rows, centred, of norm 1.
+    margins : ndarray of shape (n_references, n_bits), dtype float32
+        Projections of the reference rows.
+    classes : tuple
+        Labels of the classes that were known.
+    labels : ndarray of shape (n_references,), dtype int64
+        Index of the class that a reference row was given, -1 for none.
+    taken : ndarray of shape (n_references,), dtype bool
+        Whether a reference row belongs to a class, by its label or by its neighbours.
+    n_neighbors : int
+        Number of neighbours that decide on a row.
+    least_share : float
+        Share of labelled neighbours from which on a row belongs to a class.
+    """
+
+    projections: ClassProjections
+    centre: np.ndarray
+    scale: float
+    references: np.ndarray
+    margins: np.ndarray
+    classes: tuple
+    labels: np.ndarray
+    taken: np.ndarray
+    n_neighbors: int
+    least_share: float
+
+    @classmethod
+    def learn(
+        cls,
+        features: np.ndarray,
+        labels: np.ndarray,
+        classes: tuple,
+        n_bits: int,
+        n_neighbors: int,
+        seed: int,
+        projections: ClassProjections | None = None,
+    ) -> Neighbourhoods:
+        """Learn from some rows of a task.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_references, n_features), dtype float32
+        labels : ndarray of shape (n_references,)
+            Index of each row's class, -1 where there is none.
+        classes : tuple
+            Labels of the classes.
+        n_bits : int
+        n_neighbors : int
+        seed : int
+            Seed of the rotation of the codes.
+        projections : ClassProjections, optional
+            Projections that the codewords of known classes follow. By default they are learned.
+
+        Returns
+        -------
+        neighbourhoods : Neighbourhoods
+        """
+        centre = features.mean(axis=0)
+        angles = _unit(features - centre)
+        scale = float(np.sqrt(np.square(features - centre).sum(axis=1).mean()))
+        n_neighbors = min(n_neighbors, len(features) - 1)
+        near = _nearest(angles, angles, n_neighbors, but_self=True)
+        nearest, share = _votes(near, labels)
+        least = _least_share(share[labels >= 0])
+        taken = np.where(share >= least, nearest, _UNLABELLED)
+        taken[labels >= 0] = labels[labels >= 0]
+        if projections is None:
+            points = centre + scale * _shared_points(angles, near, taken)
+            projections = _learn_projections(points, n_bits, seed)
+        margins = projections.margins(centre + scale * angles).astype(np.float32)
+        return cls(
+            projections,
+            centre,
+            scale,
+            angles,
+            margins,
+            classes,
+            labels,
+            taken >= 0,
+            n_neighbors,
+            least,
+        )
+
+    def __deepcopy__(self, memo: dict) -> Neighbourhoods:
+        # Nothing changes it, so copies share it.
+        return self
+
+    def is_equal(self, other: Neighbourhoods) -> bool:
+        """Whether both give every row the same target."""
+        return self is other or all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("references", "margins", "labels", "taken", "n_neighbors")
+        )
+
+    def complete(self, features: np.ndarray) -> Completion:
+        """Targets of rows that have no label.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_rows, n_features), dtype float32
+
+        Returns
+        -------
+        completion : Completion
+        """
+        parts = [
+            self._complete(features[start : start + _ROWS_AT_ONCE])
+            for start in range(0, len(features), _ROWS_AT_ONCE)
+        ]
+        return Completion(*(np.concatenate(column) for column in zip(*parts)))
+
+    def _complete(self, features: np.ndarray) -> Completion:
+        angles = _unit(features - self.centre)
+        near = _nearest(angles, self.references, self.n_neighbors)
+        nearest, share = _votes(near, self.labels)
+        known = (share >= self.least_share) & (nearest >= 0)
+        margins = self.projections.margins(self.centre + self.scale * angles)
+        # Rows of a class say nothing about the classes that have no name.
+        for rows in near.rows.T:
+            margins += self.margins[rows] * ~self.taken[rows, None]
+        codes = np.where(margins > 0, 1, -1).astype(np.int8)
+        return Completion(np.where(known, nearest, _UNLABELLED), nearest, codes)
+
+
+class _Neighbours(NamedTuple):
+    """Nearest references of rows, and their cosines, both (n_rows, n_neighbors)."""
+
+    rows: np.ndarray
+    cosines: np.ndarray
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Rows of norm 1."""
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+
+
+def _nearest(
+    rows: np.ndarray, references: np.ndarray, count: int, but_self: bool = False
+) -> _Neighbours:
+    """The references of largest cosine; with `but_self`, row i is not a neighbour of itself."""
+    others, found, cosines = torch.from_numpy(references.T), [], []
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        near = torch.from_numpy(rows[start : start + _ROWS_AT_ONCE]) @ others
+        if but_self:
+            span = torch.arange(len(near))
+            near[span, start + span] = -torch.inf
+        best = near.topk(count)
+        found.append(best.indices.numpy())
+        cosines.append(best.values.numpy())
+    return _Neighbours(np.concatenate(found), np.concatenate(cosines))
+
+
+def _votes(near: _Neighbours, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The class with most of the labelled neighbours, -1 without any, and the labelled share."""
+    found = labels[near.rows]
+    labelled = found >= 0
+    weights = np.where(labelled, np.exp(_SHARPNESS * (near.cosines - 1)), 0)
+    votes = np.stack([(weights * (found == own[:, None])).sum(axis=1) for own in found.T], axis=1)
+    best = np.where(labelled, votes, -1).argmax(axis=1)
+    return found[np.arange(len(found)), best], labelled.mean(axis=1)
+
+
+def _least_share(shares: np.ndarray) -> float:
+    """Share of labelled neighbours that nearly all labelled rows have themselves.
+
+    Labelled rows are taken to be a random part of their classes: unlabelled rows of the same
+    classes then have as many labelled neighbours.
+    """
+    return float(np.quantile(shares, _MISSED)) if len(shares) else np.inf
+
+
+def _shared_points(angles: np.ndarray, near: _Neighbours, taken: np.ndarray) -> np.ndarray:
+    """What a row shares with others: the mean of its class, or of itself and free neighbours."""
+    free = taken < 0
+    points, counts = angles.copy(), np.ones((len(angles), 1), np.float32)
+    for rows in near.rows.T:
+        points += angles[rows] * free[rows, None]
+        counts += free[rows, None]
+    points /= counts
+    for label in np.unique(taken[~free]):
+        members = taken == label
+        points[members] = angles[members].mean(axis=0)
+    return points
+
+
+def _learn_projections(points: np.ndarray, n_bits: int, seed: int) -> ClassProjections:
+    """Principal axes of points, rotated so that signs keep more of them.
+
+    Source of the rotation: Gong & Lazebnik, "Iterative quantization", CVPR 2011. A code longer than
+    the number of axes gets several rotations of the same axes.
+    """
+    rng = generator(seed, "rotation")
+    centre = points.mean(axis=0)
+    # Norms are dropped: the sign of a projection does not depend on them.
+    points = _unit(points - centre)
+    values, vectors = np.linalg.eigh((points.T @ points).astype(np.float64))
+    axes = vectors[:, np.argsort(-values)[: min(n_bits, points.shape[1])]]
+    along, width = points @ axes, axes.shape[1]
+    rotations = []
+    for _ in range(0, n_bits, width):
+        rotation = np.linalg.qr(rng.standard_normal((width, width)))[0]
+        for _ in range(_ROTATION_STEPS):
+            left, _, right = np.linalg.svd(along.T @ np.sign(along @ rotation))
+            rotation = left @ right
+        rotations.append(rotation)
+    directions = (axes @ np.concatenate(rotations, axis=1)[:, :n_bits]).T
+    return ClassProjections(directions.astype(np.float32), directions @ centre.astype(np.float64))

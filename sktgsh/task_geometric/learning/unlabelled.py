@@ -1,0 +1,151 @@
+"""Rows without a label: each gets a class or a code before its task is learned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from ..encoding.groups import Groups
+from ..encoding.modulation import Modulation
+from ..encoding.network import TaskNetwork
+from .codebook import ClassProjections
+from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
+from .rows import Rows
+
+# Rows of a group, where the number of groups is not given; and rows that stand for a group.
+_ROWS_PER_GROUP = 50
+_N_EXAMPLES = 5
+
+
+def learn_neighbourhoods(
+    network: TaskNetwork, rows: Rows, n_neighbors: int, projections: ClassProjections | None
+) -> Neighbourhoods:
+    """Learn what gives unlabelled rows their targets, from a sample of the rows.
+
+    Parameters
+    ----------
+    network : TaskNetwork
+    rows : Rows
+    n_neighbors : int
+        Number of neighbours that decide on a row.
+    projections : ClassProjections or None
+        Projections of the shared codebook, if there are any.
+
+    Returns
+    -------
+    neighbourhoods : Neighbourhoods
+    """
+    drawn, classes = rows.sample(MOST_REFERENCES, network.seed), tuple(rows.classes)
+    labels, labelled = np.full(len(drawn.y), -1), ~drawn.lacks_label
+    if not rows.multilabel and labelled.any():
+        labels[labelled] = np.searchsorted(np.array(classes), drawn.y[labelled])
+    n_bits = len(network.layout.codebook_bits)
+    features = _features(network, drawn)
+    return Neighbourhoods.learn(
+        features, labels, classes, n_bits, n_neighbors, network.seed, projections
+    )
+
+
+def with_groups(
+    network: TaskNetwork,
+    learned: Modulation,
+    rows: Rows,
+    previous: Modulation | None,
+    n_groups: int | None,
+) -> Modulation:
+    """Add groups of the rows that belong to no class; a task keeps those that it has.
+
+    Parameters
+    ----------
+    network : TaskNetwork
+    learned : Modulation
+    rows : Rows
+        Completed rows.
+    previous : Modulation or None
+        What the task had learned before.
+    n_groups : int or None
+        Number of groups; None for one per 50 rows.
+
+    Returns
+    -------
+    modulation : Modulation
+    """
+    groups = None if previous is None else previous.groups
+    if groups is None and rows.has_unlabelled and n_groups != 0:
+        groups = _find_groups(network, rows, n_groups, learned)
+    return replace(learned, groups=groups)
+
+
+def _find_groups(
+    network: TaskNetwork, rows: Rows, n_groups: int | None, learned: Modulation
+) -> Groups | None:
+    """Groups of the codes of the rows without a class; None if such rows have no codes."""
+    free = rows.take(np.flatnonzero(rows.lacks_label))
+    share = len(free.y) / len(rows.y)
+    free = free.sample(MOST_REFERENCES, network.seed)
+    codes = free.found_codes
+    if codes is None or not codes.any():
+        return None
+    n_groups = min(n_groups or max(1, len(codes) // _ROWS_PER_GROUP), len(np.unique(codes, axis=0)))
+    means = KMeans(n_groups, n_init=1, random_state=network.seed).fit(codes.astype(np.float32))
+    distances = means.transform(codes.astype(np.float32))
+    examples = np.full((n_groups, _N_EXAMPLES), -1)
+    for group, own in enumerate(examples):
+        members = np.flatnonzero(means.labels_ == group)
+        nearest = members[np.argsort(distances[members, group], kind="stable")[:_N_EXAMPLES]]
+        own[: len(nearest)] = free.positions[nearest]
+    words = np.where(means.cluster_centers_ > 0, 1, -1).astype(np.int8)
+    classes, codewords = learned.classes, learned.codewords.astype(int)
+    near = (words @ codewords.T).argmax(axis=1) if len(classes) else []
+    return Groups(
+        words,
+        share * np.bincount(means.labels_, minlength=n_groups) / len(codes),
+        examples,
+        tuple(classes[position] for position in near),
+        tuple(range(n_groups)),
+        {},
+    )
+
+
+def complete_rows(
+    network: TaskNetwork, rows: Rows, found: Neighbourhoods, flips: np.ndarray
+) -> Rows:
+    """Give each unlabelled row a class or a code.
+
+    Parameters
+    ----------
+    network : TaskNetwork
+    rows : Rows
+    found : Neighbourhoods
+    flips : ndarray of shape (n_codebook_bits,)
+        Signs of the codes.
+
+    Returns
+    -------
+    rows : Rows
+    """
+    missing, unlabelled, y = np.flatnonzero(rows.lacks_label), rows.lacks_label.copy(), rows.y
+    completion = found.complete(_features(network, rows.take(missing)))
+    free = completion.labels < 0
+    unlabelled[missing] = free
+    codes = np.zeros((len(y), len(flips)), np.int8)
+    codes[missing[free]] = completion.codes[free] * flips
+    if found.classes and not rows.multilabel:
+        # A row without a class counts for the nearest one in the task's density.
+        nearest = np.array(found.classes)[np.maximum(completion.nearest, 0)]
+        y = y.astype(np.result_type(y, nearest))
+        y[missing] = nearest
+    return replace(rows, y=y, unlabelled=unlabelled, found_codes=codes)
+
+
+def _features(network: TaskNetwork, rows: Rows) -> np.ndarray:
+    """Features of the rows, (n_rows, n_features), dtype float32."""
+    read = network.map_features(
+        lambda batch, features: features[: len(batch)].cpu().numpy().copy(),
+        rows.X,
+        rows.positions,
+        rows.extracted,
+    )
+    return np.concatenate(read)

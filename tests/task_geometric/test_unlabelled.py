@@ -1,0 +1,240 @@
+"""Rows without a label: a class near them, or the code of their neighbourhood."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+from learned_tasks import small
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher, load
+from sktgsh.metrics import mean_average_precision
+from sktgsh.metrics.retrieval import average_precisions
+from sktgsh.targets import split_missing
+from sktgsh.task_geometric.learning.neighbourhoods import Neighbourhoods
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X.astype(np.float32), y, test_size=0.25, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def half(digits):
+    """Labels of about half of the rows of the digits 0 to 4; -1 elsewhere."""
+    y = digits[2]
+    return np.where((y < 5) & (np.random.default_rng(0).random(len(y)) < 0.5), y, -1)
+
+
+def precision(hasher, digits):
+    X, Q, y, q = digits
+    return average_precisions(hasher.transform(Q), q, hasher.transform(X), y)
+
+
+def test_codes_without_a_label_find_classes_better_than_projections(digits):
+    X, Q, y, q = digits
+    learned = precision(TaskGeometricHasher(32, random_state=0).fit(X), digits).mean()
+    projected = precision(SignedRandomProjectionHasher(32, random_state=0).fit(X), digits).mean()
+    assert learned > projected + 0.1
+
+
+def test_unlabelled_rows_help_labelled_classes_and_the_others(digits, half):
+    X, Q, y, q = digits
+    labelled = half >= 0
+    alone = TaskGeometricHasher(32, random_state=0).fit(X[labelled], y[labelled])
+    both = TaskGeometricHasher(32, missing_label=-1, random_state=0).fit(X, half)
+    before, after = precision(alone, digits), precision(both, digits)
+    assert after[q >= 5].mean() > before[q >= 5].mean() + 0.1
+    assert after.mean() > before.mean() + 0.1
+    assert both.classes_.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        lambda y: np.where(y < 0, np.nan, y),
+        lambda y: [None if label < 0 else int(label) for label in y],
+        lambda y: pd.Series(y, dtype="Int64").mask(y < 0),
+        lambda y: np.where(y < 0, np.nan, y)[:, None],
+    ],
+    ids=["nan", "None", "NA", "column"],
+)
+def test_missing_labels_of_every_kind_are_the_same(digits, half, missing):
+    X = digits[0][:400]
+    expected = small(missing_label=-1).fit(X, half[:400])
+    hasher = small().fit(X, missing(half[:400]))
+    assert hasher.classes_.dtype.kind == "i"
+    assert np.array_equal(hasher.transform(X), expected.transform(X))
+
+
+def test_without_missing_label_minus_one_is_a_class(digits, half):
+    assert small().fit(digits[0], half).classes_.tolist() == [-1, 0, 1, 2, 3, 4]
+
+
+def test_names_and_missing_names(digits, half):
+    names = np.array(["zero", "one", "two", "three", "four"], object)
+    y = [None if label < 0 else names[label] for label in half]
+    hasher = small().fit(digits[0], y)
+    assert hasher.classes_.tolist() == sorted(names)
+    assert np.mean(hasher.predict_class(digits[0])[half >= 0] == names[half[half >= 0]]) > 0.9
+
+
+def test_complete_labels_give_the_codes_of_always(digits):
+    X, _, y, _ = digits
+    expected = small().fit(X, y).transform(X)
+    assert np.array_equal(small(missing_label=-1, n_neighbors=3).fit(X, y).transform(X), expected)
+
+
+def test_indicator_rows_with_nan_are_unlabelled(digits):
+    X, Q, y, q = digits
+    indicator = np.eye(10)[y]
+    indicator[y >= 5] = np.nan
+    hasher = small().fit(X, indicator)
+    found = mean_average_precision(hasher.transform(Q), q, hasher.transform(X), y)
+    dropped = small().fit(X[y < 5], np.eye(10)[y[y < 5]])
+    assert found > mean_average_precision(dropped.transform(Q), q, dropped.transform(X), y)
+
+
+def test_tasks_with_and_without_labels_side_by_side(digits):
+    X, _, y, _ = digits
+    task = np.arange(len(X)) % 2
+    partial = np.where(task == 0, y, -1)
+    hasher = small(missing_label=-1).fit(X, partial, task=task)
+    assert len(hasher.modulations_[0].classes) == 10
+    assert hasher.modulations_[1].classes == ()
+    alone = small().fit(X[task == 0], y[task == 0], task=0)
+    assert np.array_equal(hasher.transform(X, task=0), alone.transform(X, task=0))
+    assert np.mean(hasher.predict_task(X)[:50] == task[:50]) > 0.3
+
+
+def test_chunks_and_partial_fit_agree(digits, half):
+    X = digits[0]
+    chunks = [(X[:700], half[:700]), (X[700:], half[700:])]
+    streamed = small(missing_label=-1).fit_batches(chunks)
+    learned = small(missing_label=-1).partial_fit(*chunks[0], classes=range(5))
+    learned.partial_fit(*chunks[1])
+    assert np.array_equal(streamed.transform(X), learned.transform(X))
+
+
+def test_one_chunk_is_the_same_as_fit(digits):
+    X = digits[0]
+    assert np.array_equal(
+        small().fit_batches([(X, None)]).transform(X), small().fit(X).transform(X)
+    )
+
+
+def test_parties_that_started_alike_merge_and_others_are_refused(digits):
+    X = digits[0]
+    start = small().partial_fit(X[:300])
+    first, second = copy.deepcopy(start), copy.deepcopy(start)
+    first.partial_fit(X[300:800])
+    # Sums of both parties hold the rows of the common start.
+    second.partial_fit(X[800:])
+    merged = first.merge(second)
+    assert merged.model_.statistics[0].code_weight == len(X) + 300
+    # Two parties that share the network, but met their first rows of the task apart.
+    network = small().partial_fit(X[:300], task="common")
+    apart = [copy.deepcopy(network) for _ in range(2)]
+    apart[0].partial_fit(X[300:800], task="own")
+    apart[1].partial_fit(X[800:], task="own")
+    with pytest.raises(ValueError, match="did not start alike"):
+        apart[0].merge(apart[1])
+
+
+def test_labels_may_come_later(digits):
+    X, Q, y, q = digits
+    hasher = small().partial_fit(X)
+    before = precision(hasher, digits).mean()
+    hasher.partial_fit(X[:600], y[:600])
+    assert hasher.classes_.tolist() == list(range(10))
+    assert precision(hasher, digits).mean() > before
+
+
+def test_one_label_a_class_and_a_single_labelled_class(digits):
+    X, _, y, _ = digits
+    once = np.full(len(y), -1)
+    for label in range(10):
+        once[np.flatnonzero(y == label)[0]] = label
+    hasher = small(missing_label=-1).fit(X, once)
+    assert np.mean(hasher.predict_class(X) == y) > 0.4
+    single = small(missing_label=-1).fit(X, np.where(y == 3, 3, -1))
+    assert single.classes_.tolist() == [3]
+
+
+def test_saved_and_closed_tasks_keep_their_codes(digits, half, tmp_path):
+    X = digits[0]
+    hasher = small(missing_label=-1).fit(X, half)
+    hasher.save(tmp_path / "hasher.safetensors")
+    loaded = load(tmp_path / "hasher.safetensors")
+    assert np.array_equal(loaded.transform(X), hasher.transform(X))
+    assert not loaded.model_.neighbourhoods
+
+
+def test_split_missing_leaves_complete_labels_alone():
+    y = [1, 2, 3]
+    assert split_missing(y) == (y, None)
+    filled, missing = split_missing([1.0, np.nan, 3.0])
+    assert filled.dtype == np.int64 and filled[[0, 2]].tolist() == [1, 3]
+    assert missing.tolist() == [False, True, False]
+    assert split_missing([0.5, np.nan])[0].dtype == np.float64
+
+
+def test_neighbourhoods_take_rows_among_labelled_ones_and_leave_the_others():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(4, 16)) * 5
+    cluster = np.arange(400) % 4
+    features = (centres[cluster] + rng.normal(size=(400, 16))).astype(np.float32)
+    labels = np.where((cluster < 2) & (rng.random(400) < 0.5), cluster, -1)
+    found = Neighbourhoods.learn(features, labels, ("a", "b"), 8, 10, 0)
+    completion = found.complete(features)
+    known = cluster < 2
+    assert (completion.labels[known] == cluster[known]).mean() > 0.8
+    assert (completion.labels[~known] == -1).all()
+    codes = completion.codes[~known]
+    same = (codes[0] == codes[cluster[~known] == cluster[~known][0]]).mean()
+    other = (codes[0] == codes[cluster[~known] != cluster[~known][0]]).mean()
+    assert same > 0.95 > 0.8 > other
+
+
+def test_groups_hold_rows_of_one_class_and_naming_them_changes_no_code(digits):
+    X, Q, y, q = digits
+    hasher = small().fit(X)
+    groups = hasher.groups_[0]
+    assert groups.shares.sum() == pytest.approx(1)
+    agree = [np.mean(y[rows[rows >= 0]] == y[rows[0]]) for rows in groups.examples]
+    assert np.mean(agree) > 0.7
+    codes, named = hasher.transform(Q), {}
+    for number in groups.numbers:
+        label = int(y[groups.examples[number][0]])
+        if label not in named.values():
+            named[number] = label
+            hasher.name_group(number, label)
+    assert np.array_equal(hasher.transform(Q), codes)
+    assert hasher.classes_.tolist() == sorted(named.values())
+    assert len(hasher.groups_[0]) == len(groups) - len(named)
+    assert np.mean(hasher.predict_class(Q) == q) > 0.5
+    with pytest.raises(ValueError, match="has a name already"):
+        hasher.name_group(next(iter(named)), 99)
+    # Named classes keep their codewords when labelled rows follow.
+    word = hasher.codebook_[0]
+    hasher.partial_fit(X[:300], y[:300])
+    assert np.array_equal(hasher.codebook_[0], word)
+
+
+def test_unknown_is_the_answer_where_a_group_is_nearer(digits, half):
+    X, Q, y, q = digits
+    hasher = small(missing_label=-1).fit(X, half)
+    found = hasher.predict_class(Q, unknown=-1)
+    assert np.mean(found[q >= 5] == -1) > 0.8
+    assert np.mean(found[q < 5] == q[q < 5]) > 0.7
+    assert -1 not in hasher.predict_class(Q)
+
+
+def test_a_task_without_classes_says_how_to_get_some(digits):
+    hasher = small(n_groups=0).fit(digits[0][:200])
+    assert not hasher.groups_
+    with pytest.raises(ValueError, match="name groups by name_group, or give labels"):
+        hasher.predict_class(digits[1])
