@@ -19,7 +19,7 @@ from .batches import SAMPLE_DTYPES
 from .codes import unpack_codes
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin, VersionedMixin
-from .targets import check_targets
+from .targets import check_targets, split_missing
 from .tasks import check_task, iter_tasks, plain_labels, split_task_column
 
 _TEXTS = (
@@ -85,7 +85,8 @@ class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, Tr
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or an indicator of labels: rows of one task that share a label are
-            relevant to each other.
+            relevant to each other. Rows without a label (None, nan or `missing_label`) are left
+            out, as queries and as answers: the score is an estimate from the labelled rows.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row.
         sample_weight : array-like of shape (n_samples,), optional
@@ -103,8 +104,15 @@ class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, Tr
             If `y` has another number of rows than `X`, or is neither labels nor an indicator.
         """
         labels = self._task_labels(X, task)
+        y, missing = split_missing(y, getattr(self, "missing_label", None))
         codes = np.asarray(self.transform(X, task=task))
-        return score_codes(codes, y, labels, sample_weight, packed=self.packed)
+        judged = np.ones(len(codes), bool) if missing is None else ~missing
+        if not judged.any():
+            return float("nan")
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, codes)[judged]
+        y = check_targets(y, len(codes))[judged]
+        return score_codes(codes[judged], y, labels[judged], sample_weight, packed=self.packed)
 
     def _task_labels(self, X: Any, task: Any) -> np.ndarray:
         """The task of each row, from the argument or from the column of X that holds it."""

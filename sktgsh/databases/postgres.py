@@ -36,8 +36,9 @@ class PostgresCodes(DatabaseCodes):
         Kept with the table; another one is an error.
     index : {None, "hnsw", "ivfflat"}, default=None
         Search by an approximate index, which is made if it is not there: of the distinct codes,
-        since an index of codes that repeat loses whole groups of copies. Make ``"ivfflat"`` when
-        the rows are in, as it learns its lists from them. Without an index all rows are read.
+        since an index of codes that repeat loses whole groups of copies. Make it when the rows are
+        in: ``"ivfflat"`` learns its lists from them, and a graph grows slowly row by row. Without
+        an index all rows are read.
 
     Attributes
     ----------

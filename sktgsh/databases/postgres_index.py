@@ -7,7 +7,7 @@ from typing import Any
 
 KINDS = ("hnsw", "ivfflat")
 # So many codes an index is asked for at first and at most; beyond, reading all rows is as good.
-_FEWEST, _MOST = 64, 1000
+_FEWEST, _MOST = 200, 1000
 # Rows of a list, as pgvector advises.
 _LIST_ROWS = 1000
 

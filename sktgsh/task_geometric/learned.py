@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -57,6 +57,10 @@ class LearnedTasks:
     pools: dict[str, RidgeStatistics] = field(default_factory=dict)
     general: Modulation | None = None
     neighbourhoods: dict[Hashable, Neighbourhoods] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The versions are computed again when they are asked for.
+        return {name: part for name, part in vars(self).items() if name != "code_versions"}
 
     # -- tasks -----------------------------------------------------------------------------------
 
@@ -187,6 +191,7 @@ class LearnedTasks:
             raise ValueError(f"task {label!r} was not learned")
         return found
 
+    @cached_property
     def code_versions(self) -> dict[Hashable, str]:
         """Digest of everything that decides a code, for each task."""
         network, readout = self.network.fingerprint(), self.network.head == "readout"

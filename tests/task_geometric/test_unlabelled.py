@@ -102,10 +102,11 @@ def test_tasks_with_and_without_labels_side_by_side(digits):
     X, _, y, _ = digits
     task = np.arange(len(X)) % 2
     partial = np.where(task == 0, y, -1)
-    hasher = small(missing_label=-1).fit(X, partial, task=task)
+    # Tasks that share a prior share the rows that the network is made of, too.
+    hasher = small(missing_label=-1, share_prior=False).fit(X, partial, task=task)
     assert len(hasher.modulations_[0].classes) == 10
     assert hasher.modulations_[1].classes == ()
-    alone = small().fit(X[task == 0], y[task == 0], task=0)
+    alone = small(share_prior=False).fit(X[task == 0], y[task == 0], task=0)
     assert np.array_equal(hasher.transform(X, task=0), alone.transform(X, task=0))
     assert np.mean(hasher.predict_task(X)[:50] == task[:50]) > 0.3
 
@@ -238,3 +239,17 @@ def test_a_task_without_classes_says_how_to_get_some(digits):
     assert not hasher.groups_
     with pytest.raises(ValueError, match="name groups by name_group, or give labels"):
         hasher.predict_class(digits[1])
+
+
+def test_score_leaves_rows_without_a_label_out(digits):
+    X, _, y, _ = digits
+    hasher = small(missing_label=-1).fit(X, y)
+    partial = np.where(np.arange(len(y)) % 3 == 0, y, -1)
+    weight = np.arange(len(y)) + 1.0
+    labelled = partial >= 0
+    for given in (None, weight):
+        kept = None if given is None else given[labelled]
+        expected = hasher.score(X[labelled], y[labelled], sample_weight=kept)
+        assert hasher.score(X, partial, sample_weight=given) == expected
+    assert hasher.score(X, np.where(labelled, y, np.nan)) == hasher.score(X[labelled], y[labelled])
+    assert np.isnan(hasher.score(X, np.full(len(y), np.nan)))

@@ -92,7 +92,7 @@ class FittedTasks(HasherMixin, TaskParameters):
     @property
     def code_version_(self) -> dict[Any, str]:
         """Digest of everything that decides a code, for each task."""
-        return self.model_.code_versions()
+        return dict(self.model_.code_versions)
 
     @property
     def task_gain_(self) -> np.ndarray:

@@ -56,7 +56,7 @@ class LearningSettings:
         Number of tasks that keep their sufficient statistics.
     share_prior : bool
         Whether tasks shrink towards what the others have learned.
-    n_neighbors : int
+    n_neighbors : int or None
         Number of neighbours that decide on the target of an unlabelled row.
     n_groups : int or None
         Number of groups of the unlabelled rows; None for one per 50 rows.
@@ -70,7 +70,7 @@ class LearningSettings:
     codebook: str
     share_codebook: bool
     max_open_tasks: int
-    n_neighbors: int = 20
+    n_neighbors: int | None = None
     n_groups: int | None = None
     verbose: int = 0
     share_prior: bool = False

@@ -14,13 +14,15 @@ from .codebook import ClassProjections
 from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
 from .rows import Rows
 
+# Neighbours of a row where their number is not given: with labels and without.
+_WITH_LABELS, _WITHOUT = 20, 10
 # Rows of a group, where the number of groups is not given; and rows that stand for a group.
 _ROWS_PER_GROUP = 50
 _N_EXAMPLES = 5
 
 
 def learn_neighbourhoods(
-    network: TaskNetwork, rows: Rows, n_neighbors: int, projections: ClassProjections | None
+    network: TaskNetwork, rows: Rows, n_neighbors: int | None, projections: ClassProjections | None
 ) -> Neighbourhoods:
     """Learn what gives unlabelled rows their targets, from a sample of the rows.
 
@@ -28,7 +30,7 @@ def learn_neighbourhoods(
     ----------
     network : TaskNetwork
     rows : Rows
-    n_neighbors : int
+    n_neighbors : int or None
         Number of neighbours that decide on a row.
     projections : ClassProjections or None
         Projections of the shared codebook, if there are any.
@@ -42,6 +44,8 @@ def learn_neighbourhoods(
     if not rows.multilabel and labelled.any():
         labels[labelled] = np.searchsorted(np.array(classes), drawn.y[labelled])
     n_bits = len(network.layout.codebook_bits)
+    if n_neighbors is None:
+        n_neighbors = _WITH_LABELS if classes else _WITHOUT
     features = _features(network, drawn)
     return Neighbourhoods.learn(
         features, labels, classes, n_bits, n_neighbors, network.seed, projections
