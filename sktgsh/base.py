@@ -110,7 +110,7 @@ class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, Tr
         if not judged.any():
             return float("nan")
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, codes)[judged]
+            sample_weight = check_sample_weight(sample_weight, codes)[judged]
         y = check_targets(y, len(codes))[judged]
         return score_codes(codes[judged], y, labels[judged], sample_weight, packed=self.packed)
 
