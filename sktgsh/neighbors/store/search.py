@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...bits import unpack_bits
-from ..checks import METRICS, are_values, check_available, check_code_version, check_n_neighbors
+from ..checks import (
+    METRICS,
+    are_values,
+    check_available,
+    check_code_version,
+    check_n_neighbors,
+    check_radius,
+)
 from ..distances import DensePoints
 from ..hamming import HammingNeighbors, lookup
 from .rows import StoreRows, label_of, text_of
@@ -104,6 +111,44 @@ class StoreSearchMixin:
                 asked, int(k), metric, self._nearest(queries, most, int(k), tasks, nearest)
             )
         )
+
+    def radius_neighbors(
+        self,
+        X: ArrayLike,
+        radius: float = 1.0,
+        *,
+        task: Any = None,
+        code_version: str | Mapping | None = None,
+        check_version: bool = True,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All codes within a radius of each query, nearest first, smaller ids before larger ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
+            Codes.
+        radius : float, default=1.0
+            Codes that differ in at most this many bits are found.
+        task, code_version, check_version
+            As in :meth:`kneighbors`.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries,), dtype object
+            Of arrays of float64.
+        ids : ndarray of shape (n_queries,), dtype object
+            Of arrays of int64 or object.
+
+        Raises
+        ------
+        ValueError
+            If the radius is negative, or a width or the version differs.
+        """
+        check_code_version(code_version, self._rows.code_version, check=check_version)
+        check_radius(radius)
+        queries = self._pack(X)
+        tasks = None if task is None else self._rows.tasks(task, len(queries))
+        return self._read(lambda: self._within(queries, radius, tasks))
 
     def to_index(self, *, no_task: int | str | None = None, **params: Any) -> HammingNeighbors:
         """All codes, ids and tasks in an index in memory, which is much faster to search.
@@ -206,6 +251,33 @@ class StoreSearchMixin:
                     best.offer(groups[label], codes[own], ids[own])
         check_available(fewest, int(best.seen.min(initial=np.iinfo(np.int64).max)))
         return best.distances, best.ids
+
+    def _within(
+        self, queries: np.ndarray, radius: float, tasks: list | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All codes within a radius of each query."""
+        from lancedb.expr import col
+
+        kind = np.int64 if self._rows.id_type == "int" else object
+        found = [([np.empty(0)], [np.empty(0, kind)]) for _ in queries]
+        columns = ["id", "code"] if tasks is None else ["id", "code", "task"]
+        where = None if tasks is None else col("task").isin(list(dict.fromkeys(tasks)))
+        for batch in self._scan(columns, where):
+            ids, codes = self._rows.ids_of(batch), self._rows.codes_of(batch)
+            texts = None if tasks is None else np.array(batch["task"].to_pylist(), object)
+            for place, query in enumerate(queries):
+                distances = np.bitwise_count(codes ^ query).sum(axis=1, dtype=np.int64)
+                near = distances <= radius
+                if tasks is not None:
+                    near &= texts == tasks[place]
+                found[place][0].append(distances[near].astype(np.float64))
+                found[place][1].append(ids[near])
+        distances, names = np.empty(len(queries), object), np.empty(len(queries), object)
+        for place, parts in enumerate(found):
+            far, own = (np.concatenate(part) for part in parts)
+            order = np.lexsort((np.unique(own, return_inverse=True)[1], far))
+            distances[place], names[place] = far[order], own[order]
+        return distances, names
 
     def _rescored(
         self, asked: np.ndarray, k: int, metric: str, found: tuple[np.ndarray, np.ndarray]

@@ -47,6 +47,26 @@ def test_search_by_task_after_reopening(tmp_path, codes):
     np.testing.assert_array_equal(store.kneighbors(codes[:5], 3)[0], everywhere)
 
 
+@pytest.mark.parametrize("radius", [0, 9.5, np.inf])
+@pytest.mark.parametrize("by_task", [False, True])
+def test_all_codes_within_a_radius(tmp_path, codes, monkeypatch, radius, by_task):
+    monkeypatch.setattr("sktgsh.neighbors.store.search._SCAN_ROWS", 7)
+    task, names = np.arange(60) % 3, [f"row {i % 60:02}" for i in range(100, 40, -1)]
+    store = CodeStore(tmp_path, n_bits=32, id_type="str")
+    store.add(codes, ids=names, task=task)
+    asked = [2, 0, 2, 1] if by_task else None
+    distances, ids = store.radius_neighbors(codes[:4], radius, task=asked)
+    plain = hamming_distances(codes[:4], codes)
+    for query in range(4):
+        kept = plain[query] <= radius
+        if by_task:
+            kept &= task == asked[query]
+        expected = sorted((plain[query][i], names[i]) for i in np.flatnonzero(kept))
+        assert list(zip(distances[query], ids[query])) == expected
+    with pytest.raises(ValueError, match="radius=-1"):
+        store.radius_neighbors(codes[:1], -1)
+
+
 def test_a_task_for_each_query_and_many_blocks(tmp_path, codes, monkeypatch):
     monkeypatch.setattr("sktgsh.neighbors.store.search._SCAN_ROWS", 7)
     task = np.arange(60) % 3
