@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from estimators import HASHERS, name
+from sklearn.base import clone
 
 import sktgsh
 from sktgsh.testing import check_hasher
@@ -10,8 +11,9 @@ from sktgsh.testing import check_hasher
 
 @pytest.mark.parametrize("hasher", HASHERS, ids=name)
 def test_every_hasher_keeps_the_contract(hasher):
-    check_hasher(hasher)
-    assert not hasattr(hasher, "n_bits_")
+    unfitted = clone(hasher)
+    check_hasher(unfitted)
+    assert not hasattr(unfitted, "n_bits_")
 
 
 class Broken(sktgsh.SignedRandomProjectionHasher):

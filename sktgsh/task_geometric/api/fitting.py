@@ -386,11 +386,10 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         codes = check_given_codes(y, int(self.n_bits), self.packed) if codes_given else None
         return check_rows(X, y, labels, sample_weight, codes, missing)
 
-    def _bar(self, items: Iterable, unit: str) -> Iterable:
+    def _bar(self, items: Iterable, unit: str, total: int | None = None) -> Iterable:
         """Iterate under a progress bar if `verbose` is set."""
-        return tqdm(
-            items, desc=f"{unit}s", unit=unit, disable=not self.verbose or has_progress_bar(self)
-        )
+        hidden = not self.verbose or has_progress_bar(self)
+        return tqdm(items, desc=f"{unit}s", unit=unit, total=total, disable=hidden)
 
 
 def _data_of(rows: Rows, X: Any, y: Any, task: Any) -> dict[str, Any]:

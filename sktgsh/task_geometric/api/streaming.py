@@ -176,7 +176,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                 tell = classes_of_others(label, parts, settings)
                 if statistics.neighbourhoods is None:
                     check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
-            for learned in self._bar(model.learn_together(sums, settings), "task"):
+            for learned in self._bar(model.learn_together(sums, settings), "task", len(sums)):
                 model = learned
         self.model_ = model.with_general() if self.unknown_task == "pool" else model
         return self
