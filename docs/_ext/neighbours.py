@@ -27,7 +27,8 @@ PACKAGES = {
         sklearn.svm.LinearSVC""",
         """sklearn.config_context sklearn.datasets.load_digits sklearn.datasets.load_iris
         sklearn.datasets.load_sample_image sklearn.datasets.make_multilabel_classification
-        sklearn.model_selection.train_test_split sklearn.pipeline.make_pipeline""",
+        sklearn.model_selection.train_test_split sklearn.pipeline.make_pipeline
+        sklearn.show_versions sklearn.utils.estimator_checks.check_estimator""",
     ),
 }
 
@@ -39,7 +40,8 @@ def intersphinx_mapping(folder: Path) -> dict:
     for package, (address, page, classes, functions) in PACKAGES.items():
         head = f"# Sphinx inventory version 2\n# Project: {package}\n# Version:\n# zlib\n"
         lines = [
-            f"{name} py:{role} 1 {page} -\n"
+            # Sphinx itself expands a $ only at the end of an address.
+            f"{name} py:{role} 1 {page.replace('$', name)} -\n"
             for role, names in (("class", classes), ("function", functions))
             for name in names.split()
         ]
