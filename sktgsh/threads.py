@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,12 +61,12 @@ def _has_torch() -> bool:
 
 
 def _libraries() -> ThreadpoolController:
-    return _libraries_beside(_has_torch())
+    """The libraries with threads; those imported since the last call are found, too."""
+    return _libraries_of(len(sys.modules))
 
 
-@cache
-def _libraries_beside(has_torch: bool) -> ThreadpoolController:
-    """All libraries with threads, looked for again once torch has brought its own."""
+@lru_cache(maxsize=1)
+def _libraries_of(n_modules: int) -> ThreadpoolController:
     return ThreadpoolController()
 
 
