@@ -202,7 +202,7 @@ def _has_texts(X: Any) -> bool:
     return isinstance(first, str)
 
 
-def draft_of(estimator: Any, *, fresh: bool = True) -> Any:
+def working_copy(estimator: Any, *, fresh: bool = True) -> Any:
     """A shallow copy to learn on; its state replaces the estimator's when nothing failed.
 
     An error or Ctrl-C then leaves the estimator as it was, without a line of clean-up.
@@ -232,9 +232,9 @@ def replaced(estimator: Any, *, fresh: bool = True) -> Iterator[Any]:
     ----------
     estimator : estimator
     fresh : bool, default=True
-        As in :func:`draft_of`.
+        As in :func:`working_copy`.
     """
-    draft = draft_of(estimator, fresh=fresh)
+    draft = working_copy(estimator, fresh=fresh)
     yield draft
     estimator.__dict__ = draft.__dict__
 

@@ -392,7 +392,7 @@ def modal_codes(codes: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     array([[1, 1]], dtype=uint8)
     """
     codes = check_codes(codes)
-    y = check_targets(y, len(codes), several=False)
+    y = check_targets(y, len(codes), multilabel=False)
     classes, modal = np.unique(y), []
     for label in classes:
         different, counts = np.unique(codes[y == label], axis=0, return_counts=True)

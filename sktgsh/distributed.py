@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import draft_of
+from .base import working_copy
 from .neighbors import HammingNeighbors, ranking
 from .neighbors.checks import check_available, check_n_neighbors
 from .task_geometric import TaskGeometricHasher
@@ -116,7 +116,7 @@ def partial_fit(
     """
     if not hasattr(hasher, "model_"):
         return fit(hasher, X, y, task=task)
-    return _learn(hasher, delayed(draft_of(hasher, fresh=False)), _partitions(X, y, task))
+    return _learn(hasher, delayed(working_copy(hasher, fresh=False)), _partitions(X, y, task))
 
 
 def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> TaskGeometricHasher:

@@ -11,7 +11,7 @@ from .tasks import is_missing, kind_of, plain_labels
 
 
 def check_targets(
-    y: Any, n_samples: int | None = None, *, name: str = "y", several: bool = True
+    y: Any, n_samples: int | None = None, *, name: str = "y", multilabel: bool = True
 ) -> np.ndarray:
     """Class labels, one a row, or an indicator matrix of labels.
 
@@ -24,7 +24,7 @@ def check_targets(
         Number of rows that y must be for.
     name : str, default="y"
         Name of the argument in errors.
-    several : bool, default=True
+    multilabel : bool, default=True
         Whether a row may have several labels.
 
     Returns
@@ -42,17 +42,17 @@ def check_targets(
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim not in (1, 2):
-        raise ValueError(f"{name} has {y.ndim} dimensions; {_expected(several)}")
+        raise ValueError(f"{name} has {y.ndim} dimensions; {_expected(multilabel)}")
     if n_samples is not None and len(y) != n_samples:
         raise ValueError(f"{name} has {len(y)} labels for {n_samples} rows; give one for each row")
     if y.ndim == 2:
-        if not several:
-            raise ValueError(f"{name} has shape {y.shape}; {_expected(several)}")
+        if not multilabel:
+            raise ValueError(f"{name} has shape {y.shape}; {_expected(multilabel)}")
         return _as_indicator(y, name)
     if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise ValueError(f"{name} holds nan or infinity; {_expected(several)}")
+        raise ValueError(f"{name} holds nan or infinity; {_expected(multilabel)}")
     if y.dtype == object and any(isinstance(label, (list, tuple, set, frozenset)) for label in y):
-        raise ValueError(f"{name} holds lists of labels; {_expected(several)}")
+        raise ValueError(f"{name} holds lists of labels; {_expected(multilabel)}")
     if y.dtype == object:
         _check_objects(y, name)
     return y
@@ -143,8 +143,8 @@ def _as_array(y: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} has rows of different length; {_expected(True)}") from error
 
 
-def _expected(several: bool) -> str:
-    if not several:
+def _expected(multilabel: bool) -> str:
+    if not multilabel:
         return "expected one class label for each row"
     return (
         "expected one class label for each row, or an indicator (n_samples, n_labels) of 0 and 1 "

@@ -77,9 +77,9 @@ def test_what_is_neither_is_named(y, came):
 
 
 def test_where_a_row_has_one_label():
-    assert check_targets([[3], [4]], several=False).tolist() == [3, 4]
+    assert check_targets([[3], [4]], multilabel=False).tolist() == [3, 4]
     with pytest.raises(ValueError, match="one class label for each row"):
-        check_targets([[1, 0]], several=False)
+        check_targets([[1, 0]], multilabel=False)
 
 
 def test_shared_labels():

@@ -22,7 +22,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
 from .._sklearn import Interval, StrOptions, fit_context
-from ..base import HasherMixin, check_samples, draft_of, replaced
+from ..base import HasherMixin, check_samples, replaced, working_copy
 from ..batches import ScaledRows, dense_rows
 from ..bits import pack_bits
 from ..callbacks import (
@@ -178,7 +178,7 @@ class DeepHasherMixin(CallbackSupportMixin, HasherMixin):
 
     def _state_in_training(self, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
         """The fitted attributes as if training ended with the current epoch."""
-        now = draft_of(self, fresh=False)
+        now = working_copy(self, fresh=False)
         now.module_, now.history_ = deepcopy(self.module_), []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the final codes they are shown

@@ -102,8 +102,8 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         self.classes_ = np.unique(y) if y.ndim == 1 else np.flatnonzero(y.any(axis=0))
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_}; at least 2 are needed")
-        self.several_ = y.ndim == 2
-        self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.several_ else y)
+        self.multilabel_ = y.ndim == 2
+        self.classifier_ = clone(classifier).fit(X, y[:, self.classes_] if self.multilabel_ else y)
         self.n_bits_ = int(self.n_bits)
         self.codewords_ = self._draw_codewords(self.classes_.tolist())
         return self
@@ -132,7 +132,7 @@ class ClassifierHasher(HasherMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
-        if self.several_:
+        if self.multilabel_:
             signs = 2.0 * self.codewords_ - 1
             bits = self.classifier_.predict_proba(X) @ signs > 0
         else:

@@ -260,7 +260,7 @@ class CodeMapDisplay:
             Drawn: with attributes ``figure_`` and ``ax_``.
         """
         codes = check_codes(codes)
-        y = check_targets(y, len(codes), several=False)
+        y = check_targets(y, len(codes), multilabel=False)
         rng = check_random_state(random_state)
         rows = rng.permutation(len(codes))[:max_rows]
         distances = hamming_distances(codes[rows]).astype(np.float32)

@@ -181,7 +181,7 @@ class RepresentationSimilarityDisplay:
         display : RepresentationSimilarityDisplay
             Drawn: with attributes ``figure_`` and ``ax_``.
         """
-        y = check_targets(y, several=False)
+        y = check_targets(y, multilabel=False)
         labels = check_task(task, len(y))
         rows = np.arange(len(y))
         if len(rows) > max_rows:
@@ -213,7 +213,7 @@ class RepresentationSimilarityDisplay:
             Drawn: with attributes ``figure_`` and ``ax_``.
         """
         representation = check_array(representation)
-        y = check_targets(y, len(representation), several=False)
+        y = check_targets(y, len(representation), multilabel=False)
         labels = check_task(task, len(y))
         return cls._from_similarity(cosine_similarity(representation), y, labels, ax)
 

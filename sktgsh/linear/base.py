@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval, fit_context
-from ..base import HasherMixin, check_samples, draft_of
+from ..base import HasherMixin, check_samples, working_copy
 from ..batches import InputScaling
 from ..bits import pack_bits
 from ..targets import check_targets
@@ -55,7 +55,7 @@ class LinearHasherMixin(HasherMixin):
         ValueError
             If the map cannot have `n_bits` rows, or labels are needed and not given.
         """
-        draft = draft_of(self)
+        draft = working_copy(self)
         if self._needs_labels:
             X, y = check_samples(draft, X, y, accept_sparse="csr", multi_output=True)
             y = check_targets(y, X.shape[0])

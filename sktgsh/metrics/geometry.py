@@ -100,7 +100,7 @@ def geometric_sensitivity(
     (0.0, 1.414)
     """
     r = check_array(representation, dtype=np.float64)
-    y = check_targets(y, len(r), several=False)
+    y = check_targets(y, len(r), multilabel=False)
     tasks = check_task(task, len(r))
     scale = np.sqrt((r**2).sum(axis=1).mean())
     r = r / (scale if scale > 0 else 1.0)

@@ -113,7 +113,13 @@ def rescored(state: State) -> State:
     return {**state, "centre_": None} if "hasher_" in state else state
 
 
+def classifier(state: State) -> State:
+    """The hasher of a classifier's answers."""
+    return {"multilabel_" if name == "several_" else name: part for name, part in state.items()}
+
+
 STATES: dict[str, Callable[[State], State]] = {
+    "ClassifierHasher": classifier,
     "HammingNeighbors": hamming_index,
     "LSHNeighbors": hash_tables,
     "RescoredNeighbors": rescored,

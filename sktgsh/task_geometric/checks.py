@@ -15,8 +15,8 @@ from .._sklearn import check_sample_weight
 from ..codes import check_codes, unpack_codes
 from ..targets import check_targets
 from ..tasks import INFER, check_same_kind, check_task, format_labels, iter_tasks
-from .learning.learner import LearningSettings
 from .learning.rows import Rows, sorted_classes
+from .learning.settings import LearningSettings
 from .model import TaskModel
 
 

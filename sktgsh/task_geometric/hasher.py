@@ -5,11 +5,12 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from ..base import draft_of
+from ..base import working_copy
 from ..networks.device import device_or_cpu
 from ..persistence import saved
 from ..solver import GradientSolver
 from .api.comparing import ComparingMixin
+from .api.keeping import KeepingMixin
 from .api.streaming import StreamingMixin
 from .api.transforming import TransformingMixin
 
@@ -17,7 +18,7 @@ from .api.transforming import TransformingMixin
 @saved("TaskGeometricHasher")
 # The constructor is that of TaskParameters.
 class TaskGeometricHasher(  # numpydoc ignore=PR02
-    TransformingMixin, ComparingMixin, StreamingMixin
+    TransformingMixin, ComparingMixin, KeepingMixin, StreamingMixin
 ):
     """Task-specific geometric sensitive hashing.
 
@@ -240,7 +241,7 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     # Copies keep the sums, so that they can go on learning.
 
     def __copy__(self) -> TaskGeometricHasher:
-        return draft_of(self, fresh=False)
+        return working_copy(self, fresh=False)
 
     def __deepcopy__(self, memo: dict) -> TaskGeometricHasher:
         copied = memo[id(self)] = object.__new__(type(self))

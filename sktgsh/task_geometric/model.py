@@ -12,17 +12,17 @@ import numpy as np
 from ..persistence import saved
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
-from .learned import LearnedTasks, less, takes_part
-from .learning.codebook import Codebook
-from .learning.learner import DENSITY_ROWS, LearningSettings, TaskLearner
+from .learned import less, takes_part
+from .learning.learner import DENSITY_ROWS
 from .learning.neighbourhoods import Neighbourhoods
-from .learning.prior import MOST_MIXED, Others, Solution, TaskPrior
-from .learning.ridge import CentredProblem
+from .learning.prior import Solution
 from .learning.rows import Rows, sorted_classes
+from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
-from .learning.together import Gathered, Pool, PooledProblem, gather, kind_of
+from .learning.together import Gathered, Pool, gather, kind_of
 from .learning.unlabelled import complete_rows, learn_neighbourhoods, with_groups
+from .solving import SolvedTasks
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -30,7 +30,7 @@ N_CALIBRATION_TASKS = 8
 
 @saved("TaskModel")
 @dataclass(frozen=True)
-class TaskModel(LearnedTasks):
+class TaskModel(SolvedTasks):
     """The frozen network, and what each task has learned.
 
     A model never changes. Methods that learn return a new model, which shares everything with the
@@ -39,11 +39,6 @@ class TaskModel(LearnedTasks):
     """
 
     # -- learning --------------------------------------------------------------------------------
-
-    @property
-    def learner(self) -> TaskLearner:
-        """The steps that learn a task of this network."""
-        return TaskLearner(self.network)
 
     def threads(self) -> AbstractContextManager:
         """Threads to learn a task on."""
@@ -282,124 +277,6 @@ class TaskModel(LearnedTasks):
             codebook = codebook.joined({name: named.codewords[-1]}, label)
         modulations = self.modulations | {label: named}
         return replace(self, modulations=modulations, codebook=codebook)
-
-    def _solve(
-        self,
-        label: Hashable,
-        statistics: RidgeStatistics,
-        classes: list,
-        previous: Modulation | None,
-        settings: LearningSettings,
-        gathered: Gathered | None = None,
-    ) -> tuple[Modulation, Codebook, TaskPrior | None]:
-        """The closed form from sums alone. Given codes have no classes."""
-        problem = None if gathered is None else gathered.problems.pop(label, None)
-        problem = CentredProblem(statistics) if problem is None else problem
-        codewords, codebook = self._codewords(label, classes, problem, previous, settings)
-        codes_given = not classes and statistics.code_sums is None
-        bits = self.network.layout.target_bits(codes_given)
-        words = dict(zip(classes, codewords))
-        if previous is not None:
-            prior = self.priors.get(label)
-        else:
-            book = codebook.words | words if settings.share_codebook else words
-            others = self._others(label, statistics, problem, settings, gathered)
-            right = self.learner.targets(problem, words, bits)[0]
-            prior = others.prior(problem, right, book, self.network.layout, bits)
-        learned = self.learner.solve(problem, classes, codewords, settings.alpha, bits, prior)
-        return learned, codebook, prior
-
-    def _others(
-        self,
-        label: Hashable,
-        statistics: RidgeStatistics,
-        problem: CentredProblem,
-        settings: LearningSettings,
-        gathered: Gathered | None,
-    ) -> Others:
-        """What other tasks say of a new task: those learned before, and those in the same call."""
-        if not settings.share_prior or not takes_part(statistics):
-            return Others(None, {})
-        learner, kind = self.learner, kind_of(statistics)
-        solutions: dict[Hashable, Any] = {
-            task: learner.solution(modulation)
-            for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
-            # Codes of tasks with codebooks of their own cannot be compared.
-            if (settings.share_codebook or kind == "codes")
-            and bool(modulation.classes) == (kind == "classes")
-            and not (gathered is not None and task in gathered.solutions)
-        }
-        pool = self.pools.get(kind)
-        if gathered is not None:
-            solutions |= less(gathered.solutions, label)
-            return Others(gathered.pool.solution(statistics, problem), solutions)
-        return Others(None if pool is None else Pool(pool).solution(), solutions)
-
-    def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> TaskModel:
-        """Choose the codewords that tasks share from the rows of all of them."""
-        statistics = gathered.pool.statistics
-        # The sums of all tasks come back once all are learned: Ctrl-C leaves those that were.
-        model = replace(self, pools=less(self.pools, kind_of(statistics)))
-        if not settings.share_codebook or not statistics.class_sums:
-            return model
-        problem = PooledProblem(statistics)
-        classes = sorted_classes(problem.classes)
-        return replace(model, codebook=self._codewords(None, classes, problem, None, settings)[1])
-
-    def _with_sums(
-        self,
-        label: Hashable,
-        statistics: RidgeStatistics,
-        prior: TaskPrior | None,
-        settings: LearningSettings,
-        gathered: Gathered | None = None,
-    ) -> dict[str, Any]:
-        """Sums and priors of the open tasks, with those of a task as the last; the oldest drop."""
-        closed = self.close(label)
-        kept = list((closed.statistics | {label: statistics}).items())
-        opened = dict(kept[max(0, len(kept) - settings.max_open_tasks) :])
-        priors = closed.priors | ({} if prior is None else {label: prior})
-        pools = {}
-        if settings.share_prior and gathered is None:
-            before = self.statistics.get(label)
-            pools = self._pooled(kind_of(statistics), before, statistics)
-        return {
-            "statistics": opened,
-            "priors": {task: part for task, part in priors.items() if task in opened},
-            "pools": self.pools | pools,
-        }
-
-    def _codewords(
-        self,
-        label: Hashable,
-        classes: list,
-        problem: Any,
-        previous: Modulation | None,
-        settings: LearningSettings,
-    ) -> tuple[np.ndarray, Codebook]:
-        """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
-        known = self._fixed_codewords(label, previous, settings.share_codebook)
-        found = None if problem is None else problem.neighbourhoods
-        if found is not None and self.network.encoder.passthrough and not known.words:
-            groups = self.modulations[label].groups if label in self.modulations else None
-            named = {} if groups is None else dict(groups.named)
-            known = Codebook(named, found.projections)
-        new = [c for c in classes if c not in known.words]
-        own_to = None if settings.share_codebook else label
-        book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
-        n_bits = len(self.network.layout.codebook_bits)
-        words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
-        return words, book if settings.share_codebook and classes else self.codebook
-
-    def _fixed_codewords(
-        self, label: Hashable, previous: Modulation | None, share_codebook: bool
-    ) -> Codebook:
-        """The codewords that stored codes depend on: a codebook is only ever extended."""
-        if not share_codebook:
-            known = {} if previous is None else dict(zip(previous.classes, previous.codewords))
-            return Codebook(known)
-        alone = previous is None and list(self.modulations) == [label]
-        return Codebook({}) if alone else self.codebook
 
     def _calibration_tasks(self, label: Hashable) -> list[Modulation]:
         """The last few other tasks, against which task inference is calibrated."""

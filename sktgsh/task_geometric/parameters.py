@@ -18,8 +18,8 @@ from .encoding.build import build_network
 from .encoding.encoder import Encoder
 from .encoding.kinds import ENCODERS, encoder_of
 from .learning.codebook import CODEBOOKS
-from .learning.learner import LearningSettings
 from .learning.rows import Rows
+from .learning.settings import LearningSettings
 from .model import TaskModel
 
 # Penalties for generalised cross-validation: the least suit data without noise, the largest suit

@@ -11,8 +11,8 @@ from learned_tasks import small
 
 from sktgsh.task_geometric.encoding.build import build_network
 from sktgsh.task_geometric.encoding.encoders import DifferenceEncoder
-from sktgsh.task_geometric.learning.learner import LearningSettings
 from sktgsh.task_geometric.learning.rows import Rows
+from sktgsh.task_geometric.learning.settings import LearningSettings
 from sktgsh.task_geometric.model import TaskModel
 
 SETTINGS = LearningSettings(True, None, (0.01, 0.1, 1.0), "learned", True, 4)

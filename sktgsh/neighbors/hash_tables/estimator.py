@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import HasMethods, Interval, StrOptions, fit_context
-from ...base import draft_of
+from ...base import working_copy
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_same_kind, check_task, unique_in_order
 from ..checks import METRICS
@@ -167,7 +167,7 @@ class LSHNeighbors(
         ValueError
             If a row is zero and the metric is the cosine.
         """
-        draft = draft_of(self)
+        draft = working_copy(self)
         draft._fit(X, y, task)
         self.__dict__ = draft.__dict__
         return self
@@ -223,7 +223,7 @@ class LSHNeighbors(
         if (task is None) != (self.task_of_ is None):
             state = "no " if self.task_of_ is None else ""
             raise ValueError(f"the index has {state}tasks; give task in fit and add, or never")
-        draft = draft_of(self, fresh=False)
+        draft = working_copy(self, fresh=False)
         labels = None if task is None else check_task(task, X.shape[0])
         if labels is not None:
             check_same_kind(labels.tolist(), self.tasks_)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import HasMethods, Interval, StrOptions, check_feature_names, fit_context
-from ...base import draft_of
+from ...base import working_copy
 from ...lsh import SignedRandomProjectionHasher, SimpleLSH
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
@@ -143,7 +143,7 @@ class RescoredNeighbors(VersionedMixin, SaveMixin, RescoredSearchMixin, BaseEsti
             If rows are not finite numbers, or the hasher has no values and `candidates` asks for
             them.
         """
-        draft = draft_of(self)
+        draft = working_copy(self)
         check_feature_names(draft, X, reset=True)
         X = as_rows(X)
         labels = None if task is None else check_task(task, len(X))

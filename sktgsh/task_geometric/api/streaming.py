@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ...base import draft_of
+from ...base import working_copy
 from ...tasks import iter_tasks
 from ..checks import (
     check_class_number,
@@ -21,7 +21,7 @@ from ..checks import (
     classes_of_others,
     with_class_weight,
 )
-from ..learning.learner import LearningSettings
+from ..learning.settings import LearningSettings
 from ..learning.sums import TaskSums, add_sums
 from .exchange import ExchangeMixin
 from .fitting import FittingMixin
@@ -125,7 +125,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         self._validate_params()
         settings = self._sums_settings()
         self._check_kept_codes()
-        draft = draft_of(self)
+        draft = working_copy(self)
         rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=True)
         draft._start(rows, labels)
         for label, positions in iter_tasks(labels):

@@ -37,51 +37,6 @@ FEATURE_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
-class LearningSettings:
-    """How tasks are learned; a hasher makes it from its parameters.
-
-    Attributes
-    ----------
-    closed_form : bool
-        Solve the ridge problem.
-    gradient : SolverSettings or None
-        Gradient steps, after the closed form where there is one.
-    alpha : float or sequence of float
-        Ridge penalty, or penalties to choose from for each bit.
-    codebook : {"learned", "hadamard", "random"}
-        How new codewords are chosen.
-    share_codebook : bool
-        Whether a class has the same codeword in all tasks.
-    max_open_tasks : int
-        Number of tasks that keep their sufficient statistics.
-    share_prior : bool
-        Whether tasks shrink towards what the others have learned.
-    n_neighbors : int or None
-        Number of neighbours that decide on the target of an unlabelled row.
-    n_groups : int or None
-        Number of groups of the unlabelled rows; None for one per 50 rows.
-    verbose : int
-        Verbosity of the gradient steps.
-    """
-
-    closed_form: bool
-    gradient: SolverSettings | None
-    alpha: float | Sequence[float]
-    codebook: str
-    share_codebook: bool
-    max_open_tasks: int
-    n_neighbors: int | None = None
-    n_groups: int | None = None
-    verbose: int = 0
-    share_prior: bool = False
-
-    @property
-    def learns_unlabelled(self) -> bool:
-        """Whether unlabelled rows can be learned from."""
-        return self.closed_form and self.gradient is None
-
-
-@dataclass(frozen=True)
 class TaskLearner:
     """The steps by which a modulation of the frozen network is learned.
 
