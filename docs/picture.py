@@ -40,7 +40,7 @@ def draw_codes():
     second = threes[(codes[threes] != codes[first]).any(axis=1)][0]
     other = np.flatnonzero(q == 8)[0]
     figure, axes = plt.subplots(
-        3, 2, figsize=(9, 2.3), width_ratios=(1, 15), layout="constrained", facecolor="white"
+        3, 2, figsize=(9, 2.7), width_ratios=(1, 15), layout="constrained", facecolor="white"
     )
     texts = ["a 3", "another 3: {} bits differ", "an 8: {} bits differ"]
     for (image, bits), row, text in zip(axes, (first, second, other), texts):
@@ -48,7 +48,7 @@ def draw_codes():
         image.set_axis_off()
         draw_bits(bits, codes[row], None if row == first else codes[first])
         bits.set_title(
-            text.format((codes[row] != codes[first]).sum()), loc="left", fontsize=10, pad=1
+            text.format((codes[row] != codes[first]).sum()), loc="left", fontsize=13, pad=1
         )
     figure.savefig(FOLDER / "codes.png", dpi=140)
     print([int((codes[row] != codes[first]).sum()) for row in (second, other)], "bits differ")

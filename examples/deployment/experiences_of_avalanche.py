@@ -2,9 +2,9 @@
 Classes that come in experiences
 ================================
 
-avalanche hands over a benchmark as a stream of experiences, here two new digits in each. The hasher
-learns from each in closed form, and sees its rows again only to encode them. Use this when you compare
-methods of continual learning.
+avalanche hands over a benchmark as a stream of experiences, here two new digits in each. The
+hasher learns from each in closed form, and sees its rows again only to encode them. Use this when
+you compare methods of continual learning.
 
 Run in an empty folder, after ``pip install sktgsh avalanche-lib``.
 """

@@ -1,9 +1,9 @@
 """
-A model is exchanged, its codes stay
-====================================
+Change the model, keep the codes
+================================
 
-A database holds codes that an old model gave. A new model sees other features: it learns to give
-the old codes, and no row of the database is coded again.
+A database holds codes that an old model gave. A new model sees other features. It learns to give
+the old codes (backward-compatible codes), and no row of the database is encoded again.
 """
 
 # %%
@@ -50,6 +50,6 @@ ax.set_title("New queries on the old database")
 ax.legend()
 
 # %%
-# A few hundred rows with old codes were enough for the new model to serve the old database nearly as
-# well as the old model. **Use this when** you change your embedding model and cannot encode the
+# A few hundred rows with old codes were enough for the new model to serve the old database nearly
+# as well as the old model. **Use this when** you change your embedding model and cannot encode the
 # database again.

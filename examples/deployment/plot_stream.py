@@ -1,9 +1,10 @@
 """
-A stream in chunks; a task that is closed, and one that travels
-===============================================================
+Learning from a stream
+======================
 
-All that the closed form needs are sums over rows. Chunks give what all rows at once give, in any
-order, from the same first call on.
+The closed form needs nothing but sums over rows. Chunks, in any order after the first, therefore
+give what all rows at once give. You can close a task that gets no more rows, and export a task to
+another copy of the network.
 """
 
 # %%
@@ -25,7 +26,7 @@ for chunk in chunks:
     scores.append(hasher.score(X_test, y_test, task="counter 1"))
 
 # %%
-# The other chunks in the opposite order: the same bits, but for values that rounding decides.
+# The other chunks in the opposite order give the same bits, except where rounding decides.
 other = TaskGeometricHasher(n_bits=32, random_state=0)
 for chunk in [chunks[0], *chunks[:0:-1]]:
     other.partial_fit(X[chunk], y[chunk], task="counter 1")
@@ -43,8 +44,8 @@ except ValueError as error:
     print(textwrap.fill(str(error), 80))
 
 # %%
-# One task travels to another copy of the same network: a file of it is a fraction of the whole, and
-# gives the same codes there.
+# One task travels to another copy of the same network: a file of it is a fraction of the whole,
+# and gives the same codes there.
 import tempfile
 from pathlib import Path
 
@@ -69,5 +70,5 @@ ax.plot(np.cumsum([len(chunk) for chunk in chunks]), scores, marker="o")
 ax.set(xlabel="rows so far", ylabel="mean average precision", title="32 bits, eight chunks")
 
 # %%
-# Chunks in any order gave the same bits, and the score settles after a few hundred rows. **Use this
-# when** rows arrive over time, or do not fit in memory.
+# Chunks in any order gave the same bits, and the score settles after a few hundred rows. **Use
+# this when** rows arrive over time, or do not fit in memory.

@@ -2,8 +2,8 @@
 Choosing the code length
 ========================
 
-``GridSearchCV`` over code length in a pipeline, with the task routed as metadata and as a column of
-X; and ``TaskGeometricHasherCV``, which needs one fit a fold for all lengths.
+``GridSearchCV`` over code length in a pipeline, with the task routed as metadata and as a column
+of X; and ``TaskGeometricHasherCV``, which needs one fit a fold for all lengths.
 """
 
 # %%
@@ -47,8 +47,8 @@ in_column.fit(table, y)
 print(in_column.best_params_)
 
 # %%
-# By what it does for classes to come
-# -----------------------------------
+# By evaluation on unseen classes
+# -------------------------------
 # ``ClassHoldOut`` scores on classes that were not trained on; the scorer asks how many of the ten
 # nearest are of the query's class. Bits that spell classes are then not the best bits.
 from sktgsh.evaluation import ClassHoldOut

@@ -46,5 +46,5 @@ ax.set(xlabel="bits", ylabel="nDCG of the first 50", title="Bars: range of three
 ax.legend()
 
 # %%
-# Learned codes put rows with more labels in common first, at every length. **Use this when** a row has
-# several labels, as documents have topics.
+# Learned codes put rows with more labels in common first, at every length. **Use this when** a row
+# has several labels, as documents have topics.

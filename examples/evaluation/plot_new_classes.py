@@ -7,8 +7,8 @@ at classes that it never saw.
 """
 
 # %%
-# Trained on five digits; the other five are unknown to every method in the table. Each of three
-# seeds draws other five.
+# Every method is trained on five digits and has never seen the other five. Each of three seeds
+# draws another five.
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -67,5 +67,5 @@ display = CodeTableDisplay.from_estimator(deep, X[seen], y[seen])
 print(display.to_text())
 
 # %%
-# The classifier's answer and the deep hash look as good as anything until new classes come. **Use this
-# when** classes will come that you have not labelled yet.
+# The classifier's answer and the deep hash look as good as anything until new classes come. **Use
+# this when** classes will come that you have not labelled yet.

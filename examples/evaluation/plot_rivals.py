@@ -56,8 +56,8 @@ for s in seeds:
             unseen[m, b, s] = mean_average_precision(encode(X[~known]), y[~known])
 
 # %%
-# What a method knows of classes that it was trained on says little of the others. Lines join the
-# medians of three seeds, and bars are their range.
+# A method's figure on classes that it was trained on says little about other classes. Lines join
+# the medians of three seeds, and bars are their range.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
@@ -74,6 +74,6 @@ axes[0].set_ylabel("mean average precision")
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
 
 # %%
-# On the classes trained on, everything that knows labels is ahead. On classes never seen, codewords
-# alone fall behind codes that know nothing, and half structure bits are among the best. **Use this
-# when** somebody shows you figures of one kind only.
+# On the classes trained on, everything that knows labels is ahead. On classes never seen,
+# codewords alone fall behind codes that know nothing, and half structure bits are among the best.
+# **Use this when** somebody shows you figures of one kind only.

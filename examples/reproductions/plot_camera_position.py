@@ -115,5 +115,5 @@ axes[1].legend(loc="upper left")
 axes[1].set(title="votes of the training views", xticks=[], yticks=[])
 
 # %%
-# Hash tables find the place about as precisely as brute force, for a fraction of its work. **Use this
-# when** many descriptors of one query vote, so that a few that are missed do not matter.
+# Hash tables find the place about as precisely as brute force, for a fraction of its work. **Use
+# this when** many descriptors of one query vote, so that a few that are missed do not matter.

@@ -6,7 +6,7 @@ More tables find more of the neighbours, and look at more rows; more bits a tabl
 """
 
 # %%
-# Cost is the share of rows that are looked at, which no other work on the machine changes.
+# The cost is the share of rows that are looked at: it does not depend on the machine.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_blobs
@@ -60,6 +60,7 @@ ax.grid(alpha=0.3)
 ax.legend(loc="upper left", fontsize="small")
 
 # %%
-# Nine of ten neighbours were found by looking at a few percent of the rows, and ``tune`` came close to
-# the best curve. **Use this when** you have vectors, no labels, and too many rows to look at each; if the
-# rows fit in memory, compare with plain codes first (:doc:`/measurements`, ``hash_tables``).
+# Nine of ten neighbours were found by looking at a few percent of the rows, and ``tune`` came
+# close to the best curve. **Use this when** you have vectors, no labels, and too many rows to look
+# at each; if the rows fit in memory, compare with plain codes first (:doc:`/measurements`,
+# ``hash_tables``).

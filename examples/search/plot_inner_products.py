@@ -55,6 +55,6 @@ ax.set_title("256 bits, ranked by bits that agree")
 ax.legend()
 
 # %%
-# Simple-LSH and Sign-ALSH find most of the best items among the first few hundred of 2,000; hashes of
-# angles do not, since they cannot see length. **Use this when** your score is an inner product whose
-# vectors differ in length.
+# Simple-LSH and Sign-ALSH find most of the best items among the first few hundred of 2,000; hashes
+# of angles do not, since they cannot see length. **Use this when** your score is an inner product
+# whose vectors differ in length.

@@ -2,7 +2,7 @@
 Search, end to end
 ==================
 
-Codes find candidates, vectors rank them, and a store keeps both beyond the process.
+Codes find candidates, vectors rank them, and a store keeps codes on disk.
 """
 
 # %%
@@ -34,7 +34,7 @@ right = np.vectorize(class_of.get)(found) == asked[:, None]
 print(f"{right.mean():.1%} of the five nearest are of the query's class")
 
 # %%
-# In a folder: a second process would see the same, and a store outlives them all.
+# A store in a folder outlives the process, and other processes can read it.
 folder = tempfile.TemporaryDirectory()
 store = CodeStore(folder.name, n_bits=32, packed=True)
 store.add(codes, ids=ids)
@@ -80,5 +80,5 @@ ax.legend(loc="lower right")
 
 # %%
 # A few times as many candidates as neighbours are enough for long codes without labels; codes that
-# were learned for classes need far more. **Use this when** you need codes to be quick and vectors to be
-# right.
+# were learned for classes need far more. **Use this when** you need codes to be quick and vectors
+# to be right.

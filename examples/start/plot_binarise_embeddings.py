@@ -2,13 +2,14 @@
 Embeddings as bits
 ==================
 
-Rows with labels teach a code of 64 bits, which finds rows of the same class better than the whole
-embedding does. The neighbours that the embedding has are another matter: codes that know no labels
-propose some, and the vectors rank them.
+Labels for some rows are enough to learn codes of 64 bits that find rows of the same class better
+than the signs of the whole embedding do. To find the embedding's own neighbours, take codes that
+know no labels: they propose candidates, and the vectors rank them.
 """
 
 # %%
-# The digits of scikit-learn stand in for embeddings of sentences or images; a third has labels.
+# The digits of scikit-learn take the place of embeddings of sentences or images; a third has
+# labels.
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -82,7 +83,7 @@ right.set(
 right.legend()
 
 # %%
-# With labels for a third of the rows, 64 bits find classes better than the embedding's own signs do.
-# As candidates for the float neighbours, codes that know no labels are the better ones. **Use this when**
-# you have embeddings and want to store bytes in place of floats: decide first whether you look for
-# classes or for neighbours.
+# With labels for a third of the rows, 64 bits find classes better than the embedding's own signs
+# do. As candidates for the float neighbours, codes that know no labels are the better ones. **Use
+# this when** you have embeddings and want to store bytes in place of floats: decide first whether
+# you look for classes or for neighbours.

@@ -2,8 +2,8 @@
 Start without a label
 =====================
 
-Codes can be learned before anybody has named a class. Rows then follow their neighbours, and
-groups of rows can be named later, without any change of a code.
+You can learn codes before anybody has named a class. Each row then gets a code like those of its
+neighbours, and you can name groups of rows later without changing a code.
 """
 
 # %%
@@ -49,7 +49,7 @@ for group in largest:
 print(hasher.classes_, np.array_equal(hasher.transform(X), codes))
 
 # %%
-# A search then says which class its answers have, and where nobody has named it yet.
+# A search then gives the class of each answer, or says that nobody has named it yet.
 index = HammingNeighbors(n_neighbors=5).fit(codes)
 nearest = index.kneighbors(hasher.transform(Q[:4]), return_distance=False)
 for query, rows in zip(q[:4], nearest):
@@ -57,5 +57,5 @@ for query, rows in zip(q[:4], nearest):
 
 # %%
 # Without a label, codes that follow neighbourhoods find classes far better than signed projections
-# do, and groups were named without touching a stored code. **Use this when** the rows come first and
-# the labels later, or never.
+# do, and groups were named without touching a stored code. **Use this when** the rows come first
+# and the labels later, or never.

@@ -2,8 +2,8 @@
 A DataFrame with a task column, in a pipeline
 =============================================
 
-Three shops measure the same flowers, each with instruments of its own. The column that names the
-shop goes through the pipeline untouched, and each shop gets a modulation of its own.
+Three shops measure the same flowers, each with its own instruments. The pipeline leaves the
+column that names the shop alone, and the hasher learns a modulation for each shop.
 """
 
 # %%
@@ -64,5 +64,5 @@ except ValueError as error:
     print(textwrap.fill(str(error), 80))
 
 # %%
-# The three shops' codes of a species are alike although no shop measures as another does. **Use this
-# when** rows of several sources lie in one table and each source measures in its own way.
+# The three shops' codes of a species are alike although no shop measures as another does. **Use
+# this when** rows of several sources lie in one table and each source measures in its own way.

@@ -33,9 +33,9 @@ for seed in range(3):
 print(reports[0])
 
 # %%
-# With ``rivals=True`` the linear ones are in the table: without labels, ITQ is the one to beat. The
-# trivial solution, a classifier's answer encoded, always is: what does not beat it
-# on classes never seen has learned no more than a classifier.
+# With ``rivals=True`` the table also has linear rivals; of those without labels, ITQ is the one to
+# beat. The trivial solution, a classifier's answer in bits, is always in the table: a hasher that
+# does not beat it on classes never seen has learned no more than a classifier.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.8), sharey=True, layout="constrained")
@@ -50,6 +50,6 @@ for ax, figure_of_merit, title in zip(
 axes[0].set_yticks(range(values.shape[1]), [row["hasher"] for row in reports[0].rows])
 
 # %%
-# On the classes that were trained on, all that learn from labels are ahead of what learns nothing. On
-# classes never seen they are not: structure bits make up for part of that. **Use this when** you must
-# choose a hasher for data of your own: put your rows in the place of the digits.
+# On the classes that were trained on, all that learn from labels are ahead of what learns nothing.
+# On classes never seen they are not: structure bits make up for part of that. **Use this when**
+# you must choose a hasher for data of your own: put your rows in the place of the digits.

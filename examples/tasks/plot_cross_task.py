@@ -2,8 +2,9 @@
 A query in one task, the answer in another
 ==========================================
 
-A catalogue in one photographer's pictures, a query in another's. Where tasks share a codebook, a
-class has the same code in all of them; where each has its own, no code means anything elsewhere.
+The catalogue holds one photographer's pictures, and the query is another's. If tasks share a
+codebook, a class has the same codeword in all of them. If each task has its own, its codes mean
+nothing in another.
 """
 
 # %%
@@ -24,16 +25,16 @@ for codebook, shared in (("shared", True), ("one per task", False)):
     tasks, scores[codebook] = cross_task_retrieval(hasher, X[test], y[test], task=angle[test])
 
 # %%
-# One hasher that is told of no task has to find what the rotations of a digit have in common. With
-# these few tasks it does nearly as well: but it needs the rows of all tasks at once, and to learn
-# one more would change the codes of all.
+# A hasher without tasks must find what the rotations of a digit have in common. With these few
+# tasks it does nearly as well, but it needs the rows of all tasks at once, and one more task would
+# change the codes of all.
 from sktgsh.metrics import mean_average_precision
 
 everywhere = TaskGeometricHasher(n_bits=32, random_state=0).fit(X[~test], y[~test])
 of_task = [
     (everywhere.transform(X[rows]), y[rows]) for rows in (test & (angle == t) for t in tasks)
 ]
-scores["told of no task"] = np.array(
+scores["without tasks"] = np.array(
     [
         [mean_average_precision(*asked, *(() if kept is asked else kept)) for kept in of_task]
         for asked in of_task
@@ -44,7 +45,7 @@ scores["told of no task"] = np.array(
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-titles = ("one codebook for all tasks", "a codebook for each task", "one hasher, told of no task")
+titles = ("one codebook for all tasks", "a codebook for each task", "one hasher without tasks")
 for ax, table, title in zip(axes, scores.values(), titles):
     image = ax.imshow(table, vmin=0, vmax=1)
     for (i, j), value in np.ndenumerate(table):
@@ -56,6 +57,6 @@ axes[0].set_ylabel("queries")
 figure.colorbar(image, ax=axes, label="mean average precision")
 
 # %%
-# With one codebook, a query finds its class in any task's database nearly as well as in its own; with
-# a codebook for each task, only on the diagonal. **Use this when** queries and database come from
-# different sources; take ``share_codebook=False`` where sources must not find one another.
+# With one codebook, a query finds its class in any task's database nearly as well as in its own;
+# with a codebook for each task, only on the diagonal. **Use this when** queries and database come
+# from different sources; take ``share_codebook=False`` where sources must not find one another.

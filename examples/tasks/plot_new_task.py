@@ -2,8 +2,8 @@
 A new task changes nothing for the others
 =========================================
 
-Cameras keep arriving. Each is learned from its own rows, and the codes that are already stored stay
-valid to the bit.
+Cameras keep arriving. Each is learned from its own rows, and the codes that are already stored
+stay valid to the bit.
 """
 
 # %%
@@ -41,7 +41,9 @@ across = np.zeros((6, 6))
 for row, camera in enumerate(cameras):
     own = (task == camera) & held_out
     queries = hasher.transform(X[own], task=camera)
-    across[row] = [mean_average_precision(queries, y[own], stored[name], classes) for name in cameras]
+    across[row] = [
+        mean_average_precision(queries, y[own], stored[name], classes) for name in cameras
+    ]
 
 figure, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 image = ax.imshow(across, vmin=0, vmax=1)
@@ -53,6 +55,6 @@ ax.set(xlabel="database", ylabel="held-out queries", title="Mean average precisi
 figure.colorbar(image, ax=ax)
 
 # %%
-# No stored bit changed while five cameras were added, and rows that no camera was trained on find their
-# class in the other cameras' databases, least across an inverted one. **Use this when** sources keep
-# arriving and the codes of the older ones are stored.
+# No stored bit changed while five cameras were added, and rows that no camera was trained on find
+# their class in the other cameras' databases, least across an inverted one. **Use this when**
+# sources keep arriving and the codes of the older ones are stored.

@@ -24,17 +24,18 @@ print("task geometric:    ", round(hasher.score(X[test], y[test], task=task[test
 print("signed projections:", round(plain.score(X[test], y[test], task=task[test]), 3))
 
 # %%
-# Similar tasks: angles half a turn apart are the most similar (0, 1 and 8 look the same upside down),
-# then neighbouring angles. No similarity is large: thirty degrees move most of the strokes of an image
-# that is eight pixels wide.
+# Similar tasks: angles half a turn apart are the most similar (0, 1 and 8 look the same upside
+# down), then neighbouring angles. No similarity is large: thirty degrees move most of the strokes
+# of an image that is eight pixels wide.
 from sktgsh.inspection import TaskSimilarityDisplay
 
 TaskSimilarityDisplay.from_estimator(hasher)
 
 # %%
-# What each class looks like in four of the tasks, according to the modulated network. These tasks are
-# near the first one in what varies, or half a turn away. Pictures are drawn along the principal axes
-# of the first task: at 90 degrees, where other pixels vary, they are blurred beyond recognition.
+# What each class looks like in four of the tasks, according to the modulated network. These tasks
+# are near the first one in what varies, or half a turn away. Pictures are drawn along the
+# principal axes of the first task: at 90 degrees, where other pixels vary, they are blurred beyond
+# recognition.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(4, 10, figsize=(9, 4), layout="constrained")

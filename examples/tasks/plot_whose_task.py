@@ -2,7 +2,7 @@
 Whose task is this?
 ===================
 
-Rows arrive without a word about their task. Each task keeps a density of its own samples, and
+Rows arrive without the name of their task. Each task keeps a density of its own samples, and
 answers which rows are likely to be its own; rows that are like no task's are unknown.
 """
 
@@ -59,6 +59,6 @@ axes[2].invert_yaxis()
 axes[2].set(xlim=(0, 1), title="share of rows unknown")
 
 # %%
-# Ten rows that belong together tell their task nearly always, a single row most of the time. Noise is
-# recognised as unknown; a strange rotation of a digit often is not. **Use this when** rows arrive
-# without the name of their source.
+# Ten rows that belong together tell their task nearly always, a single row most of the time. Noise
+# is recognised as unknown; a strange rotation of a digit often is not. **Use this when** rows
+# arrive without the name of their source.
