@@ -3,8 +3,8 @@
 ``.. measured:: What the picture says`` draws the table right before it: bars, or with ``lines`` the
 columns over the first one. Options, with semicolons between names: ``columns`` to draw, by default
 all that hold numbers only; ``rows``, pieces of the names of those to draw; ``by``, columns
-that belong to a row's name; ``log``, a logarithmic axis; ``label``, what the axis shows. Rows of this
-package have a colour of their own, in the tables too.
+that belong to a row's name; ``log``, a logarithmic axis; ``label``, what the axis shows.
+Rows of this package have a colour of their own, in the tables too.
 """
 
 import re
@@ -22,7 +22,8 @@ NUMBER = re.compile(r"-?[\d,]*\.?\d+")
 # How the names of our rows begin; "the same" is ours where the row before it is.
 OURS = re.compile(
     r"(default|ours|TaskGeometric|HammingNeighbors|LSHNeighbors|CodeStore|solver=|encoder=|head=|alpha="
-    r"|structure bits|codes of all|the task inferred|(conv|fly), |(DuckDB|SQLite|Postgres)Codes|flagship)"
+    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship"
+    r"|(DuckDB|SQLite|Postgres)Codes)"
 )
 COLOURS = {True: "tab:orange", False: "tab:blue"}
 
