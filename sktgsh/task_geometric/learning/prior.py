@@ -216,8 +216,7 @@ def mixture(
     shares : ndarray of shape (n_solutions,)
         The same for all targets; 0 throughout if no solution fits at all.
     """
-    table = np.stack([problem.along(part).ravel() for part in weights]).astype(np.float64)
-    inner = table @ table.T
+    inner = problem.inner(weights)
     fit = np.array([(part * right).sum() for part in weights])
     shares, alive = np.zeros(len(weights)), np.flatnonzero(inner.diagonal() > 0)
     if len(alive) and (fit > 0).any():

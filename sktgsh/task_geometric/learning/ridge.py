@@ -6,12 +6,12 @@ For a bit with units h, target k and penalty a:
 
 where G is the centred Gram matrix. Units come in blocks: one that all bits share, or one for each
 bit. One eigendecomposition of a block's G serves all its bits, all penalties and the choice of
-codewords.
+codewords. Where G is wide and rows are many, Cholesky factors at a few penalties cost less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.linalg.lapack import dpstrf
 
+from .factors import Factors, search
 from .statistics import RidgeStatistics
 
 _EPSILON = np.finfo(np.float64).eps
@@ -33,6 +34,10 @@ _FEW_ROWS = 0.6
 # Wider Gram matrices are decomposed in float32 to judge penalties, in less than half the time. The
 # final solve always runs in float64.
 _WIDE = 1024
+# With more rows than this for each unit of a wide Gram matrix, Cholesky factors judge penalties.
+_MANY_ROWS = 1.5
+# The search for the best penalty starts here.
+_FIRST_ALPHA = 0.1
 _LEAST_SINGLE = 1e-6
 _STRIP = 64
 
@@ -66,6 +71,22 @@ class Spectrum(NamedTuple):
         """Weights (n_bits, units) of right-hand sides (n_bits, units), from a penalty a bit."""
         along = (self.vectors.T @ right.T) / self.damped(penalties)
         return (self.vectors @ along).T
+
+    def judge(
+        self, right: np.ndarray, squares: np.ndarray
+    ) -> Callable[[float], tuple[np.ndarray, float]]:
+        """A function from a penalty to the residual of each bit and the degrees of freedom."""
+        kept, values = self.is_kept, self.values[self.is_kept]
+        reachable = (self.vectors[:, kept].T @ right.T) ** 2 / values[:, None]
+        # The residual is the sum of a part that no penalty explains and of a share of the rest. As
+        # a difference of two large sums it would be noise where units outnumber rows.
+        beyond = np.maximum(squares - reachable.sum(axis=0), 0)
+
+        def judged(penalty: float) -> tuple[np.ndarray, float]:
+            share = values / self.damped(np.array([penalty]))[kept, 0]
+            return beyond + ((1 - share) ** 2) @ reachable, float(share.sum())
+
+        return judged
 
     @property
     def is_exact(self) -> bool:
@@ -139,6 +160,13 @@ class CentredProblem:
         """Spectrum of each block's Gram matrix, precise enough to judge penalties."""
         return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
 
+    @cached_property
+    def factors(self) -> list[Factors] | None:
+        """Cholesky factors of each block; None where eigenvectors are cheaper or needed."""
+        units = self.means.shape[1]
+        tall = units > _WIDE and self.n_effective >= _MANY_ROWS * units
+        return [Factors(gram) for gram in self.gram] if tall else None
+
     def class_means(self, units: slice) -> np.ndarray:
         """Mean of some units of the first block over each class, (n_classes, n_units)."""
         counts = np.maximum(self.counts, _EPSILON)[:, None]
@@ -160,6 +188,11 @@ class CentredProblem:
         """
         found = []
         for block in [0] if self.n_blocks == 1 else bits:
+            if self.factors is not None:
+                sums = self.class_sums[classes, block]
+                penalty = alpha * float(self.penalty_unit[block])
+                found.append(sums @ self.factors[block].solve(sums, penalty, 0).T)
+                continue
             spectrum = self.spectra[block]
             along = self.class_sums[classes, block] @ spectrum.vectors
             damped = spectrum.damped(np.array([alpha * self.penalty_unit[block]]))
@@ -230,17 +263,21 @@ class CentredProblem:
             weights[:, block] = cho_solve(factor, right[:, block].T.astype(np.float32)).T
         return weights
 
-    def along(self, weights: np.ndarray) -> np.ndarray:
-        """Scores of weights (n_bits, units) along the directions of the rows, flattened.
-
-        Their inner products are those of the centred scores of the rows.
-        """
-        found = []
-        for block, bits in self._iter_blocks(np.arange(len(weights))):
-            spectrum = self.spectra[block]
-            part = weights[bits].astype(spectrum.vectors.dtype) @ spectrum.vectors
-            found.append(part * np.sqrt(spectrum.values).astype(part.dtype))
-        return np.concatenate([part.ravel() for part in found])
+    def inner(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Inner products (n, n) of the centred scores that n weights (n_bits, units) give."""
+        found = np.zeros((len(parts), len(parts)))
+        for block, bits in self._iter_blocks(np.arange(len(parts[0]))):
+            weights = np.stack([part[bits] for part in parts]).astype(np.float32)
+            left = right = weights
+            if self.factors is None:
+                spectrum = self.spectra[block]
+                scale = np.sqrt(spectrum.values).astype(np.float32)
+                left = right = weights.astype(spectrum.vectors.dtype) @ spectrum.vectors * scale
+            else:
+                left = weights @ self.gram[block].astype(np.float32)
+            flat = [side.reshape(len(parts), -1).astype(np.float64) for side in (left, right)]
+            found += flat[0] @ flat[1].T
+        return found
 
     def residual(
         self, right: np.ndarray, squares: np.ndarray, weights: np.ndarray
@@ -254,22 +291,14 @@ class CentredProblem:
 
     def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights of the bits of a block, (n_bits, units)."""
-        spectrum = self.spectra[block]
-        if spectrum.is_exact:
-            return spectrum.solve(right, penalties)
-        return self._solve_factored(block, right, penalties)
-
-    def _solve_factored(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-        """Weights of the bits of a block, from a Cholesky factor for each penalty."""
+        if self.factors is None and self.spectra[block].is_exact:
+            return self.spectra[block].solve(right, penalties)
+        factors = Factors(self.gram[block]) if self.factors is None else self.factors[block]
         weights = np.empty_like(right)
         for penalty in np.unique(penalties):
             bits = np.flatnonzero(penalties == penalty)
-            damped = self.gram[block].copy()
-            damped[np.diag_indices(len(damped))] += penalty
             try:
-                # The transpose of a symmetric matrix is the same matrix in Fortran's order.
-                factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
-                weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
+                weights[bits] = factors.solve(right[bits], float(penalty))
             except LinAlgError:
                 exact = _spectrum(self.gram[block], self.total)
                 weights[bits] = exact.solve(right[bits], penalties[bits])
@@ -280,24 +309,34 @@ class CentredProblem:
     ) -> np.ndarray:
         """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
 
-        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979). Infinite where
-        a penalty leaves hardly any degrees of freedom.
+        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979). Cholesky
+        factors are made only for alphas around the best of each bit; the error is infinite for the
+        others, and where a penalty leaves hardly any degrees of freedom.
         """
-        errors = np.full((len(right), len(alphas)), np.inf)
+        errors = np.empty((len(right), len(alphas)))
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            spectrum = self.spectra[block]
-            kept, values = spectrum.is_kept, spectrum.values[spectrum.is_kept]
-            damped = spectrum.damped(np.asarray(alphas, dtype=float) * self.penalty_unit[block])
-            reachable = (spectrum.vectors[:, kept].T @ right[bits].T) ** 2 / values[:, None]
-            # The residual is the sum of a part that no penalty explains and of a share of the rest.
-            # As a difference of two large sums it would be noise where units outnumber rows.
-            beyond = np.maximum(squares[bits] - reachable.sum(axis=0), 0)
-            for position in range(len(alphas)):
-                share = values / damped[kept, position]
-                residual = beyond + ((1 - share) ** 2) @ reachable
-                freedom = self.n_effective - 1 - share.sum()
-                # The error is unbounded, not small, if there are as many parameters as rows.
-                if freedom > _LEAST_FREEDOM * self.n_effective:
-                    scale = self.n_effective * (self.n_effective / self.total)
-                    errors[bits, position] = scale * residual / freedom**2
+            penalties = np.asarray(alphas, dtype=float) * self.penalty_unit[block]
+            errors[bits] = self._errors(block, right[bits], squares[bits], penalties)
         return errors
+
+    def _errors(
+        self, block: int, right: np.ndarray, squares: np.ndarray, penalties: np.ndarray
+    ) -> np.ndarray:
+        """Errors of the bits of a block, (n_bits, n_penalties)."""
+        way = self.spectra[block] if self.factors is None else self.factors[block]
+        judge = way.judge(right, squares)
+
+        def error(penalty: float) -> np.ndarray:
+            try:
+                residual, used = judge(penalty)
+            except LinAlgError:  # a singular matrix without a penalty
+                return np.full(len(right), np.inf)
+            freedom = self.n_effective - 1 - used
+            # The error is unbounded, not small, if there are as many parameters as rows.
+            if freedom <= _LEAST_FREEDOM * self.n_effective:
+                return np.full(len(residual), np.inf)
+            return self.n_effective * (self.n_effective / self.total) * residual / freedom**2
+
+        if self.factors is not None:
+            return search(error, penalties, _FIRST_ALPHA * self.penalty_unit[block])
+        return np.stack([error(penalty) for penalty in penalties], axis=1)
