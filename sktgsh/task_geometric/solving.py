@@ -78,7 +78,7 @@ class SolvedTasks(LearnedTasks):
         pool = self.pools.get(kind)
         if gathered is not None:
             solutions |= less(gathered.solutions, label)
-            return Others(gathered.pool.solution(statistics, problem), solutions)
+            return Others(gathered.pool.solution(statistics), solutions)
         return Others(None if pool is None else Pool(pool).solution(), solutions)
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:

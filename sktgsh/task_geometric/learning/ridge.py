@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
-from scipy.linalg.lapack import dpstrf
 
 from .factors import Factors, search
 from .statistics import RidgeStatistics
@@ -29,8 +28,6 @@ _LEAST_PIVOT = 1e-9
 # Cross-validation skips penalties that leave fewer degrees of freedom than this share of the rows:
 # where units outnumber rows, a few repeated rows would make no penalty at all look best.
 _LEAST_FREEDOM = 0.3
-# A Gram matrix of fewer rows than this share of the units is decomposed up to its rank.
-_FEW_ROWS = 0.6
 # Wider Gram matrices are decomposed in float32 to judge penalties, in less than half the time. The
 # final solve always runs in float64.
 _WIDE = 1024
@@ -64,7 +61,7 @@ class Spectrum(NamedTuple):
     def damped(self, penalties: np.ndarray) -> np.ndarray:
         """Eigenvalues plus penalties, (units, n_penalties); infinite where both vanish."""
         damped = self.values[:, None] + penalties
-        empty = max(self.values[-1], _EPSILON) * len(self.values) * _LEAST_VARIANCE
+        empty = self.largest * len(self.values) * _LEAST_VARIANCE
         return np.where(damped > empty, damped, np.inf)
 
     def solve(self, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
@@ -89,6 +86,11 @@ class Spectrum(NamedTuple):
         return judged
 
     @property
+    def largest(self) -> float:
+        """The largest eigenvalue; of a matrix without a direction, hardly more than 0."""
+        return max(self.values[-1] if len(self.values) else 0.0, _EPSILON)
+
+    @property
     def is_exact(self) -> bool:
         """Whether vectors are in float64."""
         return self.vectors.dtype == np.float64
@@ -96,45 +98,42 @@ class Spectrum(NamedTuple):
     @property
     def is_kept(self) -> np.ndarray:
         """Whether an eigenvalue is more than noise, (units,)."""
-        return self.values > self.least * max(self.values[-1], _EPSILON)
+        return self.values > self.least * self.largest
 
 
-def _spectrum(gram: np.ndarray, total: float, roughly: bool = False) -> Spectrum:
-    """Decompose a Gram matrix; if rows are few, only its range.
-
-    With `roughly`, a wide matrix is decomposed in float32.
-    """
-    width = len(gram)
-    if total < _FEW_ROWS * width:
-        # A pivoted Cholesky factorisation stops at the rank, so few rows cost few operations.
-        factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=_LEAST_PIVOT * gram.diagonal().max())
-        if 0 < rank < _FEW_ROWS * width:
-            thin = np.empty((width, rank))
-            thin[pivots - 1] = np.tril(factor[:, :rank])
-            values, small = eigh(thin.T @ thin, check_finite=False)
-            kept = values > _LEAST_PIVOT * values[-1]
-            return Spectrum(values[kept], thin @ (small[:, kept] / np.sqrt(values[kept])))
-    single = roughly and width > _WIDE
+def _spectrum(gram: np.ndarray, roughly: bool = False) -> Spectrum:
+    """Decompose a Gram matrix; with `roughly`, a wide one in float32."""
+    single = roughly and len(gram) > _WIDE
     matrix = gram.astype(np.float32) if single else gram
     values, vectors = eigh(matrix, driver="evd", check_finite=False, overwrite_a=single)
     values = np.maximum(values.astype(np.float64), 0)
     return Spectrum(values, vectors, _LEAST_SINGLE if single else _LEAST_PIVOT)
 
 
+def _spectrum_of_rows(rows: np.ndarray) -> Spectrum:
+    """Decompose the Gram matrix of a few rows, of which the range alone counts."""
+    values, small = eigh(rows @ rows.T, driver="evd", check_finite=False)
+    kept = values > _LEAST_PIVOT * max(values[-1], _EPSILON)
+    return Spectrum(values[kept], rows.T @ (small[:, kept] / np.sqrt(values[kept])))
+
+
 class CentredProblem:
     """Ridge problems of all bits of one task; see :class:`RidgeStatistics`."""
 
     def __init__(self, statistics: RidgeStatistics):
-        gram, units = statistics.gram, statistics.units_per_block
-        self.n_blocks = len(gram)
-        self.total = gram[0, units, units]
+        units = statistics.units_per_block
+        self.n_blocks, sums = len(statistics.gram.rows), statistics.gram.sums
+        self.total = sums[0, units]
         # Kish's effective number of rows: a row of weight 50 is not 50 rows.
         self.n_effective = self.total**2 / statistics.weight_squares
-        self.means = gram[:, units, :units] / self.total
-        self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
-        for centred, sums in zip(self.gram, gram[:, :units, :units]):
-            centred += sums
-            _mirror(centred)
+        self.means = sums[:, :units] / self.total
+        # Few rows, centred, take the place of the matrix of their products.
+        self.rows = None
+        if statistics.gram.is_thin:
+            rows = statistics.gram.rows.astype(np.float64)
+            self.rows = rows[:, :, :units] - rows[:, :, units:] * self.means[:, None, :]
+        else:
+            self.gram = self._centred(statistics.gram.matrix[:, :units, :units])
         self.classes = statistics.classes
         sums = np.array(list(statistics.class_sums.values()), dtype=np.float64)
         sums = sums.reshape(len(self.classes), self.n_blocks, units + 1)
@@ -152,19 +151,33 @@ class CentredProblem:
             self.code_totals = statistics.code_sums[:, 0, units]
             self.code_sums = statistics.code_sums[:, :, :units]
             self.code_sums = self.code_sums - self.code_totals[:, None, None] * self.means
-        diagonal = np.einsum("buu->bu", self.gram).mean(axis=1)
-        self.penalty_unit = np.maximum(diagonal, _EPSILON)
+        diagonal = (
+            np.einsum("buu->b", self.gram)
+            if self.rows is None
+            else np.einsum("bru,bru->b", self.rows, self.rows)
+        )
+        self.penalty_unit = np.maximum(diagonal / units, _EPSILON)
+
+    def _centred(self, sums: np.ndarray) -> np.ndarray:
+        """Centred Gram matrices, from lower triangles of sums, (n_blocks, units, units)."""
+        centred = self.means[:, :, None] * (-self.total * self.means[:, None, :])
+        for gram, part in zip(centred, sums):
+            gram += part
+            _mirror(gram)
+        return centred
 
     @cached_property
     def spectra(self) -> list[Spectrum]:
         """Spectrum of each block's Gram matrix, precise enough to judge penalties."""
-        return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
+        if self.rows is not None:
+            return [_spectrum_of_rows(rows) for rows in self.rows]
+        return [_spectrum(gram, roughly=True) for gram in self.gram]
 
     @cached_property
     def factors(self) -> list[Factors] | None:
         """Cholesky factors of each block; None where eigenvectors are cheaper or needed."""
         units = self.means.shape[1]
-        tall = units > _WIDE and self.n_effective >= _MANY_ROWS * units
+        tall = self.rows is None and units > _WIDE and self.n_effective >= _MANY_ROWS * units
         return [Factors(gram) for gram in self.gram] if tall else None
 
     def class_means(self, units: slice) -> np.ndarray:
@@ -253,7 +266,7 @@ class CentredProblem:
         """
         weights = np.empty(right.shape, np.float32)
         for block, unit in enumerate(self.penalty_unit):
-            if self.total < _FEW_ROWS * len(self.gram[block]):
+            if self.rows is not None:
                 penalties = np.full(len(right), alpha * unit)
                 weights[:, block] = self.spectra[block].solve(right[:, block], penalties)
                 continue
@@ -265,18 +278,21 @@ class CentredProblem:
 
     def inner(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """Inner products (n, n) of the centred scores that n weights (n_bits, units) give."""
-        found = np.zeros((len(parts), len(parts)))
+        found, n_parts = np.zeros((len(parts), len(parts))), len(parts)
         for block, bits in self._iter_blocks(np.arange(len(parts[0]))):
-            weights = np.stack([part[bits] for part in parts]).astype(np.float32)
-            left = right = weights
-            if self.factors is None:
-                spectrum = self.spectra[block]
-                scale = np.sqrt(spectrum.values).astype(np.float32)
-                left = right = weights.astype(spectrum.vectors.dtype) @ spectrum.vectors * scale
+            weights = np.concatenate([part[bits] for part in parts]).astype(np.float32)
+            if self.factors is not None:
+                products = weights @ self.gram[block].astype(np.float32)
+                found += products.reshape(n_parts, -1) @ weights.reshape(n_parts, -1).T
+                continue
+            if self.rows is not None:
+                scores = weights @ self.rows[block].T.astype(np.float32)
             else:
-                left = weights @ self.gram[block].astype(np.float32)
-            flat = [side.reshape(len(parts), -1).astype(np.float64) for side in (left, right)]
-            found += flat[0] @ flat[1].T
+                spectrum = self.spectra[block]
+                scores = weights @ spectrum.vectors.astype(np.float32)
+                scores *= np.sqrt(spectrum.values).astype(np.float32)
+            table = scores.reshape(n_parts, -1)
+            found += table @ table.T
         return found
 
     def residual(
@@ -285,7 +301,10 @@ class CentredProblem:
         """Right-hand sides and centred squares of what weights leave unexplained."""
         product = np.empty_like(right)
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            product[bits] = weights[bits] @ self.gram[block]
+            if self.rows is None:
+                product[bits] = weights[bits] @ self.gram[block]
+            else:
+                product[bits] = (weights[bits] @ self.rows[block].T) @ self.rows[block]
         explained = 2 * (weights * right).sum(axis=1) - (weights * product).sum(axis=1)
         return right - product, np.maximum(squares - explained, 0)
 
@@ -300,7 +319,7 @@ class CentredProblem:
             try:
                 weights[bits] = factors.solve(right[bits], float(penalty))
             except LinAlgError:
-                exact = _spectrum(self.gram[block], self.total)
+                exact = _spectrum(self.gram[block])
                 weights[bits] = exact.solve(right[bits], penalties[bits])
         return weights
 
