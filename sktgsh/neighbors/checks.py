@@ -30,7 +30,7 @@ def are_values(X: Any) -> bool:
     X = np.asanyarray(X)
     if X.dtype == object:
         return any(isinstance(one, Real) and not isinstance(one, Integral) for one in X.flat)
-    if X.dtype.kind == "f" and X.size and np.isin(X, (0, 1)).all():
+    if X.dtype.kind == "f" and X.size and X.flat[0] in (0, 1) and np.isin(X, (0, 1)).all():
         warnings.warn(
             "X has floating point numbers that are all 0 or 1; they are taken as real values, of "
             "which 0 is unsure. Give codes as integers, as in X.astype('uint8')",

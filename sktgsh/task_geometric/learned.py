@@ -1,4 +1,4 @@
-"""What a hasher has learned, task by task, and what can be read from it."""
+"""The learned state of a hasher, task by task, and the methods that read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .learning.statistics import RidgeStatistics
 
 @dataclass(frozen=True)
 class LearnedTasks:
-    """What a hasher has learned: the state of a model, and what can be read from it.
+    """The learned state of a model, and the methods that read it.
 
     Attributes
     ----------
@@ -91,9 +91,11 @@ class LearnedTasks:
         Raises
         ------
         ValueError
-            If the task is known here, or gives a class of the shared codebook another codeword.
+            If the task is known here, gives a class of the shared codebook another codeword, or has
+            strings for labels where the tasks here have numbers, or the reverse.
         """
         check_same_kind([label], list(self.modulations))
+        check_same_kind(modulation.classes, self.all_classes(), "the other task", "classes")
         if label in self.modulations:
             raise ValueError(f"task {label!r} is known here already; give it another label")
         codebook = self.codebook
@@ -261,9 +263,13 @@ class LearnedTasks:
         densities = self.network.log_densities(X, modulations, progress=progress)
         return inference.infer(densities, groups)
 
+    def all_classes(self) -> list:
+        """Class labels of the tasks, task by task."""
+        return [label for modulation in self.modulations.values() for label in modulation.classes]
+
     def class_labels(self) -> np.ndarray:
         """Class labels of all tasks, sorted."""
-        return np.unique([c for m in self.modulations.values() for c in m.classes])
+        return np.unique(self.all_classes())
 
     def codeword_tables(self) -> np.ndarray:
         """Codewords of all classes, (n_tasks, n_classes, n_bits); 0 where a task has none."""

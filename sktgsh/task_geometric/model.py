@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..persistence import saved
+from ..tasks import check_same_kind
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
 from .learned import less, takes_part
@@ -214,6 +215,7 @@ class TaskModel(SolvedTasks):
         settings : LearningSettings
         """
         modulations = self.modulations[label], other.modulations[label]
+        check_same_kind(modulations[1].classes, self.all_classes(), "the other task", "classes")
         parts = self.statistics[label], other.statistics[label]
         statistics = parts[0] + parts[1]
         classes = sorted_classes(c for m in modulations for c in m.classes)

@@ -63,7 +63,7 @@ class SolvedTasks(LearnedTasks):
         settings: LearningSettings,
         gathered: Gathered | None,
     ) -> Others:
-        """What other tasks say of a new task: those learned before, and those in the same call."""
+        """Solutions of the other tasks, learned before or in the same call, for a new task."""
         if not settings.share_prior or not takes_part(statistics):
             return Others(None, {})
         learner, kind = self.learner, kind_of(statistics)
@@ -78,7 +78,7 @@ class SolvedTasks(LearnedTasks):
         pool = self.pools.get(kind)
         if gathered is not None:
             solutions |= less(gathered.solutions, label)
-            return Others(gathered.pool.solution(statistics, problem), solutions)
+            return Others(gathered.pool.solution(statistics), solutions)
         return Others(None if pool is None else Pool(pool).solution(), solutions)
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:

@@ -68,7 +68,7 @@ def test_bad_batches_leave_no_trace():
         fitted.fit_batches([(X, y), (X[:, 1:], y)])
     with pytest.raises(ValueError, match="one class only"):
         fitted.fit_batches([(X, np.zeros(len(y)))])
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match="batches has no rows"):
         fitted.fit_batches([])
     with pytest.raises(ValueError, match="solver='ridge'"):
         hasher(solver="sgd").fit_batches([(X, y)])

@@ -22,8 +22,6 @@ PARAMETERS = {
     "multihash": {"n_hashes": (8, 1, 2**20), "bits_per_hash": (16, 1, 32), "n_flips": (1, 0, 32)},
 }
 
-# Neighbours beyond which faiss's own scan is faster than its tables.
-_MOST_BY_TABLES = 256
 # Candidates of a graph or of hash tables among which the last ties are looked for.
 _MOST_TIES = 4096
 
@@ -165,24 +163,21 @@ class FaissIndex:
         return ranking.nearest(weighted.distances_to(queries.values, self.codes(), found), found, k)
 
     def _nearest_codes(self, packed: np.ndarray, k: int) -> ranking.Found:
-        if self.is_flat and not (self.by_tables and k <= _MOST_BY_TABLES):
+        if self.is_flat:
             # faiss's scan keeps the smaller position of a tie, and orders so.
             return self.index.search(packed, k)
-        propose, n_rounds = self._proposed, 3
-        if self.is_flat:
-            propose, n_rounds = self._proposed_by_tables, 1  # the scan is fast
         return ranking.proven_nearest(
-            lambda asked, n: propose(packed[asked], n),
+            lambda asked, n: self._proposed(packed[asked], n),
             lambda asked, k: self._searched(packed[asked], k),
             len(packed),
             len(self),
             k,
-            n_rounds,
         )
 
-    def _proposed_by_tables(
+    def proposed_by_tables(
         self, packed: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As :meth:`.LookupScan.nearest_codes`, of a flat index that is searched by tables."""
         return self._lookup_scan().nearest_codes(packed, self.codes(), n)
 
     def _proposed(self, packed: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -193,8 +188,6 @@ class FaissIndex:
         return distances, found, distances[:, -1]
 
     def _searched(self, packed: np.ndarray, k: int) -> ranking.Found:
-        if self.is_flat:
-            return self.index.search(packed, k)
         distances, found, _ = self._proposed(packed, min(len(self), max(k, _MOST_TIES)))
         return ranking.nearest(distances, found, k)
 

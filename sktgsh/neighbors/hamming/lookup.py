@@ -97,17 +97,17 @@ class LookupScan:
 
         Returns
         -------
-        distances, rows : ndarray of shape (n_queries, n)
+        distances, rows : ndarray of shape (n_queries, n), dtype int32 and int64
         floor : ndarray of shape (n_queries,)
-            No other code is nearer.
+            No other code is nearer; -1 where that is not known.
         """
         self.update(packed)
         bits = unpack_bits(queries).astype(np.float32)
         scores, found = self.index.search(self._asked(2 * bits - 1), n)
-        distances = np.rint(bits.sum(axis=1, keepdims=True) - scores)
+        distances = np.rint(bits.sum(axis=1, keepdims=True) - scores).astype(np.int32)
         # faiss leaves out codes that differ in every bit.
         distances[found < 0] = queries.shape[1] * 8
-        return distances, found, np.where(found[:, -1] < 0, -np.inf, distances[:, -1])
+        return distances, found, np.where(found[:, -1] < 0, -1, distances[:, -1])
 
     def _proposed(
         self, values: np.ndarray, packed: np.ndarray, n: int

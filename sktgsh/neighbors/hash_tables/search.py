@@ -24,7 +24,6 @@ from ..distances import (
     best_of_each,
     check_directions,
 )
-from ..ranking import most_queries
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
 # Rows that are hashed at once, which bounds the memory of hash values.
@@ -206,9 +205,7 @@ class HashSearchMixin:
     ) -> Iterator[tuple[int, Any, np.ndarray, Any]]:
         """Yield (first query, queries, codes, buckets) of blocks of bounded load."""
         most = np.inf if self.max_bucket_size is None else self.max_bucket_size
-        size = min(
-            max(1, _HASH_ROWS // (1 + int(self.n_probes))), most_queries(self.n_samples_fit_)
-        )
+        size = max(1, _HASH_ROWS // (1 + int(self.n_probes)))
         for start in range(0, queries.shape[0], size):
             part = queries[start : start + size]
             own = None if labels is None else labels[start : start + size]

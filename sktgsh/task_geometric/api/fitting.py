@@ -97,7 +97,8 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         Classes keep their codewords, and new classes get codewords beside them, so that stored
         codes stay of use: few of their bits would change if the rows were encoded again. With
         ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
-        these codewords. The codes of tasks that are not in the data stay bit-identical.
+        these codewords and with the prior that the task's first rows gave it. The codes of tasks
+        that are not in the data stay bit-identical.
 
         Parameters
         ----------

@@ -12,8 +12,9 @@ from typing import Any, Self
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import num_samples
 from ...base import working_copy
-from ...tasks import iter_tasks
+from ...tasks import check_same_kind, iter_tasks
 from ..checks import (
     check_class_number,
     check_not_frozen,
@@ -22,7 +23,7 @@ from ..checks import (
     with_class_weight,
 )
 from ..learning.settings import LearningSettings
-from ..learning.sums import TaskSums, add_sums
+from ..learning.sums import TaskSums, add_sums, classes_of
 from .exchange import ExchangeMixin
 from .fitting import FittingMixin
 
@@ -41,7 +42,8 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         ----------
         batches : iterable of tuple (X, y) or (X, y, task)
             Arrays, tensors or DataFrames: batches of a Parquet file, or a torch DataLoader. A task
-            may miss classes in a chunk. `y` may lack labels, or be None.
+            may miss classes in a chunk. `y` may lack labels, or be None. Chunks without rows are
+            skipped.
 
         Returns
         -------
@@ -50,18 +52,28 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         Raises
         ------
         ValueError
-            If a chunk is malformed, a task has a single class in all, or `solver` is not
-            ``"ridge"``. The estimator then stays as it was.
+            If a chunk is malformed, labels of two chunks are of different kinds, a task has a
+            single class in all, or `solver` is not ``"ridge"``. The estimator then stays as it was.
+
+        Notes
+        -----
+        The sums are those of :meth:`partial_fit` on the same chunks. What is chosen from them
+        differs: here codewords and priors follow the rows of all chunks, there those that a task
+        and a class come with. With ``codebook="random"`` or ``"hadamard"`` and
+        ``share_prior=False`` nothing is chosen from rows, and codes are the same, but for scores
+        within the last digits of 0.
         """
         draft, sums = None, dict[Hashable, TaskSums]()
         for chunk in self._bar(batches, "chunk"):
+            if not num_samples(chunk[0]):
+                continue
             if draft is None:
                 draft = self.started(*chunk)
             more = draft.sums_of(*chunk)
             draft.model_ = draft.model_.remembering(more)
             add_sums(sums, more)
         if draft is None:
-            raise ValueError("batches is empty; give at least one chunk (X, y)")
+            raise ValueError("batches has no rows; give at least one chunk (X, y) with some")
         draft.learn_sums(sums)
         self.__dict__ = draft.__dict__
         return self
@@ -166,6 +178,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         """
         settings, model = self._sums_settings(), self.model_
         check_not_frozen(sums, model, self.freeze_codes)
+        check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
         with model.threads():
             for label, new in sums.items():
                 if label in model.modulations:

@@ -234,7 +234,7 @@ def _least_share(shares: np.ndarray) -> float:
 
 
 def _shared_points(angles: np.ndarray, near: _Neighbours, taken: np.ndarray) -> np.ndarray:
-    """What a row shares with others: the mean of its class, or of itself and free neighbours."""
+    """The mean of a row's class, or of itself and its neighbours without a class."""
     free = taken < 0
     points, counts = angles.copy(), np.ones((len(angles), 1), np.float32)
     for rows in near.rows.T:
