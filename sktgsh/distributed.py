@@ -250,7 +250,9 @@ def _cut_alike(X: da.Array, columns: dict[str, da.Array]) -> tuple[da.Array, dic
         X = _with_lengths(X).rechunk({1: -1})
     cut = {}
     for name, values in columns.items():
-        if _knows_lengths(X) and _knows_lengths(values) or len(values.chunks[0]) != X.numblocks[0]:
+        if (_knows_lengths(X) and _knows_lengths(values)) or len(values.chunks[0]) != X.numblocks[
+            0
+        ]:
             X, values = _with_lengths(X), _with_lengths(values)
             if len(values) != len(X):
                 raise ValueError(f"{name} has {len(values)} rows for {len(X)} rows of X")
