@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import is_real_valued
+from ..arrays import has_floats
 from .levels import iter_level_counts, iter_relevant
 
 
@@ -90,9 +90,9 @@ def mean_average_precision(
     Parameters
     ----------
     codes : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
-        Codes of the queries. Or their values before the threshold, floating point numbers of shape
-        (n_queries, n_bits) that are not all 0 and 1; the database is then ranked by
-        :func:`~sktgsh.codes.asymmetric_hamming_distances`.
+        Codes of the queries, integers or booleans. Or scores of their bits, floating point numbers
+        of shape (n_queries, n_bits); the database is then ranked by
+        :func:`~sktgsh.codes.asymmetric_hamming_distances`. The type alone says which.
     y : array-like of shape (n_queries,) or (n_queries, n_labels)
         Class labels; or 1 where a row has a label, 0 elsewhere. A single column holds class labels.
     database_codes : array-like of shape (n_database, n_bits) or (n_database, n_bytes), optional
@@ -331,8 +331,11 @@ def precision_within_radius(
     """
     if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
         raise ValueError(f"radius={radius!r}; expected an integer of at least 0")
-    if is_real_valued(np.asarray(codes), packed):
-        raise ValueError("codes are real values; a Hamming radius is between codes: values > 0")
+    if has_floats(codes):
+        raise ValueError(
+            "codes are floating point numbers, which are scores of bits; a Hamming radius is "
+            "between codes: scores > 0, or codes.astype('uint8')"
+        )
     precisions = []
     counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:

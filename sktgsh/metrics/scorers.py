@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
+from ..codes import as_bytes
 from ..targets import check_targets
 from ..tasks import check_task, iter_tasks
 from .retrieval import (
@@ -90,7 +91,7 @@ class RetrievalScorer(BaseEstimator):
             Tasks in which nothing is relevant to any row do not count; nan if none counts.
         """
         codes = estimator.transform(X) if task is None else estimator.transform(X, task=task)
-        codes = np.asarray(codes)
+        codes = as_bytes(codes)
         y = check_targets(y, len(codes))
         function, params = METRICS[self.metric], self.metric_params or {}
         scores, sizes = [], []

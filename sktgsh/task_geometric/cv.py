@@ -116,6 +116,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> TaskGeometricHasherCV:
         """Choose the code length, then learn it from all rows.
 
@@ -123,6 +124,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         ----------
         X, y, task, sample_weight
             As in :meth:`TaskGeometricHasher.fit`.
+        groups : array-like of shape (n_samples,), optional
+            Given to the splitter, for those that keep the rows of a group together, such as
+            :class:`~sklearn.model_selection.GroupKFold`.
 
         Returns
         -------
@@ -136,7 +140,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
             found before anything is fitted.
         """
         lengths = self._check_lengths()
-        X, y, sample_weight = indexable(X, y, sample_weight)
+        X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
         y = check_targets(y, num_samples(X))
         longest = self._hasher(lengths[-1])
         if task is not None:
@@ -144,7 +148,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
-        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
+        folds = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
         self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
         with whole_fit(self, self, len(folds) + 1, X, y) as whole:
             scores = []
