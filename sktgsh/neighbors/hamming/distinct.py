@@ -25,7 +25,7 @@ _MANY_ROWS = 2
 # Pairs of a query and a row that are ranked at once, at most.
 _MOST_PAIRS = 2**22
 # Codes that are proposed beyond half of the number of neighbours.
-_SPARE = 22
+_SPARE = 12
 # Proposals beyond which faiss's own scan is faster than its tables, and comparisons up to which.
 _MOST_BY_TABLES, _FEW_COMPARED = 256, 2**17
 # An estimate up to this factor too high still leads to an exact count.

@@ -17,7 +17,9 @@ from ..distances import by_blocks
 # Codes of a block: unpacked, they fill 1 MB at 64 bits.
 _BLOCK_ROWS = 4096
 # Products that are held at once, and values in pairs that are measured at once.
-_BLOCK_VALUES, _PAIR_VALUES = 2**20, 2**16
+_BLOCK_VALUES, _PAIR_VALUES = 2**18, 2**16
+# Greatest products of parts, for each neighbour, among which the bound on the best is found.
+_PARTS = 8
 
 
 def _measured(
@@ -95,6 +97,9 @@ def nearest(values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
     distances : ndarray of shape (n_queries, k), dtype float64
     rows : ndarray of shape (n_queries, k), dtype int64
     """
+    if len(packed) <= 2 * k:
+        every = np.broadcast_to(np.arange(len(packed)), (len(values), len(packed)))
+        return nearest_among(values, packed, every, k)
     near = np.full((len(values), k), np.inf)
     found = np.full((len(values), k), -1, np.int64)
     step = max(1, _BLOCK_VALUES // min(len(packed), _BLOCK_ROWS))
@@ -124,7 +129,7 @@ def _may_be_best(
     n_queries, n_columns = products.shape
     least = np.full(n_queries, -np.inf)
     if n_columns > k:
-        least = np.partition(products, n_columns - k, axis=1)[:, n_columns - k].astype(np.float64)
+        least = _reached(products, k)
     off = _most_off(values)
     if reach is not None:
         # The distance is what a code of zeros misses, less the product.
@@ -132,6 +137,17 @@ def _may_be_best(
     at = np.flatnonzero(~(products < (least - 2 * off).astype(np.float32)[:, None]))
     query_of = at // n_columns
     return query_of, at - query_of * n_columns
+
+
+def _reached(products: np.ndarray, k: int) -> np.ndarray:
+    """What `k` products of each query reach at least: the `k`-th greatest, or a little less."""
+    width = _PARTS * k
+    n_parts = products.shape[1] // width
+    if n_parts > 1:
+        parts = products[:, : n_parts * width].reshape(len(products), n_parts, width)
+        products = parts.max(axis=1)
+    place = products.shape[1] - k
+    return np.partition(products, place, axis=1)[:, place].astype(np.float64)
 
 
 def _missed(values: np.ndarray) -> np.ndarray:
