@@ -14,7 +14,7 @@ import numpy as np
 _SPARE, _GROWTH, _N_ROUNDS = 22, 4, 3
 # Rows in the keys of `nearest`, and the one that stands for none.
 _ROW_BITS, _NO_ROW = np.uint64(32), np.uint64(2**32 - 1)
-_INFINITY = float(2**31)
+_INFINITY = 2**31
 # Candidates for each neighbour above which the best are selected before they are sorted.
 _MANY = 8
 
@@ -38,19 +38,30 @@ def nearest(distances: np.ndarray, rows: np.ndarray, k: int) -> Found:
         Nearest first.
     """
     least = rows.min(initial=0) if rows.dtype.kind == "i" else -2
-    if least < -1 or rows.max(initial=0) >= _NO_ROW:
-        order = np.lexsort((rows, distances), axis=1)[:, :k]
+    whole = None if least < -1 or rows.max(initial=0) >= _NO_ROW else _as_whole(distances)
+    if whole is None:
+        order = _argsort(distances, rows, k)
         return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
-    ranks, values = _ranks(distances)
     # The row -1 becomes the greatest one.
-    keys = (ranks << _ROW_BITS) | rows.astype(np.uint32)
+    keys = (whole << _ROW_BITS) | rows.astype(np.uint32)
     if keys.shape[1] > _MANY * k:
         keys = np.partition(keys, k - 1, axis=1)[:, :k]
     keys = np.sort(keys, axis=1)[:, :k]
     found = (keys & _NO_ROW).astype(np.int64)
     if least < 0:
         found[found == _NO_ROW] = -1
-    return _distances(keys >> _ROW_BITS, values), found
+    return _as_distances(keys >> _ROW_BITS), found
+
+
+def _argsort(distances: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+    """The order of the `k` nearest of each query's rows; only ties look at the rows."""
+    order = np.argsort(distances, axis=1)[:, : k + 1]
+    near = np.take_along_axis(distances, order, axis=1)
+    (tied,) = np.nonzero((near[:, 1:] == near[:, :-1]).any(axis=1))
+    order = order[:, :k]
+    if len(tied):
+        order[tied] = np.lexsort((rows[tied], distances[tied]), axis=1)[:, :k]
+    return order
 
 
 def nearest_of_pairs(
@@ -70,7 +81,10 @@ def nearest_of_pairs(
     rows : ndarray of shape (n_queries, k), dtype int64
         Nearest first; infinity and -1 where a query has fewer pairs.
     """
-    ranks, values = _ranks(distances)
+    ranks, values = _as_whole(distances), None
+    if ranks is None:
+        values, ranks = np.unique(distances, return_inverse=True)
+        ranks = ranks.astype(np.uint64)
     row_bits = int(rows.max(initial=0)).bit_length()
     query_shift = row_bits + int(ranks.max(initial=0)).bit_length()
     counts = np.bincount(query_of, minlength=n_queries)
@@ -85,36 +99,61 @@ def nearest_of_pairs(
         keys.sort()
         ranks = (keys & np.uint64((1 << query_shift) - 1)) >> np.uint64(row_bits)
         rows = (keys & np.uint64((1 << row_bits) - 1)).astype(np.int64)
+    distances = _as_distances(ranks) if values is None else values[ranks]
     place = starts[:, None] + np.arange(k)
     if counts.min(initial=k) >= k:
-        return _distances(ranks[place], values), rows[place]
+        return distances[place].astype(np.float64, copy=False), rows[place]
     near, found = np.full((n_queries, k), np.inf), np.full((n_queries, k), -1, np.int64)
     is_there = np.arange(k) < counts[:, None]
     place = place[is_there]
-    near[is_there], found[is_there] = _distances(ranks[place], values), rows[place]
+    near[is_there], found[is_there] = distances[place], rows[place]
     return near, found
 
 
-def _ranks(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Unsigned integers that sort as distances do, and the distance of each; None if it is itself.
+def best_of_each(
+    query_of: np.ndarray,
+    distances: np.ndarray,
+    n_queries: int,
+    most: int,
+    sizes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Keep the `most` nearest pairs of each query, and those that tie with the last.
 
-    Whole numbers, as distances of codes are, stand for themselves, and _INFINITY for infinity.
+    Parameters
+    ----------
+    query_of, distances : ndarray of shape (n_pairs,)
+        Distances are whole numbers that are not negative.
+    n_queries, most : int
+    sizes : ndarray of int of shape (n_pairs,), optional
+        How many each pair counts for; by default, one.
+
+    Returns
+    -------
+    kept : ndarray of bool of shape (n_pairs,)
     """
+    near = distances.astype(np.int64)
+    width = int(near.max(initial=0)) + 1
+    counts = np.bincount(query_of * width + near, sizes, minlength=n_queries * width)
+    last = (counts.reshape(n_queries, width).cumsum(axis=1) < most).sum(axis=1)
+    return near <= last[query_of]
+
+
+def _as_whole(distances: np.ndarray) -> np.ndarray | None:
+    """Distances as unsigned integers, infinity as _INFINITY; None if they are not whole."""
     if distances.dtype.kind in "iu":
-        return distances.astype(np.uint64), None
-    if distances.size and distances.min() >= 0 and float(distances.flat[0]).is_integer():
-        whole = np.minimum(distances, _INFINITY).astype(np.uint64)
-        if ((whole == distances) | (distances == np.inf)).all():
-            return whole, None
-    values, ranks = np.unique(distances, return_inverse=True)
-    return ranks.astype(np.uint64).reshape(distances.shape), values
+        return distances.astype(np.uint64)
+    if not distances.size or distances.min() < 0 or not float(distances.flat[0]).is_integer():
+        return None
+    whole = np.minimum(distances, _INFINITY).astype(np.uint64)
+    is_whole = whole == distances
+    if is_whole.all() or (is_whole | (distances == np.inf)).all():
+        return whole
+    return None
 
 
-def _distances(ranks: np.ndarray, values: np.ndarray | None) -> np.ndarray:
-    if values is not None:
-        return values[ranks].astype(np.float64, copy=False)
-    distances = ranks.astype(np.float64)
-    distances[distances == _INFINITY] = np.inf
+def _as_distances(whole: np.ndarray) -> np.ndarray:
+    distances = whole.astype(np.float64)
+    distances[whole == _INFINITY] = np.inf
     return distances
 
 

@@ -20,10 +20,12 @@ from .landmarks import Landmarks, Pairs, number_of_landmarks, positions_in_spans
 _FEW_ROWS = 2**16
 # An exact index of distinct codes is used up to this ratio of distinct codes to rows.
 _WORTHWHILE = 0.5
+# Rows for each neighbour above which codes are left out that are farther than enough others.
+_MANY_ROWS = 2
 # Pairs of a query and a row that are ranked at once, at most.
 _MOST_PAIRS = 2**22
 # Codes that are proposed beyond half of the number of neighbours.
-_SPARE = 22
+_SPARE = 12
 # Proposals beyond which faiss's own scan is faster than its tables, and comparisons up to which.
 _MOST_BY_TABLES, _FEW_COMPARED = 256, 2**17
 # An estimate up to this factor too high still leads to an exact count.
@@ -197,6 +199,9 @@ class DistinctCodes:
             pairs += self._scanned(queries[left] if len(left) < len(queries) else queries, k, left)
         query_of, near, places = pairs[0] if len(pairs) == 1 else map(np.concatenate, zip(*pairs))
         taken = np.minimum(self.sizes[places], k)
+        if near.dtype.kind != "f" and taken.sum() > _MANY_ROWS * k * len(queries):
+            kept = ranking.best_of_each(query_of, near, len(queries), k, taken)
+            query_of, near, places, taken = query_of[kept], near[kept], places[kept], taken[kept]
         rows = self.rows[positions_in_spans(self.starts[places], taken)]
         of, distances = np.repeat(query_of, taken), np.repeat(near, taken)
         return ranking.nearest_of_pairs(of, distances, rows, len(queries), k)
@@ -206,11 +211,13 @@ class DistinctCodes:
         pairs: list[Pairs] = []
         n_codes, left = min(k, len(self.index)), np.arange(len(queries))
         n_proposals = k // 2 + _SPARE
-        by_tables = queries.values is None and self.index.by_tables
-        by_tables &= len(queries) * len(self.index) > _FEW_COMPARED
-        if by_tables and n_proposals < min(len(self.index), _MOST_BY_TABLES):
+        is_worthwhile = len(queries) * len(self.index) > _FEW_COMPARED
+        is_worthwhile &= n_proposals < min(len(self.index), _MOST_BY_TABLES)
+        if is_worthwhile and self.index.can_propose(queries):
             # A proposal's rows count: where enough are nearer than any other code, it is proven.
-            near, places, floor = self.index.proposed_by_tables(queries.packed, n_proposals)
+            near, places, floor = self.index.proposed(queries, n_proposals)
+            if queries.values is not None:
+                near, places = ranking.nearest(near, places, n_proposals)
             sizes = np.where(near < floor[:, None], self.sizes[places], 0)
             is_proven = sizes.sum(axis=1) >= k
             pairs.append(self._needed(near, places, sizes, k, numbers, is_proven))

@@ -131,7 +131,8 @@ class FaissIndex:
 
     def add(self, packed: np.ndarray) -> None:
         """Codes after those that are there."""
-        self.index.add(np.ascontiguousarray(packed))
+        if len(packed):  # a graph of faiss 1.9 reads beyond an array without rows
+            self.index.add(np.ascontiguousarray(packed))
 
     def codes(self) -> np.ndarray:
         """The packed codes, as a view of the index's own memory."""
@@ -160,7 +161,7 @@ class FaissIndex:
             return self._nearest_values(queries.values, k)
         n_candidates = min(ceil(k * queries.oversampling), len(self))
         found = self._nearest_codes(queries.packed, n_candidates)[1]
-        return ranking.nearest(weighted.distances_to(queries.values, self.codes(), found), found, k)
+        return weighted.nearest_among(queries.values, self.codes(), found, k)
 
     def _nearest_codes(self, packed: np.ndarray, k: int) -> ranking.Found:
         if self.is_flat:
@@ -174,11 +175,19 @@ class FaissIndex:
             k,
         )
 
-    def proposed_by_tables(
-        self, packed: np.ndarray, n: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As :meth:`.LookupScan.nearest_codes`, of a flat index that is searched by tables."""
-        return self._lookup_scan().nearest_codes(packed, self.codes(), n)
+    def can_propose(self, queries: Queries) -> bool:
+        """Whether lookup tables can answer, instead of a scan."""
+        if queries.values is None:
+            return self.by_tables
+        is_all = self.is_flat and queries.oversampling is None
+        return is_all and lookup.is_worthwhile(self.codes())
+
+    def proposed(self, queries: Queries, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Distances and positions of `n` codes, and a floor: no other code is nearer."""
+        scan, codes = self._lookup_scan(), self.codes()
+        if queries.values is None:
+            return scan.nearest_codes(queries.packed, codes, n)
+        return scan.nearest_values(queries.values, codes, n)
 
     def _proposed(self, packed: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Results of a graph or of hash tables; ties come in any order."""

@@ -74,13 +74,8 @@ class LookupScan:
 
     def nearest(self, values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
         """The `k` nearest codes of each query, exactly; as :func:`.weighted.nearest`."""
-        self.update(packed)
-
-        def propose(asked: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            return self._proposed(values[asked], packed, n)
-
         return ranking.proven_nearest(
-            propose,
+            lambda asked, n: self.nearest_values(values[asked], packed, n),
             lambda asked, k: weighted.nearest(values[asked], packed, k),
             len(values),
             len(packed),
@@ -109,10 +104,11 @@ class LookupScan:
         distances[found < 0] = queries.shape[1] * 8
         return distances, found, np.where(found[:, -1] < 0, -1, distances[:, -1])
 
-    def _proposed(
+    def nearest_values(
         self, values: np.ndarray, packed: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Distances and rows of the best proposals, and what no other code is nearer than."""
+        self.update(packed)
         scores, found = self.index.search(self._asked(values), n)
         spans = np.abs(self._by_table(values)).sum(axis=2, dtype=np.float64)
         coarse = np.maximum(values, 0).sum(axis=1, keepdims=True, dtype=np.float64) - scores

@@ -17,13 +17,8 @@ from ...codes import unpack_codes
 from ...tasks import check_known, check_task
 from ...threads import parallel_map
 from ..checks import check_available, check_code_version, check_n_neighbors, check_radius
-from ..distances import (
-    CodePoints,
-    DensePoints,
-    SparsePoints,
-    best_of_each,
-    check_directions,
-)
+from .. import ranking
+from ..distances import CodePoints, DensePoints, SparsePoints, check_directions
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
 # Rows that are hashed at once, which bounds the memory of hash values.
@@ -166,7 +161,7 @@ class HashSearchMixin:
         if self.max_candidates is not None and self._metric != "hamming":
             differing = self.codes_.distances(block.codes, block.query_of, block.rows)
             most = max(k, int(self.max_candidates))
-            block = block.only(best_of_each(block.query_of, differing, n_queries, most))
+            block = block.only(ranking.best_of_each(block.query_of, differing, n_queries, most))
         return self.points_.nearest(self._asked(block), block.query_of, block.rows, k)
 
     def _within(
