@@ -30,8 +30,7 @@ print(f"single rows: {(single == angle).mean():.1%} right, of ten: {(joint == an
 
 # %%
 # Rows of no task that was learned: a rotation by 120 degrees, noise, and digits in negative. Rows
-# that are less likely than nearly all of a task's own are answered with ``unknown``. A strange
-# rotation of a digit may still look like some digit of a task; noise does not.
+# that are less likely than nearly all of a task's own are answered with ``unknown``.
 strange, _, turn = load_digits_tasks(n_tasks=2, step=120)
 rng = np.random.default_rng(0)
 arrivals = {
