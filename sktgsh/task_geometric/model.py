@@ -123,7 +123,7 @@ class TaskModel(SolvedTasks):
             )
             sums = self._with_sums(label, statistics, prior, settings, gathered)
         else:
-            codewords, codebook = self._codewords(label, classes, None, previous, settings)
+            codewords, codebook, _ = self._codewords(label, classes, None, previous, settings)
             start = learner.start(previous, classes, codewords, label)
         if settings.gradient is not None:
             start, history = learner.polish(rows, start, settings.gradient, settings.verbose)
@@ -254,7 +254,9 @@ class TaskModel(SolvedTasks):
             return replace(self, general=None)
         classes = sorted_classes(words)
         table = np.array([words[label] for label in classes], np.int8)
-        general = learner.modulation_of(solution, classes, table)
+        general = learner.modulation_of(
+            solution, classes, table, structure=self.codebook.structure
+        )
         return replace(self, general=general)
 
     def _completed(
@@ -269,6 +271,9 @@ class TaskModel(SolvedTasks):
             projections = self.codebook.projections if shared else None
             found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
+        structure = self.codebook.structure if settings.share_codebook else None
+        if structure is not None:
+            flips = flips * ~structure.alone[self.learner.chooser.bits]
         return complete_rows(self.network, rows, found, flips), found
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:

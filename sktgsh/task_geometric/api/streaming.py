@@ -7,6 +7,7 @@ task is learned once, from the total.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
@@ -20,6 +21,7 @@ from ..checks import (
     check_not_frozen,
     check_open,
     classes_of_others,
+    warn_of_few_codes,
     with_class_weight,
 )
 from ..learning.settings import LearningSettings
@@ -177,6 +179,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         self : TaskGeometricHasher
         """
         settings, model = self._sums_settings(), self.model_
+        settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
         check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
         with model.threads():
@@ -192,6 +195,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
             for learned in self._bar(model.learn_together(sums, settings), "task", len(sums)):
                 model = learned
         self.model_ = model.with_general() if self.unknown_task == "pool" else model
+        warn_of_few_codes(self.model_, sums)
         return self
 
     def _sums_settings(self) -> LearningSettings:
