@@ -23,7 +23,7 @@ PENALTIES = np.logspace(-2, 3, 6)
 
 
 def calls(X: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], Any]]:
-    """What is compared; each gives codes of the rows that it learned from."""
+    """The two sides; each gives codes of the rows that it learned from."""
     words = np.stack([random_signs(label, N_BITS, 0) for label in range(150)]).astype(np.float32)[y]
     return {
         "ours": lambda: TaskGeometricHasher(N_BITS, random_state=0).fit(X, y).transform(X),

@@ -81,6 +81,7 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
         if not parts:
             raise ValueError("X has no rows in any partition; give some")
         fitted = _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
+    assert fitted is not None
     return fitted
 
 

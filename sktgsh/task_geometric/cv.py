@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, indexable
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,8 +22,9 @@ from .._sklearn import (
 )
 from ..base import HasherMixin, score_codes
 from ..callbacks import CallbackSupportMixin, whole_fit
+from ..folds import LabelledFolds
 from ..persistence import saved
-from ..targets import check_targets
+from ..targets import check_targets, split_missing
 from ..tasks import check_task, iter_tasks
 from .hasher import TaskGeometricHasher
 
@@ -46,7 +46,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         must be None, so that units follow bits. By default a
         ``TaskGeometricHasher()``.
     cv : int, cross-validator or iterable, default=None
-        As everywhere in scikit-learn; None is 5 folds, stratified by class.
+        As everywhere in scikit-learn; None is 5 folds, stratified by class. Rows without a label
+        are in every training part and in no test part
+        (:class:`~sktgsh.evaluation.LabelledFolds`).
     tolerance : float, default=0.0
         The shortest code is taken whose score is at most so much below the best.
     random_state : int, RandomState instance or None, default=None
@@ -116,6 +118,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> TaskGeometricHasherCV:
         """Choose the code length, then learn it from all rows.
 
@@ -123,6 +126,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         ----------
         X, y, task, sample_weight
             As in :meth:`TaskGeometricHasher.fit`.
+        groups : array-like of shape (n_samples,), optional
+            Given to the splitter, for those that keep the rows of a group together, such as
+            :class:`~sklearn.model_selection.GroupKFold`.
 
         Returns
         -------
@@ -134,18 +140,26 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
             As in :meth:`TaskGeometricHasher.fit`; if `n_bits` holds anything but positive integers,
             the estimator has a fixed `n_hidden`, or no fold has rows that can be scored. This is
             found before anything is fitted.
+
+        Warns
+        -----
+        UserWarning
+            If labels are missing and fewer than 50 rows have one, which is too few to choose by.
         """
         lengths = self._check_lengths()
-        X, y, sample_weight = indexable(X, y, sample_weight)
-        y = check_targets(y, num_samples(X))
+        X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
         longest = self._hasher(lengths[-1])
+        folding = LabelledFolds(self.cv, missing_label=longest.missing_label)
+        filled, missing = split_missing(y, longest.missing_label)
+        filled = check_targets(filled, num_samples(X))
+        y = filled if missing is None else y
         if task is not None:
             task = check_task(task, num_samples(X))
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
-        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
-        self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
+        folds = list(folding.split(X, y, groups))
+        self._check_folds(folds, filled, longest._task_labels(X, task), sample_weight)
         with whole_fit(self, self, len(folds) + 1, X, y) as whole:
             scores = []
             for fold in folds:
@@ -275,7 +289,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         X_test, task_test = safe_indexing(X, test), rows(task, test)
         codes = np.asarray(hasher.transform(X_test, task=task_test))
         labels = hasher._task_labels(X_test, task_test)
-        y_test, weight_test = rows(y, test), rows(sample_weight, test)
+        # Rows of test parts have a label.
+        y_test = split_missing(rows(y, test), hasher.missing_label)[0]
+        weight_test = rows(sample_weight, test)
         return [score_codes(codes[:, :n], y_test, labels, weight_test) for n in lengths]
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a hasher has learned, task by task, and what can be read from it."""
+"""The learned state of a hasher, task by task, and the methods that read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .learning.statistics import RidgeStatistics
 
 @dataclass(frozen=True)
 class LearnedTasks:
-    """What a hasher has learned: the state of a model, and what can be read from it.
+    """The learned state of a model, and the methods that read it.
 
     Attributes
     ----------

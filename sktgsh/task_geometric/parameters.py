@@ -117,7 +117,7 @@ class TaskParameters(BaseEstimator):
         self.verbose = verbose
 
     def _settings(self) -> LearningSettings:
-        """How tasks are learned; raises ValueError for parameters that do not go together."""
+        """Settings from the parameters; raises ValueError for those that do not go together."""
         closed_form, gradient = True, None
         if self.solver != "ridge":
             solver = self.solver if isinstance(self.solver, GradientSolver) else GradientSolver()

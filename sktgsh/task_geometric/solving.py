@@ -67,7 +67,7 @@ class SolvedTasks(LearnedTasks):
         settings: LearningSettings,
         gathered: Gathered | None,
     ) -> Others:
-        """What other tasks say of a new task: those learned before, and those in the same call."""
+        """Solutions of the other tasks, learned before or in the same call, for a new task."""
         if not settings.share_prior or not takes_part(statistics):
             return Others(None, {})
         learner, kind = self.learner, kind_of(statistics)

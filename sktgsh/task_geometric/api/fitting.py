@@ -14,13 +14,13 @@ from ..._sklearn import fit_context, safe_indexing
 from ...base import check_samples, working_copy
 from ...callbacks import (
     CallbackSupportMixin,
-    EpochTasks,
     has_progress_bar,
     learned_state,
     whole_fit,
 )
 from ...targets import split_missing
 from ...tasks import iter_tasks
+from ...training import EpochTasks
 from ..checks import (
     check_classes,
     check_given_codes,

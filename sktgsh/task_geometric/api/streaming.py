@@ -6,15 +6,16 @@ task is learned once, from the total.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sized
 from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ..._sklearn import num_samples
+from ..._sklearn import fit_context, num_samples
 from ...base import working_copy
+from ...callbacks import FitTask, learned_state, whole_fit
 from ...tasks import check_same_kind, iter_tasks
 from ..checks import (
     check_class_number,
@@ -33,6 +34,7 @@ from .fitting import FittingMixin
 class StreamingMixin(FittingMixin, ExchangeMixin):
     """Chapter on sums: `fit_batches`, `merge`, and the steps that a cluster distributes."""
 
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_batches(self, batches: Iterable) -> Any:
         """Learn from chunks of rows in one pass.
 
@@ -65,20 +67,33 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         ``share_prior=False`` nothing is chosen from rows, and codes are the same, but for scores
         within the last digits of 0.
         """
-        draft, sums = None, dict[Hashable, TaskSums]()
-        for chunk in self._bar(batches, "chunk"):
-            if not num_samples(chunk[0]):
-                continue
+        with whole_fit(self, self, 2, None) as fit:
+            draft, sums = self._add_chunks(batches, fit)
             if draft is None:
-                draft = self.started(*chunk)
-            more = draft.sums_of(*chunk)
-            draft.model_ = draft.model_.remembering(more)
-            add_sums(sums, more)
-        if draft is None:
-            raise ValueError("batches has no rows; give at least one chunk (X, y) with some")
-        draft.learn_sums(sums)
-        self.__dict__ = draft.__dict__
+                raise ValueError("batches has no rows; give at least one chunk (X, y) with some")
+            with fit.subtask("tasks", len(sums)) as tasks:
+                draft._learn_sums(sums, tasks)
+            self.__dict__ = draft.__dict__
         return self
+
+    def _add_chunks(
+        self, batches: Iterable, fit: FitTask
+    ) -> tuple[Self | None, dict[Hashable, TaskSums]]:
+        """A copy that is started from the first chunk with rows, and the sums of all chunks."""
+        draft, sums = None, dict[Hashable, TaskSums]()
+        n_chunks = len(batches) if isinstance(batches, Sized) else None
+        with fit.subtask("chunks", n_chunks) as chunks:
+            for number, chunk in enumerate(self._bar(batches, "chunk", n_chunks)):
+                part = chunks.subtask(f"chunk {number}")
+                with part:
+                    if num_samples(chunk[0]):
+                        draft = self.started(*chunk) if draft is None else draft
+                        more = draft.sums_of(*chunk)
+                        draft.model_ = draft.model_.remembering(more)
+                        add_sums(sums, more)
+                if part.stopped:
+                    break
+        return draft, sums
 
     def merge(self, *others: Any) -> Any:
         """Learn from the rows of other parties without seeing them (federated learning).
@@ -178,6 +193,10 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         -------
         self : TaskGeometricHasher
         """
+        return self._learn_sums(sums, FitTask(self, None, {}))
+
+    def _learn_sums(self, sums: Mapping[Hashable, TaskSums], tasks: FitTask) -> Self:
+        """Learn from sums; each task is a part of a task of the fit."""
         settings, model = self._sums_settings(), self.model_
         settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
@@ -192,8 +211,16 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                 tell = classes_of_others(label, parts, settings)
                 if statistics.neighbourhoods is None:
                     check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
-            for learned in self._bar(model.learn_together(sums, settings), "task", len(sums)):
-                model = learned
+            learned, reached = model.learn_together(sums, settings), [model]
+            for label in self._bar(sums, "task"):
+                part = tasks.subtask(
+                    f"task {label}", fitted=lambda: learned_state(self) | {"model_": reached[-1]}
+                )
+                with part:
+                    reached.append(next(learned))
+                if part.stopped:
+                    break
+            model = reached[-1]
         self.model_ = model.with_general() if self.unknown_task == "pool" else model
         warn_of_few_codes(self.model_, sums)
         return self

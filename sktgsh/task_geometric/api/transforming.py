@@ -134,8 +134,9 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             classes = np.array(modulation.classes)
             if not len(classes):
                 raise ValueError(
-                    f"task {label!r} has no class: it was learned without labels; name groups by "
-                    "name_group, or give labels to partial_fit"
+                    f"task {label!r} has no class: it was learned from given codes, or without "
+                    "labels. Fit it from labels; groups of rows without labels get a class by "
+                    "name_group"
                 )
             judged = modulation if unknown is None else modulation.with_groups()
             best = network.class_scores(X, positions, judged).argmax(axis=1)

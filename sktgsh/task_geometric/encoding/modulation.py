@@ -21,7 +21,7 @@ LAYOUT = 1
 @saved("TaskGain")
 @dataclass(frozen=True)
 class TaskGain:
-    """How much a task's own rows say beyond its prior.
+    """The errors of a task with its prior, without it, and by the prior alone.
 
     Errors are generalised cross-validation errors, mean squares over bits and rows.
 

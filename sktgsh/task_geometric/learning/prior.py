@@ -130,7 +130,7 @@ class TaskPrior:
 
 @dataclass(frozen=True)
 class Others:
-    """What other tasks have learned.
+    """Solutions of the other tasks.
 
     Attributes
     ----------
@@ -204,7 +204,7 @@ def _solution(
     layout: BitLayout,
     target_bits: np.ndarray,
 ) -> Solution:
-    """What a task or the pool says of codewords."""
+    """The solution of a task or of the pool for given codewords."""
     if isinstance(part, FirmSolution):
         return part.for_codewords(words, layout, target_bits)
     return part

@@ -1,4 +1,4 @@
-"""How tasks are learned, in one object."""
+"""The settings by which tasks are learned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...solver import SolverSettings
 
 @dataclass(frozen=True)
 class LearningSettings:
-    """How tasks are learned; a hasher makes it from its parameters.
+    """The settings by which tasks are learned; a hasher makes them from its parameters.
 
     Attributes
     ----------

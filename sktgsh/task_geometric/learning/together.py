@@ -101,8 +101,8 @@ class Pool:
             own_sums[len(classes) :] = own.target_sums
         left = np.ones(len(sums), dtype=bool)
         left[: len(classes)] = (sums - own_sums)[: len(classes), 0, -1] > 1e-9 * total
-        few = own is not None and own.gram.is_thin
-        few = few and own.gram.rows.shape[1] < _FEW_ROWS * sums.shape[2]
+        most = _FEW_ROWS * sums.shape[2]
+        few = own is not None and own.gram.is_thin and own.gram.rows.shape[1] < most
         solve = self._solve_few if few else self._solve
         solved = [solve(block, left, own_sums[left, block], own) for block in range(sums.shape[1])]
         weights, intercepts = zip(*solved)
