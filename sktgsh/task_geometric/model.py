@@ -16,7 +16,7 @@ from .encoding.modulation import Modulation
 from .learned import less, takes_part
 from .learning.learner import DENSITY_ROWS
 from .learning.neighbourhoods import Neighbourhoods
-from .learning.prior import Solution
+from .learning.prior import Solution, merged_prior
 from .learning.rows import Rows, sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
@@ -219,8 +219,11 @@ class TaskModel(SolvedTasks):
         parts = self.statistics[label], other.statistics[label]
         statistics = parts[0] + parts[1]
         classes = sorted_classes(c for m in modulations for c in m.classes)
+        priors = [m.priors.get(label) for m in (self, other)]
+        prior = merged_prior(priors, [part.total for part in parts])
+        merging = replace(self, priors=self.priors | {label: prior})
         with self.threads():
-            learned, codebook, prior = self._solve(
+            learned, codebook, prior = merging._solve(
                 label, statistics, classes, modulations[0], settings
             )
         density = TaskDensity.merged(
@@ -254,9 +257,7 @@ class TaskModel(SolvedTasks):
             return replace(self, general=None)
         classes = sorted_classes(words)
         table = np.array([words[label] for label in classes], np.int8)
-        general = learner.modulation_of(
-            solution, classes, table, structure=self.codebook.structure
-        )
+        general = learner.modulation_of(solution, classes, table, structure=self.codebook.structure)
         return replace(self, general=general)
 
     def _completed(

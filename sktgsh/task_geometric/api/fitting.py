@@ -208,6 +208,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         """
         # Bits that split the classes of a first chunk alike may tell later classes apart.
         settings = replace(self._settings(), fill=relearn or bool(len(classes)))
+        self._warn_of_unused(settings)
         if reset:
             self._check_kept_codes()
         draft = working_copy(self, fresh=reset)

@@ -2,8 +2,8 @@
 
 Few classes have few ways to be split, so most bits of a long code would be copies of each other.
 Every second copy becomes a structure bit, the sign of a direction of the features. The other copies
-add a part of a direction to the score of the class: far from the threshold between classes they stay
-copies, and near it they tell samples apart.
+add a part of a direction to the score of the class: far from the threshold between classes they
+stay copies, and near it they tell samples apart.
 
 Directions are principal axes after whitening by the covariance within the classes, which keeps what
 varies between classes, rotated so that signs lose little. All of this comes from sums over rows.
