@@ -133,6 +133,14 @@ class LearnedTasks:
         priors = {task: prior for task, prior in self.priors.items() if task != label}
         return replace(self, statistics=kept, priors=priors)
 
+    def with_sums_alone(self) -> Self:
+        """The same model with sums that hold no row, to be written to a file."""
+
+        def alone(table: dict[Any, RidgeStatistics]) -> dict[Any, RidgeStatistics]:
+            return {label: sums.without_rows() for label, sums in table.items()}
+
+        return replace(self, statistics=alone(self.statistics), pools=alone(self.pools))
+
     def renamed(self, label: Hashable, new: Hashable) -> Self:
         """Give a task another label."""
 
