@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn import (
     HasMethods,
     Interval,
+    StrOptions,
     check_sample_weight,
     fit_context,
     num_samples,
@@ -27,6 +28,9 @@ from ..persistence import saved
 from ..targets import check_targets, split_missing
 from ..tasks import check_task, iter_tasks
 from .hasher import TaskGeometricHasher
+
+# Name of the default tolerance.
+STANDARD_ERROR = "standard error"
 
 
 @saved("TaskGeometricHasherCV")
@@ -49,8 +53,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         As everywhere in scikit-learn; None is 5 folds, stratified by class. Rows without a label
         are in every training part and in no test part
         (:class:`~sktgsh.evaluation.LabelledFolds`).
-    tolerance : float, default=0.0
-        The shortest code is taken whose score is at most so much below the best.
+    tolerance : float or "standard error", default="standard error"
+        The shortest code is taken whose score is at most so much below the best; by default, the
+        standard error of the best mean score over the folds. With 0 the best score decides.
     random_state : int, RandomState instance or None, default=None
         Given to the estimator, if not None.
     packed : bool, default=False
@@ -88,7 +93,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         "n_bits": ["array-like"],
         "estimator": [None, HasMethods(["fit", "transform"])],
         "cv": ["cv_object"],
-        "tolerance": [Interval(Real, 0, None, closed="left")],
+        "tolerance": [Interval(Real, 0, None, closed="left"), StrOptions({STANDARD_ERROR})],
         "packed": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -99,7 +104,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         *,
         estimator: TaskGeometricHasher | None = None,
         cv: Any = None,
-        tolerance: float = 0.0,
+        tolerance: float | str = STANDARD_ERROR,
         packed: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -169,7 +174,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
                     )
             scores = np.array(scores).T
             means = np.nanmean(scores, axis=1)
-            chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
+            chosen = int(np.flatnonzero(means >= means.max() - self._margin(scores))[0])
             with whole.subfit("chosen length", self._hasher(lengths[chosen])) as best:
                 best.fit(X, y, task=task, sample_weight=sample_weight)
         self.best_estimator_ = best
@@ -232,6 +237,14 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
     def task_column(self) -> int | str | None:
         """The estimator's."""
         return None if self.estimator is None else self.estimator.task_column
+
+    def _margin(self, scores: np.ndarray) -> float:
+        """By how much a score may be below the best, from scores (n_lengths, n_folds)."""
+        if not isinstance(self.tolerance, str):
+            return float(self.tolerance)
+        best = scores[np.nanmean(scores, axis=1).argmax()]
+        best = best[~np.isnan(best)]
+        return float(best.std(ddof=1) / np.sqrt(len(best))) if len(best) > 1 else 0.0
 
     def _check_lengths(self) -> list[int]:
         lengths = np.unique(np.asarray(self.n_bits)).tolist()

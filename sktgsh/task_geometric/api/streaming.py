@@ -7,6 +7,7 @@ task is learned once, from the total.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sized
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
@@ -21,6 +22,7 @@ from ..checks import (
     check_not_frozen,
     check_open,
     classes_of_others,
+    warn_of_few_codes,
     with_class_weight,
 )
 from ..learning.settings import LearningSettings
@@ -124,8 +126,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
             self.check_same_network(other.fingerprint(), "the other hasher's")
             for label, modulation in other.modulations_.items():
                 if label not in model.modulations:
-                    known = other.model_.statistics.get(label)
-                    model = model.adopt(label, modulation, self.share_codebook, known)
+                    known = other.model_.statistics.get(label), other.model_.priors.get(label)
+                    model = model.adopt(label, modulation, self.share_codebook, *known)
+                    model = model.with_open(self.max_open_tasks)
                 # A task that both sides learned before they were copied adds nothing.
                 elif not modulation.is_equal(model.modulations[label]):
                     check_not_frozen([label], model, self.freeze_codes)
@@ -196,6 +199,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
     def _learn_sums(self, sums: Mapping[Hashable, TaskSums], tasks: FitTask) -> Self:
         """Learn from sums; each task is a part of a task of the fit."""
         settings, model = self._sums_settings(), self.model_
+        settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
         check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
         with model.threads():
@@ -219,6 +223,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                     break
             model = reached[-1]
         self.model_ = model.with_general() if self.unknown_task == "pool" else model
+        warn_of_few_codes(self.model_, sums)
         return self
 
     def _sums_settings(self) -> LearningSettings:

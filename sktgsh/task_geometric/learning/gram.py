@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.blas import dsyrk, ssyrk
 
+from ...persistence import saved
+
 # Products of fewer operations run in float64: there it costs next to nothing.
 CHEAP_PRODUCT = 2e8
 # Rows are kept up to this share of the units; more of them are summed up.
 _FEW_ROWS = 0.5
 
 
+@saved("GramSums")
 class GramSums:
     """Sums of products of the units of each block, and of the constant 1 that comes last.
 

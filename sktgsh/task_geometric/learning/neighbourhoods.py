@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...persistence import saved
 from ...random import generator
 from .codebook import ClassProjections
 from .shared_space import ROWS_AT_ONCE, Nearest, SharedSpace, nearest, principal_axes, unit
@@ -49,6 +50,7 @@ class Completion(NamedTuple):
     codes: np.ndarray
 
 
+@saved("Neighbourhoods")
 @dataclass(frozen=True)
 class Neighbourhoods:
     """Reference rows of a task, which give every later row its target.

@@ -128,6 +128,36 @@ class TaskPrior:
     task_weights: dict[Hashable, float] = field(default_factory=dict)
 
 
+def merged_prior(priors: Sequence[TaskPrior | None], weights: Sequence[float]) -> TaskPrior | None:
+    """The mean of what several parties shrink a task towards, by the weights of their rows.
+
+    Parameters
+    ----------
+    priors : sequence of TaskPrior or None
+        Parties without one do not count.
+    weights : sequence of float
+
+    Returns
+    -------
+    prior : TaskPrior or None
+    """
+    known = [(prior, weight) for prior, weight in zip(priors, weights) if prior is not None]
+    if not known:
+        return None
+    total = sum(weight for _, weight in known)
+    shares = [(prior, weight / total) for prior, weight in known]
+    by_task: dict[Hashable, float] = {}
+    for prior, share in shares:
+        for label, weight in prior.task_weights.items():
+            by_task[label] = by_task.get(label, 0.0) + share * weight
+    return TaskPrior(
+        sum(share * prior.weights for prior, share in shares),
+        sum(share * prior.intercepts for prior, share in shares),
+        sum(share * prior.pool_weight for prior, share in shares),
+        by_task,
+    )
+
+
 @dataclass(frozen=True)
 class Others:
     """Solutions of the other tasks.

@@ -185,6 +185,13 @@ class CentredProblem:
         counts = np.maximum(self.counts, _EPSILON)[:, None]
         return self.class_sums[:, 0, units] / counts + self.means[0, units]
 
+    def covariance(self, units: slice, basis: np.ndarray) -> np.ndarray:
+        """Covariance of some units of the first block along the columns of a basis."""
+        if self.rows is not None:
+            along = self.rows[0][:, units] @ basis
+            return along.T @ along / self.total
+        return basis.T @ self.gram[0][units, units] @ basis / self.total
+
     def _iter_blocks(self, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (block, positions within `bits` of the bits that see it)."""
         if self.n_blocks == 1:

@@ -34,6 +34,8 @@ class LearningSettings:
         Number of groups of the unlabelled rows; None for one per 50 rows.
     verbose : int
         Verbosity of the gradient steps.
+    fill : bool
+        Whether bits that split few classes as others do may follow the structure of the data.
     """
 
     closed_form: bool
@@ -46,6 +48,7 @@ class LearningSettings:
     n_groups: int | None = None
     verbose: int = 0
     share_prior: bool = False
+    fill: bool = False
 
     @property
     def learns_unlabelled(self) -> bool:

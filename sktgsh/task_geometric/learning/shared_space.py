@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import eigsh
 
+from ...persistence import saved
+
 # Axes of the space. Its distances replace those of all features, at a fraction of their cost.
 _MOST_AXES = 64
 # Penalty of the map onto the axes, as a share of the features' mean variance.
@@ -25,6 +27,7 @@ class Nearest(NamedTuple):
     cosines: np.ndarray
 
 
+@saved("SharedSpace")
 @dataclass(frozen=True)
 class SharedSpace:
     """A linear map from features to what a row shares with its neighbours.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 from scipy import sparse
 
+from ...persistence import saved
 from .gram import CHEAP_PRODUCT, GramSums
 from .neighbourhoods import Neighbourhoods
 
@@ -15,6 +16,7 @@ from .neighbourhoods import Neighbourhoods
 _NO_ROW = 1e-12
 
 
+@saved("RidgeStatistics")
 class RidgeStatistics:
     """Additive sufficient statistics of one task.
 
@@ -99,6 +101,12 @@ class RidgeStatistics:
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
         return deepcopy(self)
+
+    def without_rows(self) -> RidgeStatistics:
+        """The same sums, from which no hidden activity of a single row can be read."""
+        found = copy(self)
+        found.gram = self.gram.without_rows()
+        return found
 
     @property
     def nbytes(self) -> int:
