@@ -101,7 +101,7 @@ def run(data: str) -> None:
 
 
 def judged(setting: Setting, data: str, seed: int) -> Iterator[tuple[tuple, tuple[float, ...]]]:
-    """What each method reaches on one draw of rows and labels."""
+    """Figures of each method on one draw of rows and labels."""
     rng = np.random.default_rng(seed)
     X, y = setting.fetch(data, return_X_y=True)
     Q, q = setting.fetch(data, subset="test", return_X_y=True)

@@ -24,7 +24,7 @@ from ._common import report, seconds
 
 
 def cases() -> None:
-    """How many cases are tried, and how many go wrong."""
+    """Numbers of cases that are tried, and that go wrong."""
     rows: dict[str, dict] = {}
     for case in CASES:
         row = rows.setdefault(

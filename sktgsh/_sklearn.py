@@ -4,11 +4,14 @@ They are what its own estimators are made of, and there is no public form of the
 parameters, containers of output, rows of any container, weights.
 """
 
+from typing import Any
+
+import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container as wrap_data_with_container
-from sklearn.utils.validation import _check_feature_names as check_feature_names
+from sklearn.utils.validation import _check_feature_names
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -23,3 +26,9 @@ __all__ = [
     "safe_indexing",
     "wrap_data_with_container",
 ]
+
+
+def check_feature_names(estimator: Any, X: Any, *, reset: bool) -> None:
+    """scikit-learn's check, which an array beside an estimator without names passes at once."""
+    if reset or type(X) is not np.ndarray or hasattr(estimator, "feature_names_in_"):
+        _check_feature_names(estimator, X, reset=reset)

@@ -65,7 +65,7 @@ def are_values(X: Any, name: str = "X", stacklevel: int = 4) -> bool:
         Of the warning that values which are all 0 or 1 get.
     """
     X = np.asanyarray(X)
-    if X.dtype.kind == "f" and X.size and np.isin(X, (0, 1)).all():
+    if X.dtype.kind == "f" and X.size and X.flat[0] in (0, 1) and np.isin(X, (0, 1)).all():
         warnings.warn(
             f"{name} has floating point numbers that are all 0 or 1; they are taken as real "
             f"values, of which 0 is unsure. Give codes as integers, as in {name}.astype('uint8')",

@@ -70,8 +70,14 @@ def _libraries_of(n_modules: int) -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _take_number_of_threads() -> int:
-    """Threads that the caller may use: a new thread takes torch's number at its first call."""
+def _take_torch_threads() -> None:
+    """A new thread takes torch's number of threads at its first call, which must come first."""
+    if _has_torch():
+        sys.modules["torch"].get_num_threads()
+
+
+def _number_of_threads() -> int:
+    """Threads that the caller may use."""
     if _has_torch():
         return sys.modules["torch"].get_num_threads()
     return max((found["num_threads"] for found in _libraries().info()), default=1)
@@ -108,7 +114,7 @@ def one_thread() -> Iterator[None]:
     >>> torch.get_num_threads() == before
     True
     """
-    _take_number_of_threads()
+    _take_torch_threads()
     mkl_before = _mkl_setter()(1)
     try:
         with _libraries().limit(limits=1):
@@ -132,7 +138,7 @@ def one_mkl_thread() -> Iterator[None]:
 
 def _stay_on_one_thread() -> None:
     """Limit what belongs to the calling thread, for as long as it lives."""
-    _take_number_of_threads()
+    _take_torch_threads()
     _libraries().limit(limits=1, user_api="openmp")
     _mkl_setter()(1)
 
@@ -196,7 +202,7 @@ def parallel_map(
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    n_workers = _take_number_of_threads() if n_workers is None else n_workers
+    n_workers = _number_of_threads() if n_workers is None else n_workers
     with one_thread():
         results = _iter_results(function, items, n_workers)
         bar = tqdm(results, progress, len(items), unit_scale=True, disable=not progress)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import are_values, has_floats
 from ..codes import asymmetric_hamming_distances, iter_hamming_distances
-from ..targets import check_comparable, check_targets, n_shared_labels
+from ..targets import check_comparable, check_targets, n_shared_labels, split_missing
 
 # A block's counting keys and counts, 8 bytes each, fill about 32 MB each.
 _BLOCK_SIZE = 4 * 2**20
@@ -24,8 +24,10 @@ def iter_level_counts(
     *,
     packed: bool = False,
     graded: bool = False,
-) -> Iterator[tuple[slice, np.ndarray]]:
+) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
     """Count the database's rows by their distance from each query, and by their relevance to it.
+
+    Rows without a label are left out, as queries and in the database.
 
     Parameters
     ----------
@@ -36,14 +38,13 @@ def iter_level_counts(
 
     Yields
     ------
-    rows : slice
+    rows : slice or ndarray of int
         Queries.
     counts : ndarray of shape (n_rows, n_levels, n_grades)
         By distance and grade: grade 0 shares nothing. A level is a Hamming distance; for queries in
         floating point, which are scores of bits, the rank of a distance among the query's.
     """
-    codes = np.asarray(codes)
-    y = check_targets(y, len(codes))
+    codes, y, positions = _labelled(np.asarray(codes), y, "y")
     if (database_codes is None) != (database_y is None):
         raise ValueError("database_codes and database_y go together: give both, or neither")
     leave_self_out = database_codes is None
@@ -57,7 +58,7 @@ def iter_level_counts(
         database_codes, database_y = codes, y
     else:
         database_codes = np.asarray(database_codes)
-        database_y = check_targets(database_y, len(database_codes), name="database_y")
+        database_codes, database_y, _ = _labelled(database_codes, database_y, "database_y")
         check_comparable(y, database_y, "y", "database_y")
     y, database_y = _for_counting(y, database_y)
     highest = _highest_grade(y, database_y) if graded else 1
@@ -74,7 +75,19 @@ def iter_level_counts(
             # A row lies at distance 0 from itself and shares all its labels, which may be none.
             own = np.minimum(1 if y.ndim == 1 else y[rows].sum(axis=1), highest)
             counts[np.arange(len(cells)), 0, own] -= 1
-        yield rows, counts
+        yield rows if positions is None else positions[rows], counts
+
+
+def _labelled(
+    codes: np.ndarray, y: Any, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Codes and labels of the rows that have one, and their positions if some have none."""
+    y, missing = split_missing(y)
+    y = check_targets(y, len(codes), name=name)
+    if missing is None:
+        return codes, y, None
+    positions = np.flatnonzero(~missing)
+    return codes[positions], y[positions], positions
 
 
 def _levels(
@@ -126,7 +139,9 @@ def _highest_grade(y: np.ndarray, database_y: np.ndarray) -> int:
     return max(1, int(min(most)))
 
 
-def iter_relevant(*arguments: Any, packed: bool) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+def iter_relevant(
+    *arguments: Any, packed: bool
+) -> Iterator[tuple[slice | np.ndarray, np.ndarray, np.ndarray]]:
     """Yield (rows, relevant, total), both of shape (n_rows, n_levels)."""
     for rows, counts in iter_level_counts(*arguments, packed=packed):
         yield rows, counts[..., 1], counts.sum(axis=2)

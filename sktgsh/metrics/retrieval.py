@@ -7,6 +7,11 @@ computed from counts per distance level, not by sorting, and does not depend on 
 All functions take queries and, optionally, a database; without one, each row is a query against
 the other rows. Rows are relevant to a query if they have its label or, for labels given as an
 indicator matrix of 0 and 1, if they share at least one.
+
+Labels may be missing (None, nan, pandas.NA). Rows without one are unknown, not wrong: they are left
+out as queries and of the database. This is the induced average precision of Yilmaz & Aslam (CIKM
+2006). It estimates the figure of complete labels where labels are missing at random; the estimate
+is too high where rows of some classes, or rows far from their class, lack labels more often.
 """
 
 from __future__ import annotations
@@ -95,6 +100,7 @@ def mean_average_precision(
         :func:`~sktgsh.codes.asymmetric_hamming_distances`. The type alone says which.
     y : array-like of shape (n_queries,) or (n_queries, n_labels)
         Class labels; or 1 where a row has a label, 0 elsewhere. A single column holds class labels.
+        Rows whose label is missing (None, nan, pandas.NA) are left out, here and in the database.
     database_codes : array-like of shape (n_database, n_bits) or (n_database, n_bytes), optional
         By default the queries themselves, each against the others.
     database_y : array-like of shape (n_database,) or (n_database, n_labels), optional

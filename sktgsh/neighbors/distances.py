@@ -25,9 +25,12 @@ _SAFE_NORMS = (1e-15, 1e15)
 _UNDERFLOW = 1e-18
 
 
-def _by_blocks(
+def by_blocks(
     function: Callable, query_of: np.ndarray, rows: np.ndarray, dtype: Any, n: int
 ) -> np.ndarray:
+    """Results of a function of pairs, `n` pairs at a time."""
+    if len(rows) <= n:
+        return np.asarray(function(query_of, rows), dtype)
     out = np.empty(len(rows), dtype)
     for start in range(0, len(rows), n):
         span = slice(start, start + n)
@@ -220,7 +223,7 @@ class DensePoints:
                 return np.sqrt(np.einsum("ij,ij->i", left, left)) / self.scale
             return _cosine_distances(left, right, norms[query_of], self.norms[rows])
 
-        return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
+        return by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
 
 
 def _cosine_distances(
@@ -278,7 +281,7 @@ class SparsePoints:
             squares = np.asarray((left - right).power(2).sum(axis=1)).ravel()
             return squares / 2 if self.metric == "cosine" else np.sqrt(squares)
 
-        return _by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS)
+        return by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS)
 
 
 @saved("CodePoints")
@@ -320,27 +323,4 @@ class CodePoints:
                 total += changed[:, column]
             return total
 
-        return _by_blocks(differing, query_of, rows, np.float32, _BLOCK_PAIRS)
-
-
-def best_of_each(
-    query_of: np.ndarray, distances: np.ndarray, n_queries: int, most: int
-) -> np.ndarray:
-    """Keep the `most` nearest pairs of each query, and those that tie with the last.
-
-    Parameters
-    ----------
-    query_of, distances : ndarray of shape (n_pairs,)
-        Distances are whole numbers that are not negative.
-
-    Returns
-    -------
-    kept : ndarray of bool of shape (n_pairs,)
-    """
-    if not len(distances):
-        return np.zeros(0, bool)
-    near = distances.astype(np.int64)
-    width = int(near.max()) + 1
-    counts = np.bincount(query_of * width + near, minlength=n_queries * width)
-    last = (counts.reshape(n_queries, width).cumsum(axis=1) < most).sum(axis=1)
-    return near <= last[query_of]
+        return by_blocks(differing, query_of, rows, np.float32, _BLOCK_PAIRS)

@@ -12,7 +12,13 @@ import numpy as np
 
 # Proposals beyond the neighbours asked for, and the factor between one round and the next.
 _SPARE, _GROWTH, _N_ROUNDS = 22, 4, 3
-_SIGN = np.uint32(1 << 31)
+# Rows in the keys of `nearest`, and the one that stands for none.
+_ROW_BITS, _NO_ROW = np.uint64(32), np.uint64(2**32 - 1)
+_INFINITY = 2**31
+# Candidates for each neighbour above which the best are selected before they are sorted.
+_MANY = 8
+# Share of pairs out of order, up to which only their queries are sorted.
+_FEW_FALLS = 1 / 32
 
 Found = tuple[np.ndarray, np.ndarray]
 
@@ -23,7 +29,7 @@ def nearest(distances: np.ndarray, rows: np.ndarray, k: int) -> Found:
     Parameters
     ----------
     distances : ndarray of shape (n_queries, n_candidates)
-        Infinity where there is no row.
+        Infinity where there is no row; integers are not negative.
     rows : ndarray of shape (n_queries, n_candidates)
         Numbers of rows, or ids that sort as wished.
     k : int
@@ -33,12 +39,31 @@ def nearest(distances: np.ndarray, rows: np.ndarray, k: int) -> Found:
     distances, rows : ndarray of shape (n_queries, min(k, n_candidates))
         Nearest first.
     """
-    keys = _as_keys(distances, rows, 32)
-    if keys is not None:
-        keys.sort(axis=1)
-        return _from_keys(keys[:, :k], 32)
-    order = np.lexsort((rows, distances), axis=1)[:, :k]
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    least = rows.min(initial=0) if rows.dtype.kind == "i" else -2
+    whole = None if least < -1 or rows.max(initial=0) >= _NO_ROW else _as_whole(distances)
+    if whole is None:
+        order = _argsort(distances, rows, k)
+        return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    # The row -1 becomes the greatest one.
+    keys = (whole << _ROW_BITS) | rows.astype(np.uint32)
+    if keys.shape[1] > _MANY * k:
+        keys = np.partition(keys, k - 1, axis=1)[:, :k]
+    keys = np.sort(keys, axis=1)[:, :k]
+    found = (keys & _NO_ROW).astype(np.int64)
+    if least < 0:
+        found[found == _NO_ROW] = -1
+    return _as_distances(keys >> _ROW_BITS), found
+
+
+def _argsort(distances: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+    """The order of the `k` nearest of each query's rows; only ties look at the rows."""
+    order = np.argsort(distances, axis=1)[:, : k + 1]
+    near = np.take_along_axis(distances, order, axis=1)
+    (tied,) = np.nonzero((near[:, 1:] == near[:, :-1]).any(axis=1))
+    order = order[:, :k]
+    if len(tied):
+        order[tied] = np.lexsort((rows[tied], distances[tied]), axis=1)[:, :k]
+    return order
 
 
 def nearest_of_pairs(
@@ -49,7 +74,7 @@ def nearest_of_pairs(
     Parameters
     ----------
     query_of, distances, rows : ndarray of shape (n_pairs,)
-        Pairs in any order; distances are finite.
+        Pairs in any order; distances are finite, and integers among them not negative.
     n_queries, k : int
 
     Returns
@@ -58,50 +83,101 @@ def nearest_of_pairs(
     rows : ndarray of shape (n_queries, k), dtype int64
         Nearest first; infinity and -1 where a query has fewer pairs.
     """
+    ranks, values = _as_whole(distances), None
+    if ranks is None:
+        values, ranks = np.unique(distances, return_inverse=True)
+        ranks = ranks.astype(np.uint64)
     counts = np.bincount(query_of, minlength=n_queries)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = place < k
-    at = np.repeat(np.arange(n_queries), counts)[kept], place[kept]
+    place = (np.cumsum(counts) - counts)[:, None] + np.arange(k)
+    is_full = bool(counts.min(initial=k) >= k)
+    is_there = slice(None) if is_full else np.arange(k) < counts[:, None]
+    best = _sorted_pairs(query_of, ranks, rows, n_queries, place[is_there])
+    own = _as_distances(best[0]) if values is None else values[best[0]].astype(np.float64)
+    if is_full:
+        return own, best[1]
     near, found = np.full((n_queries, k), np.inf), np.full((n_queries, k), -1, np.int64)
-    row_bits = max(1, int(rows.max(initial=0)).bit_length())
-    keys = _as_keys(distances, rows, row_bits) if n_queries <= 1 << (32 - row_bits) else None
-    if keys is not None:
-        keys |= query_of.astype(np.uint64) << np.uint64(32 + row_bits)
-        keys.sort()
-        near[at], found[at] = _from_keys(keys[kept], row_bits)
-    else:
-        order = np.lexsort((rows, distances, query_of))[kept]
-        near[at], found[at] = distances[order], rows[order]
+    near[is_there], found[is_there] = own, best[1]
     return near, found
 
 
-def _as_keys(distances: np.ndarray, rows: np.ndarray, row_bits: int) -> np.ndarray | None:
-    """One integer for each distance and row, which sorts as both; None if 64 bits are too few.
+def _sorted_pairs(
+    query_of: np.ndarray, ranks: np.ndarray, rows: np.ndarray, n_queries: int, place: np.ndarray
+) -> Found:
+    """Ranks and rows at some places of the pairs in order, by one integer for each where it fits."""
+    row_bits = int(rows.max(initial=0)).bit_length()
+    query_shift = row_bits + int(ranks.max(initial=0)).bit_length()
+    if query_shift + (n_queries - 1).bit_length() > 64:
+        order = np.lexsort((rows, ranks, query_of))[place]
+        return ranks[order], rows[order].astype(np.int64)
+    keys = query_of.astype(np.uint64) << np.uint64(query_shift)
+    keys |= ranks << np.uint64(row_bits)
+    keys |= rows.astype(np.uint64)
+    _sort(keys, query_of, n_queries)
+    best = keys[place]
+    best &= np.uint64((1 << query_shift) - 1)
+    found = best & np.uint64((1 << row_bits) - 1)
+    return best >> np.uint64(row_bits), found.astype(np.int64)
 
-    Distances take the 32 bits above the row's, so they must be numbers of single precision.
+
+def _sort(keys: np.ndarray, query_of: np.ndarray, n_queries: int) -> None:
+    """Sort keys in place: only those of queries that are not in order, where these are few."""
+    falls = np.flatnonzero(keys[1:] < keys[:-1])
+    if len(falls) > _FEW_FALLS * len(keys):
+        keys.sort()
+    elif len(falls):
+        is_unsorted = np.zeros(n_queries, bool)
+        is_unsorted[query_of[falls]] = is_unsorted[query_of[falls + 1]] = True
+        some = np.flatnonzero(is_unsorted[query_of])
+        keys[some] = np.sort(keys[some])
+        if (keys[1:] < keys[:-1]).any():  # queries came in no order
+            keys.sort()
+
+
+def best_of_each(
+    query_of: np.ndarray,
+    distances: np.ndarray,
+    n_queries: int,
+    most: int,
+    sizes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Keep the `most` nearest pairs of each query, and those that tie with the last.
+
+    Parameters
+    ----------
+    query_of, distances : ndarray of shape (n_pairs,)
+        Distances are whole numbers that are not negative.
+    n_queries, most : int
+    sizes : ndarray of int of shape (n_pairs,), optional
+        How many each pair counts for; by default, one.
+
+    Returns
+    -------
+    kept : ndarray of bool of shape (n_pairs,)
     """
-    with np.errstate(over="ignore"):
-        single = distances.astype(np.float32) + np.float32(0)  # of two zeros, the positive one
-    if rows.dtype.kind != "i" or not np.array_equal(single, distances):
-        return None
-    missing = rows < 0
-    if rows.max(initial=0) >= 2**32 - 1 or rows.min(initial=0) < -1:
-        return None
-    if np.isfinite(single[missing]).any():
-        return None
-    bits = single.view(np.uint32)
-    in_order = np.where(bits >> np.uint32(31) == 1, ~bits, bits | _SIGN).astype(np.uint64)
-    # The row -1 becomes the greatest one.
-    return (in_order << np.uint64(row_bits)) | rows.astype(np.uint32)
+    near = distances.astype(np.int64)
+    width = int(near.max(initial=0)) + 1
+    counts = np.bincount(query_of * width + near, sizes, minlength=n_queries * width)
+    last = (counts.reshape(n_queries, width).cumsum(axis=1) < most).sum(axis=1)
+    return near <= last[query_of]
 
 
-def _from_keys(keys: np.ndarray, row_bits: int) -> Found:
-    in_order = (keys >> np.uint64(row_bits)).astype(np.uint32)
-    bits = np.where(in_order >= _SIGN, in_order ^ _SIGN, ~in_order)
-    rows = (keys & np.uint64((1 << row_bits) - 1)).astype(np.int64)
-    if row_bits == 32:
-        rows[rows == 2**32 - 1] = -1
-    return bits.view(np.float32).astype(np.float64), rows
+def _as_whole(distances: np.ndarray) -> np.ndarray | None:
+    """Distances as unsigned integers, infinity as _INFINITY; None if they are not whole."""
+    if distances.dtype.kind in "iu":
+        return distances.astype(np.uint64)
+    if not distances.size or distances.min() < 0 or not float(distances.flat[0]).is_integer():
+        return None
+    whole = np.minimum(distances, _INFINITY).astype(np.uint64)
+    is_whole = whole == distances
+    if is_whole.all() or (is_whole | (distances == np.inf)).all():
+        return whole
+    return None
+
+
+def _as_distances(whole: np.ndarray) -> np.ndarray:
+    distances = whole.astype(np.float64)
+    distances[whole == _INFINITY] = np.inf
+    return distances
 
 
 def proven_nearest(
@@ -144,8 +220,3 @@ def proven_nearest(
     if len(left):
         distances[left], rows[left] = scan(left, k)
     return distances, rows
-
-
-def most_queries(n_rows: int) -> int:
-    """Number of queries that fit into the sort keys of pairs, beside rows and distances."""
-    return 1 << (32 - max(1, (n_rows - 1).bit_length()))

@@ -229,7 +229,7 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     def __getstate__(self) -> dict:
         # Sums are much larger than what is learned from them, so they are not exported.
         state = dict(super().__getstate__())
-        if "model_" in state:
+        if not state.pop("_saves_sums", False) and "model_" in state:
             state["model_"] = state["model_"].close()
         return state
 

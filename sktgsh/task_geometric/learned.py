@@ -1,4 +1,4 @@
-"""What a hasher has learned, task by task, and what can be read from it."""
+"""The learned state of a hasher, task by task, and the methods that read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .learning.statistics import RidgeStatistics
 
 @dataclass(frozen=True)
 class LearnedTasks:
-    """What a hasher has learned: the state of a model, and what can be read from it.
+    """The learned state of a model, and the methods that read it.
 
     Attributes
     ----------
@@ -132,6 +132,14 @@ class LearnedTasks:
         kept = {task: sums for task, sums in self.statistics.items() if task != label}
         priors = {task: prior for task, prior in self.priors.items() if task != label}
         return replace(self, statistics=kept, priors=priors)
+
+    def with_sums_alone(self) -> Self:
+        """The same model with sums that hold no row, to be written to a file."""
+
+        def alone(table: dict[Any, RidgeStatistics]) -> dict[Any, RidgeStatistics]:
+            return {label: sums.without_rows() for label, sums in table.items()}
+
+        return replace(self, statistics=alone(self.statistics), pools=alone(self.pools))
 
     def renamed(self, label: Hashable, new: Hashable) -> Self:
         """Give a task another label."""

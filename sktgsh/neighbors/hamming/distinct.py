@@ -14,14 +14,21 @@ import numpy as np
 from ...persistence import saved
 from .. import ranking
 from .faiss_index import FaissIndex, Queries
-from .landmarks import Landmarks, number_of_landmarks, positions_in_spans
+from .landmarks import Landmarks, Pairs, number_of_landmarks, positions_in_spans
 
 # Distinct codes are counted up to this number of rows, and estimated beyond it.
 _FEW_ROWS = 2**16
 # An exact index of distinct codes is used up to this ratio of distinct codes to rows.
 _WORTHWHILE = 0.5
+# Mean number of rows of a code above which codes farther than enough others are left out, and the
+# others are sorted before their rows are.
+_MANY_ROWS = 4
 # Pairs of a query and a row that are ranked at once, at most.
 _MOST_PAIRS = 2**22
+# Codes that are proposed beyond half of the number of neighbours.
+_SPARE = 12
+# Proposals beyond which faiss's own scan is faster than its tables, and comparisons up to which.
+_MOST_BY_TABLES, _FEW_COMPARED = 256, 2**17
 # An estimate up to this factor too high still leads to an exact count.
 _MARGIN = 1.3
 
@@ -181,33 +188,68 @@ class DistinctCodes:
         return np.where(is_own, place, -1)
 
     def _searched(self, queries: Queries, k: int) -> ranking.Found:
-        near, places = self._nearest_codes(queries, k)
-        sizes = np.where(places < 0, 0, self.sizes[places])
+        pairs: list[Pairs] = []
+        left = np.arange(len(queries))
+        if queries.values is None and self.index.is_flat:
+            landmarks = self._landmarks_for(len(queries))
+            if landmarks is not None:
+                answered, near = landmarks.near(queries.packed, k)
+                pairs.append(near)
+                left = np.flatnonzero(~answered)
+        if len(left):
+            pairs += self._scanned(queries[left] if len(left) < len(queries) else queries, k, left)
+        query_of, near, places = pairs[0] if len(pairs) == 1 else map(np.concatenate, zip(*pairs))
+        taken = np.minimum(self.sizes[places], k)
+        if near.dtype.kind != "f" and taken.sum() > _MANY_ROWS * len(taken):
+            kept = ranking.best_of_each(query_of, near, len(queries), k, taken)
+            order = np.argsort(query_of * (8 * queries.packed.shape[1] + 1) + near)
+            order = order[kept[order]]
+            query_of, near, places, taken = (
+                part[order] for part in (query_of, near, places, taken)
+            )
+        rows = self.rows[positions_in_spans(self.starts[places], taken)]
+        of, distances = np.repeat(query_of, taken), np.repeat(near, taken)
+        return ranking.nearest_of_pairs(of, distances, rows, len(queries), k)
+
+    def _scanned(self, queries: Queries, k: int, numbers: np.ndarray) -> list[Pairs]:
+        """Codes that the `k` nearest rows of queries have, where all codes are compared."""
+        pairs: list[Pairs] = []
+        n_codes, left = min(k, len(self.index)), np.arange(len(queries))
+        n_proposals = k // 2 + _SPARE
+        is_worthwhile = len(queries) * len(self.index) > _FEW_COMPARED
+        is_worthwhile &= n_proposals < min(len(self.index), _MOST_BY_TABLES)
+        if is_worthwhile and self.index.can_propose(queries):
+            # A proposal's rows count: where enough are nearer than any other code, it is proven.
+            near, places, floor = self.index.proposed(queries, n_proposals)
+            if queries.values is not None:
+                near, places = ranking.nearest(near, places, n_proposals)
+            sizes = np.where(near < floor[:, None], self.sizes[places], 0)
+            is_proven = sizes.sum(axis=1) >= k
+            pairs.append(self._needed(near, places, sizes, k, numbers, is_proven))
+            left = np.flatnonzero(~is_proven)
+        if len(left):
+            near, places = self.index.nearest(queries[left], n_codes)
+            sizes = np.where(places < 0, 0, self.sizes[places])
+            pairs.append(self._needed(near, places, sizes, k, numbers[left]))
+        return pairs
+
+    @staticmethod
+    def _needed(
+        near: np.ndarray,
+        places: np.ndarray,
+        sizes: np.ndarray,
+        k: int,
+        numbers: np.ndarray,
+        which: Any = slice(None),
+    ) -> Pairs:
+        """Codes, nearest first, of which fewer than `k` rows are nearer."""
+        near, places, sizes, numbers = near[which], places[which], sizes[which], numbers[which]
         # Rows of nearer codes; a tie begins where the distance changes.
         before = np.cumsum(sizes, axis=1) - sizes
         before[:, 1:][near[:, 1:] == near[:, :-1]] = 0
         before = np.maximum.accumulate(before, axis=1)
-        taken = np.clip(k - before, 0, sizes)
-        query_of = np.repeat(np.arange(len(queries)), taken.sum(axis=1))
-        rows = self._rows_of(places.ravel(), taken.ravel())
-        distances = np.repeat(near.ravel(), taken.ravel())
-        return ranking.nearest_of_pairs(query_of, distances, rows, len(queries), k)
-
-    def _nearest_codes(self, queries: Queries, k: int) -> ranking.Found:
-        """Distances and places of the codes that the `k` nearest rows have."""
-        n_codes = min(k, len(self.index))
-        landmarks = None
-        if queries.values is None and self.index.is_flat:
-            landmarks = self._landmarks_for(len(queries))
-        if landmarks is None:
-            return self.index.nearest(queries, n_codes)
-        answered, *found = landmarks.nearest(queries.packed, k)
-        if answered.all():
-            return found[0], found[1]
-        near, places = np.empty((len(queries), n_codes)), np.empty((len(queries), n_codes), int)
-        near[answered], places[answered] = found
-        near[~answered], places[~answered] = self.index.nearest(queries[~answered], n_codes)
-        return near, places
+        at = np.flatnonzero((before < k) & (sizes > 0))
+        return numbers[at // near.shape[1]], near.ravel()[at], places.ravel()[at]
 
     def _landmarks_for(self, n_queries: int) -> Landmarks | None:
         """Landmarks, from when they cost no more than the scans since codes were last added."""
@@ -222,12 +264,8 @@ class DistinctCodes:
         """As in :meth:`.FaissIndex.within`."""
         query_of, near, places = self.index.within(queries, radius)
         sizes = self.sizes[places]
-        rows = self._rows_of(places, sizes)
+        rows = self.rows[positions_in_spans(self.starts[places], sizes)].astype(np.int64)
         return np.repeat(query_of, sizes), np.repeat(near, sizes), rows
-
-    def _rows_of(self, places: np.ndarray, taken: np.ndarray) -> np.ndarray:
-        """The first `taken` rows of each list, one list after another."""
-        return self.rows[positions_in_spans(self.starts[places], taken)].astype(np.int64)
 
     def __getstate__(self) -> dict:
         return {name: getattr(self, name) for name in ("index", "place", "rows", "sizes", "starts")}

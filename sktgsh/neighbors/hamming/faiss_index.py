@@ -22,8 +22,6 @@ PARAMETERS = {
     "multihash": {"n_hashes": (8, 1, 2**20), "bits_per_hash": (16, 1, 32), "n_flips": (1, 0, 32)},
 }
 
-# Neighbours beyond which faiss's own scan is faster than its tables.
-_MOST_BY_TABLES = 256
 # Candidates of a graph or of hash tables among which the last ties are looked for.
 _MOST_TIES = 4096
 
@@ -163,28 +161,33 @@ class FaissIndex:
             return self._nearest_values(queries.values, k)
         n_candidates = min(ceil(k * queries.oversampling), len(self))
         found = self._nearest_codes(queries.packed, n_candidates)[1]
-        return ranking.nearest(weighted.distances_to(queries.values, self.codes(), found), found, k)
+        return weighted.nearest_among(queries.values, self.codes(), found, k)
 
     def _nearest_codes(self, packed: np.ndarray, k: int) -> ranking.Found:
-        if self.is_flat and not (self.by_tables and k <= _MOST_BY_TABLES):
+        if self.is_flat:
             # faiss's scan keeps the smaller position of a tie, and orders so.
             return self.index.search(packed, k)
-        propose, n_rounds = self._proposed, 3
-        if self.is_flat:
-            propose, n_rounds = self._proposed_by_tables, 1  # the scan is fast
         return ranking.proven_nearest(
-            lambda asked, n: propose(packed[asked], n),
+            lambda asked, n: self._proposed(packed[asked], n),
             lambda asked, k: self._searched(packed[asked], k),
             len(packed),
             len(self),
             k,
-            n_rounds,
         )
 
-    def _proposed_by_tables(
-        self, packed: np.ndarray, n: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._lookup_scan().nearest_codes(packed, self.codes(), n)
+    def can_propose(self, queries: Queries) -> bool:
+        """Whether lookup tables can answer, instead of a scan."""
+        if queries.values is None:
+            return self.by_tables
+        is_all = self.is_flat and queries.oversampling is None
+        return is_all and lookup.is_worthwhile(self.codes())
+
+    def proposed(self, queries: Queries, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Distances and positions of `n` codes, and a floor: no other code is nearer."""
+        scan, codes = self._lookup_scan(), self.codes()
+        if queries.values is None:
+            return scan.nearest_codes(queries.packed, codes, n)
+        return scan.nearest_values(queries.values, codes, n)
 
     def _proposed(self, packed: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Results of a graph or of hash tables; ties come in any order."""
@@ -194,8 +197,6 @@ class FaissIndex:
         return distances, found, distances[:, -1]
 
     def _searched(self, packed: np.ndarray, k: int) -> ranking.Found:
-        if self.is_flat:
-            return self.index.search(packed, k)
         distances, found, _ = self._proposed(packed, min(len(self), max(k, _MOST_TIES)))
         return ranking.nearest(distances, found, k)
 

@@ -14,7 +14,9 @@ import faiss
 import numpy as np
 
 from ...bits import as_words
-from .. import ranking
+
+# The query, the distance and the place of a code, as three arrays.
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 # Landmarks for each square root of the number of codes.
 _LANDMARKS = 4
@@ -27,15 +29,15 @@ _MOST_DISTANCES = 2**20
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Bits in which words differ, over the last axis."""
+    """Bits in which words differ, over the last axis; in one byte where sums of three fit in it."""
     counts = np.bitwise_count(first ^ second)
-    return counts[..., 0].astype(np.int16) if counts.shape[-1] == 1 else counts.sum(-1, np.int16)
+    return counts[..., 0] if counts.shape[-1] == 1 else counts.sum(-1, np.int16)
 
 
 def positions_in_spans(begin: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """``begin, begin + 1, ...``, so many as each span counts, one span after another."""
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(begin, counts) + within
+    ends = np.cumsum(counts)
+    return np.repeat(begin - ends + counts, counts) + np.arange(ends[-1] if len(ends) else 0)
 
 
 def number_of_landmarks(n_codes: int) -> int:
@@ -63,6 +65,7 @@ class Landmarks:
         self.sizes, self.begins = sizes[self.landmarks], starts[self.landmarks]
         self.rows, self.first_rows = rows, rows[starts]
         self.words = as_words(packed, 8)
+        self.own_words = self.words[self.landmarks]
         self._sort_others(packed)
 
     def _sort_others(self, packed: np.ndarray) -> None:
@@ -76,20 +79,18 @@ class Landmarks:
         n_steps = self.n_bits + 2
         keys = own * n_steps + near
         order = np.argsort(keys, kind="stable")
-        self.order = others[order]
-        # The same with the code's number, by which codes at one distance are sorted.
-        self.keys = keys[order] * len(packed) + self.order
-        starts = np.searchsorted(keys[order], np.arange(len(self) * n_steps))
-        # [landmark, e]: where codes at distance e or more from it begin.
-        self.starts = starts.reshape(-1, n_steps)
+        # Codes at one distance from a landmark are sorted by number. The last entry is no code.
+        self.order = np.append(others[order], len(packed))
+        # [landmark * n_steps + e]: where codes at distance e or more from a landmark begin.
+        self.starts = np.searchsorted(keys[order], np.arange(len(self) * n_steps))
         # One more than the distance of the code that is farthest from each landmark.
-        self.reach = np.ones(len(self), np.int16)
-        np.maximum.at(self.reach, own, near.astype(np.int16) + 1)
+        self.reach = np.ones(len(self), np.uint8 if self.words.shape[1] == 1 else np.int16)
+        np.maximum.at(self.reach, own, (near + 1).astype(self.reach.dtype))
 
     def __len__(self) -> int:
         return len(self.landmarks)
 
-    def nearest(self, packed: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def near(self, packed: np.ndarray, k: int) -> tuple[np.ndarray, Pairs]:
         """The codes that the `k` nearest rows of each query have.
 
         Parameters
@@ -101,77 +102,80 @@ class Landmarks:
         -------
         answered : ndarray of bool of shape (n_queries,)
             The other queries must be answered by a scan.
-        distances : ndarray of shape (n_answered, min(k, n_codes))
-        places : ndarray of shape (n_answered, min(k, n_codes))
-            Positions of codes, nearest first; infinity and -1 after the last.
+        pairs : tuple of ndarray of shape (n_pairs,)
+            The query, the distance and the place of each code, of answered queries. There may be
+            codes that none of the `k` nearest rows has.
         """
         n_compared = max(len(self), int(_LARGEST_SHARE * len(self.words)), 1)
         at_once = max(1, _MOST_DISTANCES // (n_compared * self.words.shape[1]))
-        parts = [
-            self._nearest(packed[start : start + at_once], k)
-            for start in range(0, len(packed), at_once)
-        ]
-        answered, distances, places = (np.concatenate(part) for part in zip(*parts))
-        return answered, distances, places
+        n_enough = int(np.searchsorted(-self.sizes, -k, side="right"))
+        if not n_enough:
+            none = np.empty(0, np.int64)
+            return np.zeros(len(packed), bool), (none, none, none)
+        parts = []
+        for start in range(0, len(packed), at_once):
+            answered, *pairs = self._near(packed[start : start + at_once], k, n_enough)
+            parts.append((answered, pairs[0] + start, *pairs[1:]))
+        answered, *pairs = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts))
+        return answered, (pairs[0], pairs[1], pairs[2])
 
-    def _nearest(self, packed: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        enough, n_codes = self.sizes >= k, min(k, len(self.words))
-        if not enough.any():
-            none = np.zeros(len(packed), bool)
-            return none, np.empty((0, n_codes)), np.empty((0, n_codes), np.int64)
+    def _near(self, packed: np.ndarray, k: int, n_enough: int) -> tuple[np.ndarray, ...]:
         queries = as_words(packed, 8)
-        to_landmarks = _distances(queries[:, None], self.words[self.landmarks])
-        nearest = np.where(enough, to_landmarks, np.iinfo(np.int16).max).argmin(axis=1)
+        to_landmarks = _distances(queries[:, None], self.own_words)
+        # Landmarks are sorted by their number of rows.
+        nearest = to_landmarks[:, :n_enough].argmin(axis=1)
         radius = to_landmarks[np.arange(len(queries)), nearest]
         # A landmark matters if it is within the radius, or a code around it may be.
-        query_of, landmark = np.nonzero(to_landmarks < radius[:, None] + self.reach)
-        distances = to_landmarks[query_of, landmark]
-        n_early = self._numbers_before(k)[nearest]
-        spans = self._spans(landmark, distances, radius[query_of], n_early[query_of])
-        n_left = np.zeros(len(queries))
-        for begin, end in spans:
-            n_left += np.bincount(query_of, end - begin, minlength=len(queries))
+        at = np.flatnonzero(to_landmarks < radius[:, None] + self.reach)
+        query_of = at // len(self)
+        landmark = at - query_of * len(self)
+        distances, reach = to_landmarks.ravel()[at].astype(np.int64), radius[query_of]
+        n_early = self._numbers_up_to(k)[nearest][query_of]
+        begin, end = self._spans(landmark, distances, reach.astype(np.int64), n_early)
+        n_left = np.bincount(query_of, end - begin, minlength=len(queries))
         answered = n_left <= _LARGEST_SHARE * len(self.words)
-        kept = answered[query_of]
-        own = kept & (distances <= radius[query_of])
-        pairs = [(query_of[own], distances[own], self.landmarks[landmark[own]])]
-        for begin, end in spans:
-            others, places = self._codes_in(query_of[kept], begin[kept], end[kept])
-            nearer = _distances(queries[others], self.words[places])
-            near = nearer <= radius[others]
-            pairs.append((others[near], nearer[near], places[near]))
-        of, near, places = (np.concatenate(part) for part in zip(*pairs))
-        found = ranking.nearest_of_pairs(of, near, places, len(queries), n_codes)
-        return answered, found[0][answered], found[1][answered]
+        if not answered.all():
+            kept = np.flatnonzero(answered[query_of])
+            query_of, landmark, distances = query_of[kept], landmark[kept], distances[kept]
+            reach, n_early, begin, end = reach[kept], n_early[kept], begin[kept], end[kept]
+        own = self.landmarks[landmark]
+        is_near = distances + (own >= n_early) <= reach
+        counts = end - begin
+        span_of = np.repeat(np.arange(len(counts)), counts)
+        places = self.order[positions_in_spans(begin, counts)]
+        words = np.take(queries, query_of, axis=0)
+        nearer = _distances(np.take(words, span_of, axis=0), np.take(self.words, places, axis=0))
+        (inside,) = np.nonzero(nearer <= np.take(reach, span_of))
+        span_of, places, nearer = span_of[inside], places[inside], nearer[inside]
+        # At the radius itself, a code must be early.
+        inside = nearer + (places >= n_early[span_of]) <= reach[span_of]
+        return (
+            answered,
+            np.concatenate([query_of[is_near], query_of[span_of[inside]]]),
+            np.concatenate([distances[is_near], nearer[inside]]),
+            np.concatenate([own[is_near], places[inside]]),
+        )
 
-    def _numbers_before(self, k: int) -> np.ndarray:
-        """Number of codes with a row before the `k`-th row of each landmark that has `k` rows."""
+    def _numbers_up_to(self, k: int) -> np.ndarray:
+        """Number of codes with a row up to the `k`-th row of each landmark that has `k` rows."""
         last = self.rows[np.minimum(self.begins + k - 1, len(self.rows) - 1)]
-        return np.searchsorted(self.first_rows, last)
+        return np.searchsorted(self.first_rows, last, side="right")
 
     def _spans(
         self, landmark: np.ndarray, distances: np.ndarray, radius: np.ndarray, n_early: np.ndarray
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Spans of the codes around a landmark that may be within a radius, or early and at it."""
-        last = self.n_bits + 1
-        begin = self.starts[landmark, np.clip(distances - radius + 1, 0, last)]
-        end = self.starts[landmark, np.clip(distances + radius, 0, last)]
-        spans = [(begin, np.maximum(begin, end))]
-        for step in (distances - radius, distances + radius):
-            step = np.where((step < 0) | (step > last), last, step)  # where there are none
-            begin = self.starts[landmark, step]
-            end = begin.copy()
-            some = np.flatnonzero(begin < self.starts[landmark, np.minimum(step + 1, last)])
-            # Codes at one distance are sorted by number: the first tells whether any is early.
-            some = some[self.order[begin[some]] < n_early[some]]
-            early = (landmark[some] * (last + 1) + step[some]) * len(self.words) + n_early[some]
-            end[some] = np.searchsorted(self.keys, early)
-            spans.append((begin, end))
-        return spans
-
-    def _codes_in(
-        self, query_of: np.ndarray, begin: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Query and place of each code in the spans."""
-        counts = end - begin
-        return np.repeat(query_of, counts), self.order[positions_in_spans(begin, counts)]
+        """Where codes around a landmark begin and end that may be nearer than a radius.
+
+        Codes that may be at the radius are among them if one of these is early.
+        """
+        last = self.n_bits + 1
+        first = landmark * (last + 1)
+        low, high = distances - radius, np.minimum(distances + radius, last)
+        begin = self.starts[first + np.clip(low + 1, 0, last)]
+        end = np.maximum(begin, self.starts[first + high])
+        # Codes at one distance are sorted by number: the first tells whether any is early.
+        at_low = self.starts[first + np.maximum(low, 0)]
+        begin = np.where((low >= 0) & (self.order[at_low] < n_early), at_low, begin)
+        after = self.starts[first + np.minimum(high + 1, last)]
+        end = np.where((end < after) & (self.order[end] < n_early), after, end)
+        return begin, end

@@ -74,13 +74,8 @@ class LookupScan:
 
     def nearest(self, values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
         """The `k` nearest codes of each query, exactly; as :func:`.weighted.nearest`."""
-        self.update(packed)
-
-        def propose(asked: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            return self._proposed(values[asked], packed, n)
-
         return ranking.proven_nearest(
-            propose,
+            lambda asked, n: self.nearest_values(values[asked], packed, n),
             lambda asked, k: weighted.nearest(values[asked], packed, k),
             len(values),
             len(packed),
@@ -97,22 +92,23 @@ class LookupScan:
 
         Returns
         -------
-        distances, rows : ndarray of shape (n_queries, n)
+        distances, rows : ndarray of shape (n_queries, n), dtype int32 and int64
         floor : ndarray of shape (n_queries,)
-            No other code is nearer.
+            No other code is nearer; -1 where that is not known.
         """
         self.update(packed)
         bits = unpack_bits(queries).astype(np.float32)
         scores, found = self.index.search(self._asked(2 * bits - 1), n)
-        distances = np.rint(bits.sum(axis=1, keepdims=True) - scores)
+        distances = np.rint(bits.sum(axis=1, keepdims=True) - scores).astype(np.int32)
         # faiss leaves out codes that differ in every bit.
         distances[found < 0] = queries.shape[1] * 8
-        return distances, found, np.where(found[:, -1] < 0, -np.inf, distances[:, -1])
+        return distances, found, np.where(found[:, -1] < 0, -1, distances[:, -1])
 
-    def _proposed(
+    def nearest_values(
         self, values: np.ndarray, packed: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Distances and rows of the best proposals, and what no other code is nearer than."""
+        self.update(packed)
         scores, found = self.index.search(self._asked(values), n)
         spans = np.abs(self._by_table(values)).sum(axis=2, dtype=np.float64)
         coarse = np.maximum(values, 0).sum(axis=1, keepdims=True, dtype=np.float64) - scores

@@ -166,7 +166,6 @@ class HammingSearchMixin(NeighborGraphsMixin):
     def _search(
         self, X: Any, n_neighbors: int | None, task: Any, filter: Any, oversampling: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        check_is_fitted(self)
         k = check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors)
         queries, own = self._queries(X, oversampling)
         task, mask = self._check_task(task, len(queries)), self._mask(filter)
@@ -186,7 +185,6 @@ class HammingSearchMixin(NeighborGraphsMixin):
     def _search_within(
         self, X: Any, radius: float | None, sort_results: bool, task: Any, filter: Any = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        check_is_fitted(self)
         radius = check_radius(self.radius if radius is None else radius)
         queries, own = self._queries(X, None)
         task, mask = self._check_task(task, len(queries)), self._mask(filter)
@@ -209,12 +207,14 @@ class HammingSearchMixin(NeighborGraphsMixin):
     def _nearest_rows(
         self, X: Any, n_neighbors: int | None, task: Any
     ) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self)
         distances, slots = self._search(X, n_neighbors, task, None, None)
         return distances, self.shards_.to_rows(slots)
 
     def _rows_within(
         self, X: Any, radius: float | None, sort_results: bool, task: Any
     ) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self)
         distances, slots = self._search_within(X, radius, sort_results, task)
         for query in range(len(slots)):
             slots[query] = self.shards_.to_rows(slots[query])

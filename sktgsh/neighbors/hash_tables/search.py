@@ -17,14 +17,8 @@ from ...codes import unpack_codes
 from ...tasks import check_known, check_task
 from ...threads import parallel_map
 from ..checks import check_available, check_code_version, check_n_neighbors, check_radius
-from ..distances import (
-    CodePoints,
-    DensePoints,
-    SparsePoints,
-    best_of_each,
-    check_directions,
-)
-from ..ranking import most_queries
+from .. import ranking
+from ..distances import CodePoints, DensePoints, SparsePoints, check_directions
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
 # Rows that are hashed at once, which bounds the memory of hash values.
@@ -167,7 +161,7 @@ class HashSearchMixin:
         if self.max_candidates is not None and self._metric != "hamming":
             differing = self.codes_.distances(block.codes, block.query_of, block.rows)
             most = max(k, int(self.max_candidates))
-            block = block.only(best_of_each(block.query_of, differing, n_queries, most))
+            block = block.only(ranking.best_of_each(block.query_of, differing, n_queries, most))
         return self.points_.nearest(self._asked(block), block.query_of, block.rows, k)
 
     def _within(
@@ -206,9 +200,7 @@ class HashSearchMixin:
     ) -> Iterator[tuple[int, Any, np.ndarray, Any]]:
         """Yield (first query, queries, codes, buckets) of blocks of bounded load."""
         most = np.inf if self.max_bucket_size is None else self.max_bucket_size
-        size = min(
-            max(1, _HASH_ROWS // (1 + int(self.n_probes))), most_queries(self.n_samples_fit_)
-        )
+        size = max(1, _HASH_ROWS // (1 + int(self.n_probes)))
         for start in range(0, queries.shape[0], size):
             part = queries[start : start + size]
             own = None if labels is None else labels[start : start + size]

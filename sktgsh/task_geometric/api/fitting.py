@@ -28,6 +28,7 @@ from ..checks import (
     check_rows,
     check_task_labels,
     check_tasks,
+    warn_of_few_codes,
     with_class_weight,
 )
 from ..learning.rows import Rows
@@ -205,7 +206,9 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         `reset` draws a new network, `relearn` forgets what a task has learned before, and with
         `codes_given` y holds codes.
         """
-        settings = self._settings()
+        # Bits that split the classes of a first chunk alike may tell later classes apart.
+        settings = replace(self._settings(), fill=relearn or bool(len(classes)))
+        self._warn_of_unused(settings)
         if reset:
             self._check_kept_codes()
         draft = working_copy(self, fresh=reset)
@@ -237,6 +240,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
                 self.__dict__ = dict(draft.__dict__)
                 if part.stopped:
                     break
+        warn_of_few_codes(self.model_, parts)
         return self
 
     def _watched(self, settings: LearningSettings, epochs: EpochTasks) -> LearningSettings:

@@ -7,6 +7,7 @@ task is learned once, from the total.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sized
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
@@ -21,6 +22,7 @@ from ..checks import (
     check_not_frozen,
     check_open,
     classes_of_others,
+    warn_of_few_codes,
     with_class_weight,
 )
 from ..learning.settings import LearningSettings
@@ -197,6 +199,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
     def _learn_sums(self, sums: Mapping[Hashable, TaskSums], tasks: FitTask) -> Self:
         """Learn from sums; each task is a part of a task of the fit."""
         settings, model = self._sums_settings(), self.model_
+        settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
         check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
         with model.threads():
@@ -220,6 +223,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                     break
             model = reached[-1]
         self.model_ = model.with_general() if self.unknown_task == "pool" else model
+        warn_of_few_codes(self.model_, sums)
         return self
 
     def _sums_settings(self) -> LearningSettings:
