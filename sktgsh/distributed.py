@@ -74,15 +74,14 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     (1797, 8)
     """
     parts = _partitions(X, y, task)
-    fitted = _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
-    if fitted is None:  # the first partition has no row
+    if not _learn(hasher, delayed(_started)(hasher, *parts[0]), parts):
+        # The first partition has no row.
         sizes = dask.compute(*[delayed(num_samples)(rows) for rows, *_ in parts])
         parts = [part for part, size in zip(parts, sizes) if size]
         if not parts:
             raise ValueError("X has no rows in any partition; give some")
-        fitted = _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
-    assert fitted is not None
-    return fitted
+        _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
+    return hasher
 
 
 def partial_fit(
@@ -130,22 +129,20 @@ def partial_fit(
     return hasher
 
 
-def _learn(
-    hasher: TaskGeometricHasher, started: Any, parts: list[tuple]
-) -> TaskGeometricHasher | None:
-    """Learn in place from partitions; None, and no change, if there is nothing to start from."""
+def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> bool:
+    """Learn in place from partitions; returns whether there was something to start from."""
     sums = [delayed(_sums_of)(started, *part) for part in parts]
     while len(sums) > 1:
         pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
         sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     draft, total = dask.compute(started, sums[0])
     if draft is None:
-        return None
+        return False
     # The sums of known tasks did not travel: a copy that goes on learning keeps its model.
     if draft.modulations_:
         draft.model_ = hasher.model_
     hasher.__dict__ = draft.learn_sums(total).__dict__
-    return hasher
+    return True
 
 
 def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher | None:
