@@ -51,7 +51,7 @@ def load_images(data: str | None) -> Images:
 
 
 def frozen_features_of(hasher: TaskGeometricHasher, X: Any) -> np.ndarray:
-    """What the frozen network of a fitted hasher makes of rows before they are expanded."""
+    """Features that the frozen network of a fitted hasher computes before the expansion."""
     parts = hasher.model_.network.map_features(
         lambda rows, made: made[: len(rows)].numpy().copy(), X
     )

@@ -1,4 +1,4 @@
-"""Where and with what something was measured: processor, versions, commit."""
+"""The setting of a measurement: processor, versions, commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "faiss-cpu")
 
 
 def setting() -> dict[str, str]:
-    """What a figure may depend on beside the code and the data."""
+    """The machine, the versions and the commit, which a figure may depend on."""
     return {
         "processor": f"{_processor()}, {len(_cores())} cores, {torch.get_num_threads()} threads",
         "system": platform.platform(terse=True),

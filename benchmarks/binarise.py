@@ -184,7 +184,7 @@ def classes(name: str, data: Data) -> list[dict[str, Any]]:
 
 
 def _own_bits_as_map(row: dict[str, Any], width: int) -> dict[str, Any]:
-    """What has one length only goes to the last column."""
+    """Methods of one length only fill the last column."""
     own = row.pop(f"bits_{width}", None)
     return row if own is None else row | dict(map=own)
 

@@ -1,4 +1,4 @@
-"""What an import costs, against ``import sklearn.base, scipy.linalg``: processor's time and memory.
+"""The cost of an import, against ``import sklearn.base, scipy.linalg``: time and memory.
 
 Each is a process of its own, on Linux; five rounds by turns, medians.
 """

@@ -38,7 +38,7 @@ class Episodes:
     queries: np.ndarray
 
     def scores(self, distances: Callable[[int], np.ndarray]) -> np.ndarray:
-        """How often the nearest example is right, in each episode.
+        """Share of queries in each episode whose nearest example is right.
 
         Given distances (queries, examples) of an episode. Among examples at the same distance,
         each counts by its share.

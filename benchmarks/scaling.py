@@ -1,4 +1,4 @@
-"""What cost grows with: hidden units, bits, rows and tasks."""
+"""Growth of the cost with hidden units, bits, rows and tasks."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 import sys
 import warnings
+from importlib.metadata import metadata
 from pathlib import Path
 
 import sktgsh
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
+from gallery import EXAMPLES as SECTIONS  # noqa: E402
 from neighbours import intersphinx_mapping as inventories  # noqa: E402
 
 project = "sktgsh"
@@ -21,6 +23,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "mathml",
     "attributes",
+    "changelog",
     "measured",
     "numpydoc",
     "sphinx_design",
@@ -37,6 +40,8 @@ exclude_patterns = ["_build", "sg_execution_times.rst", "**/sg_execution_times.r
 html_theme = "pydata_sphinx_theme"
 html_title = "sktgsh"
 html_show_sourcelink = False
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 toc_object_entries_show_parents = "hide"
@@ -44,17 +49,27 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
+    "logo": {"text": f"sktgsh {version}"},
+    "header_links_before_dropdown": 6,
+    # The places that pyproject.toml names, as the repository.
+    "external_links": [
+        dict(zip(("name", "url"), line.split(", ")))
+        for line in metadata("sktgsh").get_all("Project-URL") or ()
+    ],
 }
+# Pages without pages below them have nothing to show on the left.
+html_sidebars = {page: [] for page in ("index", "installation", "measurements", "reproductions")}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "plot_gallery": "True",
+    "subsection_order": [f"../examples/{section}" for section in SECTIONS],
     "within_subsection_order": "gallery.place",
     "minigallery_sort_order": "gallery.place",
     # Of examples that draw nothing.
-    "default_thumb_file": str(HERE / "images" / "tasks.png"),
+    "default_thumb_file": str(HERE / "images" / "codes.png"),
     "show_memory": False,
     "show_signature": False,
     # What an expression gives is not printed unless it is asked to be.

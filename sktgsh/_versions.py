@@ -1,4 +1,4 @@
-"""What a report of a fault should say of the machine."""
+"""Versions and machine, for the report of a fault."""
 
 from __future__ import annotations
 

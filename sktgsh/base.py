@@ -15,18 +15,13 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from ._sklearn import check_sample_weight
+from .arrays import TEXTS, has_texts
 from .batches import SAMPLE_DTYPES
-from .codes import unpack_codes
+from .codes import as_bytes, unpack_codes
 from .metrics.retrieval import average_precisions
 from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets, split_missing
 from .tasks import check_task, iter_tasks, plain_labels, split_task_column
-
-_TEXTS = (
-    "X holds texts. Give sentences as the vectors of an embedding (of a sentence encoder, or by "
-    "TfidfVectorizer), categories by an encoder such as OneHotEncoder, and name a column of tasks "
-    "by task_column, where the hasher has it"
-)
 
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -160,8 +155,8 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     try:
         checked = validate_data(estimator, X, *targets, dtype=dtypes, **params)
     except ValueError as error:
-        if _has_texts(X) or "could not convert string" in str(error):
-            raise ValueError(f"{error}\n{_TEXTS}") from error
+        if has_texts(X) or "could not convert string" in str(error):
+            raise ValueError(f"{error}\n{TEXTS}") from error
         raise
     samples = checked[0] if y else checked
     values = samples.data if sparse.issparse(samples) else samples
@@ -192,14 +187,6 @@ def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
         and X.size
         and float(np.abs(X).max()) <= float(np.finfo(np.float32).max)
     )
-
-
-def _has_texts(X: Any) -> bool:
-    """Whether the first of the rows is a text."""
-    first = next(iter(X), None) if isinstance(X, (list, tuple)) else None
-    if getattr(X, "ndim", None) == 1 and len(X):
-        first = np.asarray(X)[0]
-    return isinstance(first, str)
 
 
 def working_copy(estimator: Any, *, fresh: bool = True) -> Any:
@@ -254,7 +241,7 @@ def score_codes(
     packed: bool = False,
 ) -> float:
     """Mean average precision of codes, as :meth:`HasherMixin.score` gives it."""
-    y = check_targets(y, len(codes))
+    codes, y = as_bytes(codes), check_targets(y, len(codes))
     weight = check_sample_weight(sample_weight, codes, dtype=np.float64)
     precision = np.full(len(codes), np.nan)
     for _, rows in iter_tasks(labels):

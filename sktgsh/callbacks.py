@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from skorch.callbacks import Callback
-
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
@@ -70,7 +68,7 @@ class FitTask:
     def subtask(
         self,
         name: str,
-        n_subtasks: int = 0,
+        n_subtasks: int | None = 0,
         fitted: Callable[[], dict[str, Any]] | None = None,
         data: dict[str, Any] | None = None,
     ) -> FitTask:
@@ -80,8 +78,8 @@ class FitTask:
         ----------
         name : str
             Shown by progress bars.
-        n_subtasks : int, default=0
-            Number of parts that it has in turn.
+        n_subtasks : int or None, default=0
+            Number of parts that it has in turn; None if it is not known.
         fitted : callable, optional
             As for the class.
         data : dict, optional
@@ -105,8 +103,9 @@ class FitTask:
             The estimator, which is to be fitted inside the ``with``.
         """
         task = self.subtask(name)
-        if task.context is None:
-            yield part
+        if task.context is None or not hasattr(part, "set_callbacks"):
+            with task:
+                yield part
             return
         with task.context.propagate_callback_context(part), task:
             yield part
@@ -162,35 +161,3 @@ def bar_verbosity(estimator: Any) -> int:
     """The estimator's `verbose`, or 0 if it asks for a bar and a callback shows one already."""
     verbose = int(estimator.verbose)
     return 0 if verbose == 1 and has_progress_bar(estimator) else verbose
-
-
-class StopEpochs(Exception):
-    """Raised to end the training of a network in good order."""
-
-
-class EpochTasks(Callback):
-    """A skorch callback that reports each epoch as a subtask.
-
-    Parameters
-    ----------
-    task : FitTask, optional
-        The task whose subtasks are the epochs; it may be set later.
-    fitted : callable, optional
-        Gives the attributes of the estimator as if training ended with the epoch.
-    """
-
-    def __init__(
-        self, task: FitTask | None = None, fitted: Callable[[], dict[str, Any]] | None = None
-    ):
-        self.task, self.fitted = task, fitted
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Begin a subtask."""
-        task = self.task or FitTask(None, None, {})
-        self.epoch_ = task.subtask("epoch", fitted=self.fitted).__enter__()
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """End it; raise StopEpochs if a callback asks for it."""
-        self.epoch_.__exit__(None)
-        if self.epoch_.stopped:
-            raise StopEpochs

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arrays import as_numbers
 from .bits import as_words, pack_bits, unpack_bits
 from .targets import check_targets
 
@@ -29,20 +30,8 @@ __all__ = [
 _BLOCK_BYTES = 32 * 2**20
 
 
-def as_numbers(values: ArrayLike, name: str) -> np.ndarray:
-    """As an array, memory-mapped or not; of objects, as nullable columns are, in float64."""
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked values; fill them, or leave their rows out")
-    values = np.asanyarray(values)
-    if values.dtype != object:
-        return values
-    try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} has dtype object; expected numbers ({error})") from error
-
-
-def _as_bytes(codes: ArrayLike, name: str) -> np.ndarray:
+def as_bytes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
+    """Codes as an array of bytes, packed or not: whole numbers from 0 to 255 of any type."""
     codes = np.asarray(as_numbers(codes, name))
     if codes.ndim != 2:
         raise ValueError(f"{name} has {codes.ndim} dimensions; expected 2: (n_samples, n_bits)")
@@ -80,31 +69,13 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> np.ndarray:
     ValueError
         If there are other values, or another number of dimensions.
     """
-    codes = _as_bytes(codes, name)
+    codes = as_bytes(codes, name)
     if codes.size and codes.max() > 1:
         raise ValueError(
             f"{name} holds the value {codes.max()}; unpacked codes are 0 and 1 only. "
             "Pass packed=True if each byte holds eight bits"
         )
     return codes
-
-
-def is_real_valued(codes: np.ndarray, packed: bool = False) -> bool:
-    """Whether queries are values before a threshold: floating point, and not all of them 0 or 1.
-
-    Parameters
-    ----------
-    codes : ndarray
-        Codes, or values.
-    packed : bool, default=False
-        Whether codes are packed: these are never floating point.
-
-    Returns
-    -------
-    is_real : bool
-        Whether they are values.
-    """
-    return codes.dtype.kind == "f" and (packed or not np.isin(codes, (0, 1)).all())
 
 
 def check_values(values: ArrayLike, name: str = "values") -> np.ndarray:
@@ -201,7 +172,7 @@ def unpack_codes(packed: ArrayLike, n_bits: int | None = None) -> np.ndarray:
     >>> unpack_codes([[129, 128]], n_bits=9)
     array([[1, 0, 0, 0, 0, 0, 0, 1, 1]], dtype=uint8)
     """
-    packed = _as_bytes(packed, "packed")
+    packed = as_bytes(packed, "packed")
     n_bytes = packed.shape[1]
     if n_bits is not None and -(-n_bits // 8) != n_bytes:
         raise ValueError(
@@ -241,14 +212,14 @@ def codes_to_hex(codes: ArrayLike, *, packed: bool = False) -> np.ndarray:
     >>> codes_to_hex([[1, 0, 1, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 1]])
     array(['af', '01'], dtype='<U2')
     """
-    packed_codes = _as_bytes(codes, "codes") if packed else pack_codes(codes)
+    packed_codes = as_bytes(codes, "codes") if packed else pack_codes(codes)
     width = max(1, 2 * packed_codes.shape[1])
     return np.array([row.tobytes().hex() for row in packed_codes], dtype=f"<U{width}")
 
 
 def _as_words(codes: ArrayLike, packed: bool, name: str) -> np.ndarray:
     """Codes as rows of the widest unsigned integer that wastes no more than its own padding."""
-    return as_words(_as_bytes(codes, name) if packed else pack_bits(check_codes(codes, name)))
+    return as_words(as_bytes(codes, name) if packed else pack_bits(check_codes(codes, name)))
 
 
 def _word_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ._sklearn import num_samples
 from .base import working_copy
 from .neighbors import HammingNeighbors, ranking
 from .neighbors.checks import check_available, check_n_neighbors
@@ -28,7 +29,9 @@ except ImportError as error:
 __all__ = ["ShardedNeighbors", "fit", "partial_fit", "transform"]
 
 
-def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> TaskGeometricHasher:
+def fit(
+    hasher: TaskGeometricHasher, X: Any, y: Any = None, *, task: Any = None
+) -> TaskGeometricHasher:
     """Learn from a dask array or DataFrame; ``hasher.fit_batches`` of its partitions.
 
     The frozen network is built from the first partition. Each partition is added up where it lies,
@@ -40,9 +43,11 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     hasher : TaskGeometricHasher
         With ``solver="ridge"``. It is fitted in place.
     X : dask array or dask DataFrame of shape (n_samples, n_features)
-        Samples.
-    y : dask array or Series, or array-like of shape (n_samples,)
-        Class labels, in partitions like those of X where X is a DataFrame.
+        Samples. Partitions without rows are skipped. Where an array does not know the lengths of
+        its chunks, `y` and `task` have as many chunks, or the lengths are computed first.
+    y : dask array or Series, or array-like of shape (n_samples,), optional
+        Class labels, in partitions like those of X where X is a DataFrame. Labels may be missing:
+        the first partition then needs some of the unlabelled rows of each task.
     task : as `y`, or int or str, optional
         One task label for all rows, or one per row.
 
@@ -72,11 +77,18 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     (1797, 8)
     """
     parts = _partitions(X, y, task)
-    return _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
+    if not _learn(hasher, delayed(_started)(hasher, *parts[0]), parts):
+        # The first partition has no row.
+        sizes = dask.compute(*[delayed(num_samples)(rows) for rows, *_ in parts])
+        parts = [part for part, size in zip(parts, sizes) if size]
+        if not parts:
+            raise ValueError("X has no rows in any partition; give some")
+        _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
+    return hasher
 
 
 def partial_fit(
-    hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None
+    hasher: TaskGeometricHasher, X: Any, y: Any = None, *, task: Any = None
 ) -> TaskGeometricHasher:
     """Learn more rows of known tasks, or new tasks; see :func:`~sktgsh.distributed.fit`.
 
@@ -116,28 +128,38 @@ def partial_fit(
     """
     if not hasattr(hasher, "model_"):
         return fit(hasher, X, y, task=task)
-    return _learn(hasher, delayed(working_copy(hasher, fresh=False)), _partitions(X, y, task))
+    parts, copied = _partitions(X, y, task), working_copy(hasher, fresh=False)
+    copied.model_ = copied.model_.travelling()
+    _learn(hasher, delayed(_going_on)(copied, *parts[0]), parts)
+    return hasher
 
 
-def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> TaskGeometricHasher:
+def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> bool:
+    """Learn in place from partitions; returns whether there was something to start from."""
     sums = [delayed(_sums_of)(started, *part) for part in parts]
     while len(sums) > 1:
         pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
         sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     draft, total = dask.compute(started, sums[0])
+    if draft is None:
+        return False
     # The sums of known tasks did not travel: a copy that goes on learning keeps its model.
     if draft.modulations_:
         draft.model_ = hasher.model_
     hasher.__dict__ = draft.learn_sums(total).__dict__
-    return hasher
+    return True
 
 
-def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
-    return hasher.started(*chunk)
+def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher | None:
+    return hasher.started(*chunk) if num_samples(chunk[0]) else None
 
 
-def _sums_of(started: TaskGeometricHasher, *chunk: Any) -> dict:
-    return started.sums_of(*chunk)
+def _going_on(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
+    return hasher.going_on(*chunk) if num_samples(chunk[0]) else hasher
+
+
+def _sums_of(started: TaskGeometricHasher | None, *chunk: Any) -> dict:
+    return started.sums_of(*chunk) if started is not None and num_samples(chunk[0]) else {}
 
 
 def _added(first: dict, second: dict) -> dict:
@@ -181,33 +203,38 @@ def transform(hasher: Any, X: Any, *, task: Any = None) -> da.Array:
     fitted, width = delayed(hasher), hasher._n_features_out
     rows = X.chunks[0] if hasattr(X, "chunks") else [np.nan] * X.npartitions
     blocks = [
-        da.from_delayed(delayed(_codes)(fitted, part, labels), (n, width), np.uint8)
+        da.from_delayed(delayed(_codes)(fitted, width, part, labels), (n, width), np.uint8)
         for n, (part, _, labels) in zip(rows, _partitions(X, None, task))
     ]
     return da.concatenate(blocks, allow_unknown_chunksizes=True)
 
 
-def _codes(hasher: Any, X: Any, task: Any) -> np.ndarray:
+def _codes(hasher: Any, width: int, X: Any, task: Any) -> np.ndarray:
+    if not num_samples(X):
+        return np.empty((0, width), np.uint8)
     return np.asarray(hasher.transform(X, task=task))
+
+
+def _is_single(values: Any) -> bool:
+    """Whether a column is left out, or one value that all rows have."""
+    return values is None or (np.ndim(values) == 0 and not hasattr(values, "to_delayed"))
 
 
 def _partitions(X: Any, y: Any, task: Any) -> list[tuple]:
     """(X, y, task) of each partition of X."""
+    named = {"y": y, "task": task}
     if hasattr(X, "chunks"):
-        X = X.rechunk({1: -1})
+        arrays = {name: da.asarray(v) for name, v in named.items() if not _is_single(v)}
+        X, cut = _cut_alike(X, arrays)
+        named |= cut
         parts = X.to_delayed().ravel().tolist()
     else:
         parts = X.to_delayed()
     columns = []
-    for name, values in (("y", y), ("task", task)):
-        if values is None or (np.ndim(values) == 0 and not hasattr(values, "to_delayed")):
+    for name, values in named.items():
+        if _is_single(values):
             columns.append([values] * len(parts))
             continue
-        if hasattr(X, "chunks"):
-            values = da.asarray(values)
-            if len(values) != len(X):
-                raise ValueError(f"{name} has {len(values)} rows for {len(X)} rows of X")
-            values = values.rechunk({0: X.chunks[0]} | dict.fromkeys(range(1, values.ndim), -1))
         if not hasattr(values, "to_delayed"):
             raise ValueError(
                 f"{name} is a {type(values).__name__}, but X is a dask DataFrame, whose partitions "
@@ -218,6 +245,36 @@ def _partitions(X: Any, y: Any, task: Any) -> list[tuple]:
             raise ValueError(f"{name} has {len(pieces)} partitions, but X has {len(parts)}")
         columns.append(pieces)
     return list(zip(parts, *columns))
+
+
+def _cut_alike(X: da.Array, columns: dict[str, da.Array]) -> tuple[da.Array, dict[str, da.Array]]:
+    """Cut columns where X is cut.
+
+    Where lengths of chunks are not known, a column with as many chunks as X stays as it is: each
+    chunk is checked when it is read. Otherwise the lengths are computed.
+    """
+    if X.numblocks[1] > 1:
+        X = _with_lengths(X).rechunk({1: -1})
+    cut = {}
+    for name, values in columns.items():
+        if (_knows_lengths(X) and _knows_lengths(values)) or len(values.chunks[0]) != X.numblocks[
+            0
+        ]:
+            X, values = _with_lengths(X), _with_lengths(values)
+            if len(values) != len(X):
+                raise ValueError(f"{name} has {len(values)} rows for {len(X)} rows of X")
+            values = values.rechunk({0: X.chunks[0]})
+        cut[name] = values.rechunk({1: -1}) if values.ndim > 1 else values
+    return X, cut
+
+
+def _knows_lengths(array: da.Array) -> bool:
+    return not np.isnan(array.chunks[0]).any()
+
+
+def _with_lengths(array: da.Array) -> da.Array:
+    """An array that knows the lengths of its chunks; the one that is given stays as it is."""
+    return array if _knows_lengths(array) else array.copy().compute_chunk_sizes()
 
 
 class ShardedNeighbors:

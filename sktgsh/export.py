@@ -118,7 +118,8 @@ def as_module(hasher: TaskGeometricHasher, *, task: Any = None) -> CodeModule:
     Parameters
     ----------
     hasher : TaskGeometricHasher
-        Fitted.
+        Fitted; or a search that has chosen one, whose `best_estimator_` is taken. Of a pipeline,
+        give the last step, and let the other steps work on the samples before.
     task : int, str or sequence of labels, optional
         The task, or several; by default all that were learned.
 
@@ -130,6 +131,8 @@ def as_module(hasher: TaskGeometricHasher, *, task: Any = None) -> CodeModule:
 
     Raises
     ------
+    TypeError
+        If `hasher` is of another class.
     ValueError
         If a task is unknown.
 
@@ -148,7 +151,7 @@ def as_module(hasher: TaskGeometricHasher, *, task: Any = None) -> CodeModule:
     >>> as_module(hasher)(torch.from_numpy(X[:3]).float()).shape
     torch.Size([3, 2, 8])
     """
-    check_is_fitted(hasher)
+    hasher = _chosen(hasher)
     known = list(hasher.modulations_)
     labels = known if task is None else np.atleast_1d(np.asarray(task, dtype=object))
     labels = [check_task(label, 1)[0].item() for label in labels]
@@ -171,6 +174,8 @@ def to_onnx(hasher: TaskGeometricHasher, path: str | os.PathLike, *, task: Any =
 
     Raises
     ------
+    TypeError
+        If `hasher` is of another class.
     ValueError
         If a task is unknown.
 
@@ -196,6 +201,7 @@ def to_onnx(hasher: TaskGeometricHasher, path: str | os.PathLike, *, task: Any =
         import onnxscript  # noqa: F401  (what torch exports with)
     except ImportError as error:
         raise ImportError("to_onnx needs ONNX: pip install sktgsh[onnx]") from error
+    hasher = _chosen(hasher)
     module = as_module(hasher, task=task)
     example = torch.zeros(2, hasher.n_features_in_)
     torch.onnx.export(
@@ -209,3 +215,19 @@ def to_onnx(hasher: TaskGeometricHasher, path: str | os.PathLike, *, task: Any =
         external_data=False,
         verbose=False,
     )
+
+
+def _chosen(hasher: Any) -> TaskGeometricHasher:
+    """The fitted hasher to export, which may be what a search has chosen."""
+    if hasattr(hasher, "set_params"):
+        check_is_fitted(hasher)
+    found = getattr(hasher, "best_estimator_", hasher)
+    if isinstance(found, TaskGeometricHasher):
+        return found
+    hint = "fit one, or save the estimator by its method save"
+    if isinstance(getattr(found, "steps", None), list):
+        hint = (
+            "give its last step if that is one, as in pipeline[-1], and transform samples by the "
+            "other steps, pipeline[:-1], before"
+        )
+    raise TypeError(f"hasher is a {type(found).__name__}; expected a TaskGeometricHasher: {hint}")

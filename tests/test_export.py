@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher, TaskGeometricHasherCV
 from sktgsh.export import as_module, to_onnx
 
 X, y = load_digits(return_X_y=True)
@@ -65,3 +68,26 @@ def test_onnx(fitted, tmp_path):
         (codes,) = session.run(["codes"], {"samples": rows()[:n_rows]})
         assert codes.dtype == np.uint8
         assert (codes == expected(fitted)[:n_rows]).mean() > 0.999
+
+
+@pytest.mark.parametrize("make", [as_module, lambda hasher: to_onnx(hasher, "never.onnx")])
+def test_what_cannot_be_exported_is_told_what_can(make):
+    pytest.importorskip("onnxscript")
+    hasher = TaskGeometricHasher(n_bits=8, n_hidden=32, random_state=0)
+    piped = make_pipeline(StandardScaler(), hasher).fit(X[:100], y[:100])
+    with pytest.raises(TypeError, match=r"is a Pipeline; .*pipeline\[-1\].*pipeline\[:-1\]"):
+        make(piped)
+    with pytest.raises(TypeError, match="is a SignedRandomProjectionHasher; expected a TaskG"):
+        make(SignedRandomProjectionHasher(8, random_state=0).fit(X))
+    with pytest.raises(TypeError, match="is a str; expected a TaskGeometricHasher"):
+        make("hasher")
+    with pytest.raises(NotFittedError):
+        make(TaskGeometricHasher())
+
+
+def test_the_hasher_that_a_search_has_chosen():
+    hasher = TaskGeometricHasher(n_hidden=32)
+    search = TaskGeometricHasherCV([4, 8], estimator=hasher, cv=2, random_state=0)
+    search.fit(X[:200], y[:200])
+    codes = as_module(search)(torch.from_numpy(X[:50]).float()).numpy()
+    assert (codes[:, 0] == search.transform(X[:50])).mean() > 0.99

@@ -1,4 +1,4 @@
-"""How alike the representations of pairs of images are, by class and task, and by position."""
+"""Similarity of the representations of pairs of images, by class and task, and by position."""
 
 from __future__ import annotations
 

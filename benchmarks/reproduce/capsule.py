@@ -86,7 +86,7 @@ def run(data: str | None) -> None:
 
 
 def photographs(packaged: Any) -> dict[str, np.ndarray]:
-    """What scikit-learn and scikit-image install with themselves, in shades of grey."""
+    """Photographs that scikit-learn and scikit-image install, in shades of grey."""
     pictures = {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}
     for name in (
         "astronaut",

@@ -1,4 +1,4 @@
-"""Which task do rows come from? Our densities beside superposed contexts.
+"""Inference of the task that rows come from: our densities beside superposed contexts.
 
 Hong and Pavlic, arXiv 2204.04297, after Wortsman et al., "Supermasks in superposition", NeurIPS
 2020: with all contexts superposed, each with weight 1 / n_tasks, the task is the one along whose

@@ -1,14 +1,16 @@
-"""The order of the examples: by what a reader needs first."""
+"""The order of the gallery: by what a reader needs first."""
 
 from pathlib import Path
 
-ORDER = [
-    *("plot_task_column", "plot_which_hasher", "plot_rotated_digits", "plot_new_task"),
-    *("plot_binarise_embeddings", "plot_text", "plot_search", "plot_rivals"),
-    *("plot_new_classes", "plot_code_length", "plot_whose_task", "plot_cross_task"),
-    *("plot_stream", "plot_multilabel", "plot_exchange_model", "plot_duplicates"),
-    *("plot_hash_tables", "plot_inner_products", "plot_camera_position"),
-]
+EXAMPLES = {
+    "start": "task_column which_hasher binarise_embeddings text no_labels",
+    "tasks": "rotated_digits new_task cross_task whose_task",
+    "search": "search duplicates hash_tables inner_products",
+    "evaluation": "rivals new_classes code_length multilabel",
+    "deployment": "stream exchange_model",
+    "reproductions": "camera_position winner_take_all",
+}
+ORDER = [f"plot_{name}" for names in EXAMPLES.values() for name in names.split()]
 
 
 def place(filename):

@@ -4,6 +4,7 @@
 columns over the first one. Options, with semicolons between names: ``columns`` to draw, by default
 all that hold numbers only; ``rows``, pieces of the names of those to draw; ``by``, columns
 that belong to a row's name; ``log``, a logarithmic axis; ``label``, what the axis shows.
+Rows of this package have a colour of their own, in the tables too.
 """
 
 import re
@@ -18,6 +19,13 @@ from matplotlib.figure import Figure
 from sphinx.util import ensuredir
 
 NUMBER = re.compile(r"-?[\d,]*\.?\d+")
+# How the names of our rows begin; "the same" is ours where the row before it is.
+OURS = re.compile(
+    r"(default|ours|TaskGeometric|HammingNeighbors|LSHNeighbors|CodeStore|solver=|encoder=|head=|alpha="
+    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship"
+    r"|(DuckDB|SQLite|Postgres)Codes)"
+)
+COLOURS = {True: "tab:orange", False: "tab:blue"}
 
 
 class Measured(Directive):
@@ -78,6 +86,27 @@ def _numbers(table, wanted, pieces, by):
     ]
 
 
+def _ours(names):
+    """Which rows are this package's, by their names."""
+    found = []
+    for name in names:
+        before = name.startswith("the same") and bool(found) and found[-1]
+        found.append(before or bool(OURS.match(name)))
+    return found
+
+
+def _colour_rows(app, doctree):
+    """Rows of this package get a class, in tables that also have others."""
+    if app.env.docname not in ("measurements", "reproductions"):
+        return
+    for body in doctree.findall(nodes.tbody):
+        rows = list(body.findall(nodes.row))
+        ours = _ours([next(row.findall(nodes.entry)).astext().strip() for row in rows])
+        for row, own in zip(rows, ours):
+            if own and not all(ours):
+                row["classes"].append("ours")
+
+
 def _value(cell):
     found = NUMBER.match(cell.lstrip("*"))
     return float(found[0].replace(",", "")) if found else None
@@ -86,10 +115,13 @@ def _value(cell):
 def _bars(columns, rows, log, label):
     figure = Figure(figsize=(8, 0.9 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    ours = _ours([name for name, _ in rows])
+    colours = [COLOURS[own and not all(ours)] for own in ours]
     for position, (ax, column) in enumerate(zip(axes, columns)):
         values = [numbers[position] for _, numbers in rows]
         places = [place for place, value in enumerate(values) if value is not None]
-        bars = ax.barh(places, [values[place] for place in places], color="tab:blue")
+        own = [colours[place] for place in places]
+        bars = ax.barh(places, [values[place] for place in places], color=own)
         ax.bar_label(bars, fmt="{:,g}", padding=3, fontsize=8)
         ax.margins(x=0.2)
         ax.set_title(column, fontsize=10)
@@ -121,4 +153,5 @@ def _lines(columns, rows, log, label):
 
 def setup(app):
     app.add_directive("measured", Measured)
+    app.connect("doctree-read", _colour_rows)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from .._sklearn import Interval, fit_context
 from ..base import VersionedMixin, check_samples, replaced
 from ..batches import BATCH_ROWS, STATISTICS_ROWS, dense_rows
-from ..callbacks import CallbackSupportMixin, EpochTasks, FitTask, bar_verbosity, whole_fit
+from ..callbacks import CallbackSupportMixin, FitTask, bar_verbosity, whole_fit
 from ..networks.device import resolve_device
 from ..networks.random import OwnDraws
 from ..persistence import SaveMixin
 from ..solver import GradientSolver, SolverSettings, network_settings
 from ..threads import map_batches
-from ..training import ShuffledBatches, train
+from ..training import EpochTasks, ShuffledBatches, train
 
 
 class ReconstructionLoss(nn.Module):
@@ -171,7 +171,10 @@ class AutoencoderMixin(
         features : ndarray of shape (n_samples, n_features_out), dtype float32
         """
         check_is_fitted(self)
-        X = check_samples(self, X, reset=False)
+        return self._encoded(check_samples(self, X, reset=False))
+
+    def _encoded(self, X: np.ndarray) -> np.ndarray:
+        """Features of checked samples."""
         features = np.empty((len(X), self.n_features_out_), np.float32)
         device = resolve_device(self.device)
         module = self.as_module().to(device)

@@ -154,7 +154,10 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         images : ndarray of shape (n_samples, n_features), dtype float32
         """
         check_is_fitted(self)
-        X = check_samples(self, X, reset=False)
+        return self._reconstructed(check_samples(self, X, reset=False))
+
+    def _reconstructed(self, X: np.ndarray) -> np.ndarray:
+        """Reconstructions of checked images."""
         layer = self.layers_[0].to("cpu")
         with torch.no_grad():
             batches = self._images(X).split(self._settings().batch_size)
@@ -226,7 +229,7 @@ class ConvWinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
     def _describe(self, X: np.ndarray) -> None:
         few = X[:1000]
         self.reconstruction_err_ = float(
-            np.mean((self.reconstruct(few) - few) ** 2, dtype=np.float64)
+            np.mean((self._reconstructed(few) - few) ** 2, dtype=np.float64)
         )
-        activity = self.transform(few).max(axis=0)
+        activity = self._encoded(few).max(axis=0)
         self._report_dead(activity.reshape(self._n_maps(), -1).max(axis=1))

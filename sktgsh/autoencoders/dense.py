@@ -123,7 +123,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
         samples : ndarray of shape (n_samples, n_features), dtype float32
         """
         check_is_fitted(self)
-        features = np.asarray(X, dtype=np.float32)
+        features = np.require(X, np.float32, "W")
         if features.ndim != 2 or features.shape[1] != self.n_features_out_:
             raise ValueError(
                 f"X has shape {features.shape}; expected (n_samples, {self.n_features_out_})"
@@ -156,7 +156,7 @@ class WinnerTakeAllAutoencoder(AutoencoderMixin, BaseEstimator):
 
     def _describe(self, X: np.ndarray) -> None:
         few = X[:STATISTICS_ROWS]
-        features = self.transform(few)
+        features = self._encoded(few)
         error = self.inverse_transform(features) - few
         self.reconstruction_err_ = float(np.mean(error**2, dtype=np.float64))
         self._report_dead(features.max(axis=0))

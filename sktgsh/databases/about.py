@@ -1,4 +1,4 @@
-"""What a table of codes is: the values that are fixed when it is made, and how input is held to."""
+"""The description of a table of codes, fixed when it is made, and checks of input against it."""
 
 from __future__ import annotations
 

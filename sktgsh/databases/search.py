@@ -1,4 +1,4 @@
-"""What a table of codes answers: the nearest, and all within a radius."""
+"""Queries to a table of codes: the nearest, and all within a radius."""
 
 from __future__ import annotations
 

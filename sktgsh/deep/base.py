@@ -27,7 +27,6 @@ from ..batches import ScaledRows, dense_rows
 from ..bits import pack_bits
 from ..callbacks import (
     CallbackSupportMixin,
-    EpochTasks,
     FitTask,
     bar_verbosity,
     learned_state,
@@ -42,7 +41,7 @@ from ..random import generator
 from ..solver import GradientSolver, SolverSettings, network_settings
 from ..targets import check_targets
 from ..threads import map_batches, threads_for
-from ..training import ShuffledBatches, WeightedBatches, train
+from ..training import EpochTasks, ShuffledBatches, WeightedBatches, train
 from .thresholds import split_thresholds
 
 MODULES = ("auto", "mlp", "convnet", "resnet")

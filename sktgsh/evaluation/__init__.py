@@ -5,6 +5,7 @@ retrieval on the classes trained on, always retrieval, one-shot classification a
 classes never seen.
 """
 
+from ..folds import LabelledFolds
 from .protocols import (
     cross_task_retrieval,
     identifier_recovery,
@@ -18,6 +19,7 @@ from .trivial import ClassifierHasher
 __all__ = [
     "ClassHoldOut",
     "ClassifierHasher",
+    "LabelledFolds",
     "RetrievalReport",
     "cross_task_retrieval",
     "identifier_recovery",

@@ -145,7 +145,9 @@ class CodeTableDisplay:
             for row in range(n_classes):
                 for column in range(n_classes):
                     value = int(self.distances[row, column])
-                    distances.text(column, row, value, ha="center", va="center", color="w")
+                    # Large distances are yellow.
+                    color = "k" if value > 0.6 * self.distances.max() else "w"
+                    distances.text(column, row, value, ha="center", va="center", color=color)
         distances.set_xticks(range(n_classes), self.classes)
         distances.set_yticks(range(n_classes), self.classes)
         distances.set(title="Hamming distance")

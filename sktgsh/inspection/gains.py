@@ -12,7 +12,7 @@ from ._axes import new_axes
 
 @dataclass(frozen=True)
 class TaskGains:
-    """What each task has learned beyond the others, as columns; printed as a table.
+    """Gain of each task over what the others have learned, as columns; printed as a table.
 
     Attributes
     ----------

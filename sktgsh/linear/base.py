@@ -1,4 +1,4 @@
-"""What hashers of one linear map share: rows in, standardised, multiplied, cut at 0."""
+"""Base of hashers of one linear map: rows are standardised, multiplied and cut at 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the asymmetric families share: how keys and queries are scaled, extended and hashed."""
+"""Base of the asymmetric families: keys and queries are scaled, extended and hashed."""
 
 from __future__ import annotations
 

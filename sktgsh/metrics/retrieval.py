@@ -7,6 +7,11 @@ computed from counts per distance level, not by sorting, and does not depend on 
 All functions take queries and, optionally, a database; without one, each row is a query against
 the other rows. Rows are relevant to a query if they have its label or, for labels given as an
 indicator matrix of 0 and 1, if they share at least one.
+
+Labels may be missing (None, nan, pandas.NA). Rows without one are unknown, not wrong: they are left
+out as queries and of the database. This is the induced average precision of Yilmaz & Aslam (CIKM
+2006). It estimates the figure of complete labels where labels are missing at random; the estimate
+is too high where rows of some classes, or rows far from their class, lack labels more often.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..codes import is_real_valued
+from ..arrays import has_floats
 from .levels import iter_level_counts, iter_relevant
 
 
@@ -90,11 +95,12 @@ def mean_average_precision(
     Parameters
     ----------
     codes : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
-        Codes of the queries. Or their values before the threshold, floating point numbers of shape
-        (n_queries, n_bits) that are not all 0 and 1; the database is then ranked by
-        :func:`~sktgsh.codes.asymmetric_hamming_distances`.
+        Codes of the queries, integers or booleans. Or scores of their bits, floating point numbers
+        of shape (n_queries, n_bits); the database is then ranked by
+        :func:`~sktgsh.codes.asymmetric_hamming_distances`. The type alone says which.
     y : array-like of shape (n_queries,) or (n_queries, n_labels)
         Class labels; or 1 where a row has a label, 0 elsewhere. A single column holds class labels.
+        Rows whose label is missing (None, nan, pandas.NA) are left out, here and in the database.
     database_codes : array-like of shape (n_database, n_bits) or (n_database, n_bytes), optional
         By default the queries themselves, each against the others.
     database_y : array-like of shape (n_database,) or (n_database, n_labels), optional
@@ -331,8 +337,11 @@ def precision_within_radius(
     """
     if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
         raise ValueError(f"radius={radius!r}; expected an integer of at least 0")
-    if is_real_valued(np.asarray(codes), packed):
-        raise ValueError("codes are real values; a Hamming radius is between codes: values > 0")
+    if has_floats(codes):
+        raise ValueError(
+            "codes are floating point numbers, which are scores of bits; a Hamming radius is "
+            "between codes: scores > 0, or codes.astype('uint8')"
+        )
     precisions = []
     counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
-from ..targets import check_targets
+from ..codes import as_bytes
+from ..targets import check_targets, split_missing
 from ..tasks import check_task, iter_tasks
 from .retrieval import (
     mean_average_precision,
@@ -80,21 +81,29 @@ class RetrievalScorer(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or an indicator of labels.
+            Class labels, or an indicator of labels. Rows without a label (None, nan, or the
+            `missing_label` of the estimator, if it has one) are left out, as queries and as
+            answers.
         task : int, str or array-like of shape (n_samples,), optional
             Passed on to `transform`; rows of different tasks are not compared.
 
         Returns
         -------
         score : float
-            Tasks in which nothing is relevant to any row do not count; nan if none counts.
+            Tasks in which nothing is relevant to any row do not count; nan if none counts. Where
+            labels are missing, it is an estimate from the labelled rows.
         """
         codes = estimator.transform(X) if task is None else estimator.transform(X, task=task)
-        codes = np.asarray(codes)
+        codes, labels = as_bytes(codes), check_task(task, len(codes))
+        y, missing = split_missing(y, getattr(estimator, "missing_label", None))
         y = check_targets(y, len(codes))
+        if missing is not None:
+            codes, y, labels = codes[~missing], y[~missing], labels[~missing]
+        if not len(codes):
+            return float("nan")
         function, params = METRICS[self.metric], self.metric_params or {}
         scores, sizes = [], []
-        for _, rows in iter_tasks(check_task(task, len(codes))):
+        for _, rows in iter_tasks(labels):
             scores.append(function(codes[rows], y[rows], packed=self.packed, **params))
             sizes.append(len(rows))
         counted = ~np.isnan(scores)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -19,24 +18,6 @@ def check_n_neighbors(n_neighbors: Any) -> int:
     if not integer or n_neighbors < 1:
         raise ValueError(f"Expected n_neighbors > 0. Got {n_neighbors!r}")
     return int(n_neighbors)
-
-
-def are_values(X: Any) -> bool:
-    """Whether queries are real values, one for each bit, and not codes: their type alone says so.
-
-    Integers and booleans are codes, floating point numbers are values. In arrays of objects, as
-    nullable columns give, the type of the entries counts.
-    """
-    X = np.asanyarray(X)
-    if X.dtype == object:
-        return any(isinstance(one, Real) and not isinstance(one, Integral) for one in X.flat)
-    if X.dtype.kind == "f" and X.size and X.flat[0] in (0, 1) and np.isin(X, (0, 1)).all():
-        warnings.warn(
-            "X has floating point numbers that are all 0 or 1; they are taken as real values, of "
-            "which 0 is unsure. Give codes as integers, as in X.astype('uint8')",
-            stacklevel=4,
-        )
-    return X.dtype.kind == "f"
 
 
 def check_code_version(given: Any, known: Any, *, check: bool = True) -> None:

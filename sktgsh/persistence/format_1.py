@@ -64,7 +64,7 @@ def _frozen(values: State) -> State:
 
 
 def _encoder(encoder: Any, n_inputs: int | None, image_shape: tuple[int, ...] | None) -> Any:
-    """What a kind of encoder is called now, or the object that its parameters make."""
+    """Today's name of a kind of encoder, or the object that its parameters make."""
     if not isinstance(encoder, str):
         if n_inputs is None and image_shape is None:
             return encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
 from numbers import Real
@@ -215,6 +216,25 @@ def check_not_frozen(labels: Iterable, model: TaskModel, freeze_codes: bool) -> 
             " Give the rows another task label, clone the hasher to start afresh, or set "
             "freeze_codes=False and encode the stored rows of these tasks again"
         )
+
+
+def warn_of_few_codes(model: TaskModel, labels: Iterable) -> None:
+    """Warn where a task has more classes than its bits can spell codewords."""
+    network = model.network
+    for label in labels:
+        modulation = model.modulations.get(label)
+        if modulation is None or network.head == "readout":
+            continue
+        bits, n_classes = network.layout.codebook_bits, len(modulation.classes)
+        if modulation.structure is not None:
+            bits = bits[~modulation.structure.alone[bits]]
+        if len(bits) and n_classes > 2 ** min(len(bits), 62):
+            warnings.warn(
+                f"task {label!r} has {n_classes} classes, but {len(bits)} bits spell at most "
+                f"{2 ** len(bits)} codewords, so that classes share them; raise n_bits",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 def check_open(label: Any, model: TaskModel, max_open_tasks: int, whose: str) -> None:

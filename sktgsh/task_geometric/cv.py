@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, indexable
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import (
     HasMethods,
     Interval,
+    StrOptions,
     check_sample_weight,
     fit_context,
     num_samples,
@@ -23,10 +23,14 @@ from .._sklearn import (
 )
 from ..base import HasherMixin, score_codes
 from ..callbacks import CallbackSupportMixin, whole_fit
+from ..folds import LabelledFolds
 from ..persistence import saved
-from ..targets import check_targets
+from ..targets import check_targets, split_missing
 from ..tasks import check_task, iter_tasks
 from .hasher import TaskGeometricHasher
+
+# Name of the default tolerance.
+STANDARD_ERROR = "standard error"
 
 
 @saved("TaskGeometricHasherCV")
@@ -46,9 +50,12 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         must be None, so that units follow bits. By default a
         ``TaskGeometricHasher()``.
     cv : int, cross-validator or iterable, default=None
-        As everywhere in scikit-learn; None is 5 folds, stratified by class.
-    tolerance : float, default=0.0
-        The shortest code is taken whose score is at most so much below the best.
+        As everywhere in scikit-learn; None is 5 folds, stratified by class. Rows without a label
+        are in every training part and in no test part
+        (:class:`~sktgsh.evaluation.LabelledFolds`).
+    tolerance : float or "standard error", default="standard error"
+        The shortest code is taken whose score is at most so much below the best; by default, the
+        standard error of the best mean score over the folds. With 0 the best score decides.
     random_state : int, RandomState instance or None, default=None
         Given to the estimator, if not None.
     packed : bool, default=False
@@ -86,7 +93,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         "n_bits": ["array-like"],
         "estimator": [None, HasMethods(["fit", "transform"])],
         "cv": ["cv_object"],
-        "tolerance": [Interval(Real, 0, None, closed="left")],
+        "tolerance": [Interval(Real, 0, None, closed="left"), StrOptions({STANDARD_ERROR})],
         "packed": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -97,7 +104,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         *,
         estimator: TaskGeometricHasher | None = None,
         cv: Any = None,
-        tolerance: float = 0.0,
+        tolerance: float | str = STANDARD_ERROR,
         packed: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -116,6 +123,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         *,
         task: Any = None,
         sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> TaskGeometricHasherCV:
         """Choose the code length, then learn it from all rows.
 
@@ -123,6 +131,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         ----------
         X, y, task, sample_weight
             As in :meth:`TaskGeometricHasher.fit`.
+        groups : array-like of shape (n_samples,), optional
+            Given to the splitter, for those that keep the rows of a group together, such as
+            :class:`~sklearn.model_selection.GroupKFold`.
 
         Returns
         -------
@@ -134,18 +145,26 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
             As in :meth:`TaskGeometricHasher.fit`; if `n_bits` holds anything but positive integers,
             the estimator has a fixed `n_hidden`, or no fold has rows that can be scored. This is
             found before anything is fitted.
+
+        Warns
+        -----
+        UserWarning
+            If labels are missing and fewer than 50 rows have one, which is too few to choose by.
         """
         lengths = self._check_lengths()
-        X, y, sample_weight = indexable(X, y, sample_weight)
-        y = check_targets(y, num_samples(X))
+        X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
         longest = self._hasher(lengths[-1])
+        folding = LabelledFolds(self.cv, missing_label=longest.missing_label)
+        filled, missing = split_missing(y, longest.missing_label)
+        filled = check_targets(filled, num_samples(X))
+        y = filled if missing is None else y
         if task is not None:
             task = check_task(task, num_samples(X))
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
         # Checks of the data are the hasher's own; it leaves no trace where they fail.
-        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
-        self._check_folds(folds, y, longest._task_labels(X, task), sample_weight)
+        folds = list(folding.split(X, y, groups))
+        self._check_folds(folds, filled, longest._task_labels(X, task), sample_weight)
         with whole_fit(self, self, len(folds) + 1, X, y) as whole:
             scores = []
             for fold in folds:
@@ -155,7 +174,7 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
                     )
             scores = np.array(scores).T
             means = np.nanmean(scores, axis=1)
-            chosen = int(np.flatnonzero(means >= means.max() - self.tolerance)[0])
+            chosen = int(np.flatnonzero(means >= means.max() - self._margin(scores))[0])
             with whole.subfit("chosen length", self._hasher(lengths[chosen])) as best:
                 best.fit(X, y, task=task, sample_weight=sample_weight)
         self.best_estimator_ = best
@@ -219,6 +238,14 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         """The estimator's."""
         return None if self.estimator is None else self.estimator.task_column
 
+    def _margin(self, scores: np.ndarray) -> float:
+        """By how much a score may be below the best, from scores (n_lengths, n_folds)."""
+        if not isinstance(self.tolerance, str):
+            return float(self.tolerance)
+        best = scores[np.nanmean(scores, axis=1).argmax()]
+        best = best[~np.isnan(best)]
+        return float(best.std(ddof=1) / np.sqrt(len(best))) if len(best) > 1 else 0.0
+
     def _check_lengths(self) -> list[int]:
         lengths = np.unique(np.asarray(self.n_bits)).tolist()
         if not lengths or any(not isinstance(n, Integral) or n < 1 for n in lengths):
@@ -275,7 +302,9 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         X_test, task_test = safe_indexing(X, test), rows(task, test)
         codes = np.asarray(hasher.transform(X_test, task=task_test))
         labels = hasher._task_labels(X_test, task_test)
-        y_test, weight_test = rows(y, test), rows(sample_weight, test)
+        # Rows of test parts have a label.
+        y_test = split_missing(rows(y, test), hasher.missing_label)[0]
+        weight_test = rows(sample_weight, test)
         return [score_codes(codes[:, :n], y_test, labels, weight_test) for n in lengths]
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a hasher has learned, task by task, and what can be read from it."""
+"""The learned state of a hasher, task by task, and the methods that read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .learning.statistics import RidgeStatistics
 
 @dataclass(frozen=True)
 class LearnedTasks:
-    """What a hasher has learned: the state of a model, and what can be read from it.
+    """The learned state of a model, and the methods that read it.
 
     Attributes
     ----------
@@ -70,6 +70,7 @@ class LearnedTasks:
         modulation: Modulation,
         share_codebook: bool,
         statistics: RidgeStatistics | None = None,
+        prior: TaskPrior | None = None,
     ) -> Self:
         """Add a task that a copy of the network has learned.
 
@@ -83,6 +84,8 @@ class LearnedTasks:
             Whether a class must have the same codeword in all tasks.
         statistics : RidgeStatistics, optional
             Sufficient statistics of the task, where they are at hand.
+        prior : TaskPrior, optional
+            What the task goes on to shrink towards, beside its statistics.
 
         Returns
         -------
@@ -91,9 +94,11 @@ class LearnedTasks:
         Raises
         ------
         ValueError
-            If the task is known here, or gives a class of the shared codebook another codeword.
+            If the task is known here, gives a class of the shared codebook another codeword, or has
+            strings for labels where the tasks here have numbers, or the reverse.
         """
         check_same_kind([label], list(self.modulations))
+        check_same_kind(modulation.classes, self.all_classes(), "the other task", "classes")
         if label in self.modulations:
             raise ValueError(f"task {label!r} is known here already; give it another label")
         codebook = self.codebook
@@ -107,7 +112,17 @@ class LearnedTasks:
             codebook=codebook,
             history=self.history | {label: []},
             statistics=self.statistics | added,
+            priors=self.priors | ({} if statistics is None or prior is None else {label: prior}),
             pools=self.pools | self._pooled(kind, None, statistics),
+        )
+
+    def with_open(self, most: int) -> Self:
+        """Drop the sufficient statistics of all but the last open tasks."""
+        opened = list(self.statistics)[max(0, len(self.statistics) - most) :]
+        return replace(
+            self,
+            statistics={task: self.statistics[task] for task in opened},
+            priors={task: part for task, part in self.priors.items() if task in opened},
         )
 
     def close(self, label: Hashable | None = None) -> Self:
@@ -117,6 +132,14 @@ class LearnedTasks:
         kept = {task: sums for task, sums in self.statistics.items() if task != label}
         priors = {task: prior for task, prior in self.priors.items() if task != label}
         return replace(self, statistics=kept, priors=priors)
+
+    def with_sums_alone(self) -> Self:
+        """The same model with sums that hold no row, to be written to a file."""
+
+        def alone(table: dict[Any, RidgeStatistics]) -> dict[Any, RidgeStatistics]:
+            return {label: sums.without_rows() for label, sums in table.items()}
+
+        return replace(self, statistics=alone(self.statistics), pools=alone(self.pools))
 
     def renamed(self, label: Hashable, new: Hashable) -> Self:
         """Give a task another label."""
@@ -261,9 +284,13 @@ class LearnedTasks:
         densities = self.network.log_densities(X, modulations, progress=progress)
         return inference.infer(densities, groups)
 
+    def all_classes(self) -> list:
+        """Class labels of the tasks, task by task."""
+        return [label for modulation in self.modulations.values() for label in modulation.classes]
+
     def class_labels(self) -> np.ndarray:
         """Class labels of all tasks, sorted."""
-        return np.unique([c for m in self.modulations.values() for c in m.classes])
+        return np.unique(self.all_classes())
 
     def codeword_tables(self) -> np.ndarray:
         """Codewords of all classes, (n_tasks, n_classes, n_bits); 0 where a task has none."""

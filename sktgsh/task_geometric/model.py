@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..persistence import saved
+from ..tasks import check_same_kind
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
 from .learned import less, takes_part
 from .learning.learner import DENSITY_ROWS
 from .learning.neighbourhoods import Neighbourhoods
-from .learning.prior import Solution
+from .learning.prior import Solution, merged_prior
 from .learning.rows import Rows, sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
@@ -122,7 +123,7 @@ class TaskModel(SolvedTasks):
             )
             sums = self._with_sums(label, statistics, prior, settings, gathered)
         else:
-            codewords, codebook = self._codewords(label, classes, None, previous, settings)
+            codewords, codebook, _ = self._codewords(label, classes, None, previous, settings)
             start = learner.start(previous, classes, codewords, label)
         if settings.gradient is not None:
             start, history = learner.polish(rows, start, settings.gradient, settings.verbose)
@@ -142,6 +143,12 @@ class TaskModel(SolvedTasks):
         found = self._completed(label, self.learner.extract(rows), None, settings)[1]
         added = {} if found is None else {label: found}
         return replace(self, neighbourhoods=added | self.neighbourhoods)
+
+    def travelling(self) -> TaskModel:
+        """Keep what decides on unlabelled rows of the open tasks beside their sums."""
+        found = {label: sums.neighbourhoods for label, sums in self.statistics.items()}
+        added = {label: part for label, part in found.items() if part is not None}
+        return replace(self, neighbourhoods=self.neighbourhoods | added)
 
     def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
         """Decide on later chunks as on the first chunk with unlabelled rows."""
@@ -214,11 +221,15 @@ class TaskModel(SolvedTasks):
         settings : LearningSettings
         """
         modulations = self.modulations[label], other.modulations[label]
+        check_same_kind(modulations[1].classes, self.all_classes(), "the other task", "classes")
         parts = self.statistics[label], other.statistics[label]
         statistics = parts[0] + parts[1]
         classes = sorted_classes(c for m in modulations for c in m.classes)
+        priors = [m.priors.get(label) for m in (self, other)]
+        prior = merged_prior(priors, [part.total for part in parts])
+        merging = replace(self, priors=self.priors | {label: prior})
         with self.threads():
-            learned, codebook, prior = self._solve(
+            learned, codebook, prior = merging._solve(
                 label, statistics, classes, modulations[0], settings
             )
         density = TaskDensity.merged(
@@ -252,7 +263,7 @@ class TaskModel(SolvedTasks):
             return replace(self, general=None)
         classes = sorted_classes(words)
         table = np.array([words[label] for label in classes], np.int8)
-        general = learner.modulation_of(solution, classes, table)
+        general = learner.modulation_of(solution, classes, table, structure=self.codebook.structure)
         return replace(self, general=general)
 
     def _completed(
@@ -267,6 +278,9 @@ class TaskModel(SolvedTasks):
             projections = self.codebook.projections if shared else None
             found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
+        structure = self.codebook.structure if settings.share_codebook else None
+        if structure is not None:
+            flips = flips * ~structure.alone[self.learner.chooser.bits]
         return complete_rows(self.network, rows, found, flips), found
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:

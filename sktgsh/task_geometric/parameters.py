@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -117,7 +118,7 @@ class TaskParameters(BaseEstimator):
         self.verbose = verbose
 
     def _settings(self) -> LearningSettings:
-        """How tasks are learned; raises ValueError for parameters that do not go together."""
+        """Settings from the parameters; raises ValueError for those that do not go together."""
         closed_form, gradient = True, None
         if self.solver != "ridge":
             solver = self.solver if isinstance(self.solver, GradientSolver) else GradientSolver()
@@ -140,6 +141,16 @@ class TaskParameters(BaseEstimator):
             n_groups=None if isinstance(self.n_groups, str) else int(self.n_groups),
             verbose=max(0, int(self.verbose) - 1),
         )
+
+    def _warn_of_unused(self, settings: LearningSettings) -> None:
+        """Warn of parameters of the closed form where there is none."""
+        if not settings.closed_form and self.alpha is not ALPHAS and self.alpha != ALPHAS:
+            warnings.warn(
+                f"alpha={self.alpha!r} is the penalty of the closed form, which "
+                f"solver={self.solver!r} does not use; leave it out, or start from the closed form",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _checked_alpha(self) -> float | Sequence[float]:
         try:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from .encoding.modulation import Modulation
+from .encoding.structure import Structure
 from .learned import LearnedTasks, less, takes_part
 from .learning.codebook import Codebook
 from .learning.learner import TaskLearner
@@ -41,7 +42,8 @@ class SolvedTasks(LearnedTasks):
         """The closed form from sums alone. Given codes have no classes."""
         problem = None if gathered is None else gathered.problems.pop(label, None)
         problem = CentredProblem(statistics) if problem is None else problem
-        codewords, codebook = self._codewords(label, classes, problem, previous, settings)
+        book = self._codewords(label, classes, problem, previous, settings)
+        codewords, codebook, structure = book
         codes_given = not classes and statistics.code_sums is None
         bits = self.network.layout.target_bits(codes_given)
         words = dict(zip(classes, codewords))
@@ -52,7 +54,9 @@ class SolvedTasks(LearnedTasks):
             others = self._others(label, statistics, problem, settings, gathered)
             right = self.learner.targets(problem, words, bits)[0]
             prior = others.prior(problem, right, book, self.network.layout, bits)
-        learned = self.learner.solve(problem, classes, codewords, settings.alpha, bits, prior)
+        learned = self.learner.solve(
+            problem, classes, codewords, settings.alpha, bits, prior, structure
+        )
         return learned, codebook, prior
 
     def _others(
@@ -63,7 +67,7 @@ class SolvedTasks(LearnedTasks):
         settings: LearningSettings,
         gathered: Gathered | None,
     ) -> Others:
-        """What other tasks say of a new task: those learned before, and those in the same call."""
+        """Solutions of the other tasks, learned before or in the same call, for a new task."""
         if not settings.share_prior or not takes_part(statistics):
             return Others(None, {})
         learner, kind = self.learner, kind_of(statistics)
@@ -78,7 +82,7 @@ class SolvedTasks(LearnedTasks):
         pool = self.pools.get(kind)
         if gathered is not None:
             solutions |= less(gathered.solutions, label)
-            return Others(gathered.pool.solution(statistics, problem), solutions)
+            return Others(gathered.pool.solution(statistics), solutions)
         return Others(None if pool is None else Pool(pool).solution(), solutions)
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:
@@ -102,16 +106,18 @@ class SolvedTasks(LearnedTasks):
     ) -> dict[str, Any]:
         """Sums and priors of the open tasks, with those of a task as the last; the oldest drop."""
         closed = self.close(label)
-        kept = list((closed.statistics | {label: statistics}).items())
-        opened = dict(kept[max(0, len(kept) - settings.max_open_tasks) :])
-        priors = closed.priors | ({} if prior is None else {label: prior})
+        opened = replace(
+            closed,
+            statistics=closed.statistics | {label: statistics},
+            priors=closed.priors | ({} if prior is None else {label: prior}),
+        ).with_open(settings.max_open_tasks)
         pools = {}
         if settings.share_prior and gathered is None:
             before = self.statistics.get(label)
             pools = self._pooled(kind_of(statistics), before, statistics)
         return {
-            "statistics": opened,
-            "priors": {task: part for task, part in priors.items() if task in opened},
+            "statistics": opened.statistics,
+            "priors": opened.priors,
             "pools": self.pools | pools,
         }
 
@@ -122,8 +128,8 @@ class SolvedTasks(LearnedTasks):
         problem: Any,
         previous: Modulation | None,
         settings: LearningSettings,
-    ) -> tuple[np.ndarray, Codebook]:
-        """Codewords (n_classes, n_codebook_bits) of the task, and the shared codebook."""
+    ) -> tuple[np.ndarray, Codebook, Structure | None]:
+        """Codewords (n_classes, n_codebook_bits) of the task, shared codebook, and structure."""
         known = self._fixed_codewords(label, previous, settings.share_codebook)
         found = None if problem is None else problem.neighbourhoods
         if found is not None and self.network.encoder.passthrough and not known.words:
@@ -133,9 +139,16 @@ class SolvedTasks(LearnedTasks):
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
+        fills = settings.fill and not known.words and settings.gradient is None
+        if fills and problem is not None and problem.classes and found is None:
+            table = np.array(list(book.words.values()))
+            structure = self.learner.learn_structure(problem, table)
+            if structure is not None:
+                book = book.with_structure(structure, self.learner.chooser.bits)
         n_bits = len(self.network.layout.codebook_bits)
         words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
-        return words, book if settings.share_codebook and classes else self.codebook
+        shared = book if settings.share_codebook and classes else self.codebook
+        return words, shared, book.structure if classes else None
 
     def _fixed_codewords(
         self, label: Hashable, previous: Modulation | None, share_codebook: bool
@@ -143,6 +156,6 @@ class SolvedTasks(LearnedTasks):
         """The codewords that stored codes depend on: a codebook is only ever extended."""
         if not share_codebook:
             known = {} if previous is None else dict(zip(previous.classes, previous.codewords))
-            return Codebook(known)
+            return Codebook(known, structure=None if previous is None else previous.structure)
         alone = previous is None and list(self.modulations) == [label]
         return Codebook({}) if alone else self.codebook

@@ -1,8 +1,11 @@
 import pickle
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -200,3 +203,31 @@ def test_sizes_of_any_integer(digits):
 def test_an_offset_that_float32_cannot_hold(digits):
     with pytest.raises(ValueError, match=r"X lies so far from 0 .*subtract the mean"):
         WinnerTakeAllAutoencoder(16).fit(digits[0] + 1.7e9)
+
+
+DENSE = WinnerTakeAllAutoencoder(8, solver=GradientSolver(max_epochs=1), random_state=0)
+CONVOLUTIONAL = ConvWinnerTakeAllAutoencoder(
+    (8, 8),
+    n_filters=(4,),
+    filter_size=3,
+    decoder_size=3,
+    solver=GradientSolver(max_epochs=1),
+    random_state=0,
+)
+
+
+@pytest.mark.parametrize("autoencoder", [DENSE, CONVOLUTIONAL], ids=["dense", "convolutional"])
+def test_a_fit_on_a_frame_for_a_frame_warns_of_nothing(digits, autoencoder):
+    X = digits[0][:100]
+    frame = pd.DataFrame(X).rename(columns=str)
+    expected = clone(autoencoder).fit(X)
+    fitted = clone(autoencoder).set_output(transform="pandas")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", ".*units are dead")
+        features = fitted.fit(frame).transform(frame)
+        if autoencoder is DENSE:
+            back = expected.inverse_transform(expected.transform(X))
+            np.testing.assert_array_equal(fitted.inverse_transform(features), back)
+    assert isinstance(features, pd.DataFrame)
+    assert fitted.reconstruction_err_ == expected.reconstruction_err_

@@ -48,6 +48,11 @@ BAD_SAMPLES: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "a number": (lambda X: 3.0, "Expected 2D array"),
     "nothing": (lambda X: None, "Expected 2D array|None"),
     "a string": (lambda X: "samples", "Expected 2D array|could not convert"),
+    "a list of texts": (lambda X: ["a b c"] * len(X), "X holds texts|Expected 2D array"),
+    "an array of texts": (
+        lambda X: np.array(["a b c"] * len(X)),
+        "X holds texts|Expected 2D array",
+    ),
     "a dict": (lambda X: {"a": X}, "dict|Expected 2D"),
     "a generator": (lambda X: (row for row in X), "generator|Expected 2D|must be"),
     "ragged rows": (lambda X: [[1.0, 2.0], [1.0]], "inhomogeneous|sequence"),

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sktgsh import TaskGeometricHasher, TaskGeometricHasherCV
 
@@ -28,6 +30,38 @@ def test_same_scores_and_choice_as_grid_search(digit_tasks):
     assert ours.n_bits_ == grid.best_params_["n_bits"]
     np.testing.assert_array_equal(
         ours.transform(X, task=task), grid.best_estimator_.transform(X, task=task)
+    )
+
+
+def test_rows_of_a_group_stay_in_one_fold(digit_tasks):
+    X, y, _ = shuffled(digit_tasks[0], 300)
+    groups = np.arange(300) // 4 % 5
+    small = dict(estimator=TaskGeometricHasher(n_hidden=96), random_state=0)
+    search = TaskGeometricHasherCV([4, 8], cv=GroupKFold(2), **small).fit(X, y, groups=groups)
+    folds = list(GroupKFold(2).split(X, y, groups))
+    expected = TaskGeometricHasherCV([4, 8], cv=folds, **small).fit(X, y)
+    np.testing.assert_array_equal(
+        search.cv_results_.split_test_scores, expected.cv_results_.split_test_scores
+    )
+    np.testing.assert_array_equal(search.transform(X), expected.transform(X))
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        TaskGeometricHasherCV([4, 8], cv=GroupKFold(2), **small).fit(X, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        search.fit(X, y, groups=groups[1:])
+    np.testing.assert_array_equal(search.transform(X), expected.transform(X))
+
+
+def test_groups_are_routed(digit_tasks):
+    X, y, _ = shuffled(digit_tasks[0], 300)
+    groups = np.arange(300) // 4 % 5
+    small = dict(estimator=TaskGeometricHasher(n_hidden=96), random_state=0, cv=GroupKFold(2))
+    with config_context(enable_metadata_routing=True):
+        search = TaskGeometricHasherCV([4, 8], **small).set_fit_request(groups=True)
+        piped = make_pipeline(StandardScaler(), search).fit(X, y, groups=groups)
+    expected = TaskGeometricHasherCV([4, 8], **small)
+    expected.fit(StandardScaler().fit_transform(X), y, groups=groups)
+    np.testing.assert_array_equal(
+        piped[-1].cv_results_.split_test_scores, expected.cv_results_.split_test_scores
     )
 
 
@@ -100,3 +134,24 @@ def test_folds_without_a_score_do_not_count(digit_tasks):
     assert np.isnan(scores[:, 0]).all() and np.isfinite(scores[:, 1]).all()
     np.testing.assert_array_equal(search.cv_results_.mean_test_score, scores[:, 1])
     assert (search.cv_results_.std_test_score == 0).all() and search.n_bits_ == 8
+
+
+def test_missing_labels_stay_in_training_and_judge_nothing(digit_tasks):
+    X, y, task = digit_tasks[0]
+    X, y = shuffled((X[task == 0], y[task == 0]), 400)
+    partial = np.where(np.arange(400) % 2 == 0, y, -1)
+    estimator = TaskGeometricHasher(n_hidden=128, missing_label=-1)
+    search = TaskGeometricHasherCV([2, 16], estimator=estimator, cv=2, random_state=0)
+    search.fit(X, partial)
+    assert search.n_bits_ == 16 and search.best_score_ > 0.8
+    expected = TaskGeometricHasher(16, n_hidden=128, missing_label=-1, random_state=0)
+    assert np.array_equal(search.transform(X), expected.fit(X, partial).transform(X))
+    named = np.where(partial < 0, None, partial.astype(object))
+    same = TaskGeometricHasherCV([2, 16], estimator=estimator, cv=2, random_state=0)
+    np.testing.assert_array_equal(
+        same.fit(X, named).cv_results_.split_test_scores, search.cv_results_.split_test_scores
+    )
+    with pytest.warns(UserWarning, match="y has a label in 20 of 400 rows"):
+        search.fit(X, np.where(np.arange(400) < 20, y % 2, -1))
+    with pytest.raises(ValueError, match="no label in any of 400 rows"):
+        search.fit(X, np.full(400, -1))

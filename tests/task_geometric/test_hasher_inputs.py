@@ -31,6 +31,14 @@ def bad_calls(X, y, task):
             lambda h: h.fit(np.full(X.shape, "a", object), y, task=task),
             "could not convert",
         ),
+        "a column of tasks left in": (
+            lambda h: h.fit(np.column_stack([X.astype(object), np.full(len(X), "Rome")]), y),
+            "name a column of tasks by task_column",
+        ),
+        "a column of tasks left in later": (
+            lambda h: h.transform(np.column_stack([X[:, 1:].astype(object), ["Rome"] * len(X)])),
+            "name a column of tasks by task_column",
+        ),
         "width": (lambda h: h.partial_fit(X[:, 1:], y, task=task), "63 features"),
         "weights": (
             lambda h: h.fit(X, y, task=task, sample_weight=-np.ones(len(X))),

@@ -246,6 +246,8 @@ def test_given_codes_are_reproduced(digit_tasks, solver, packed):
     assert found > 0.9
     with pytest.raises(ValueError, match="learned from codes"):
         new.partial_fit(X[:, 1::2], y)
+    with pytest.raises(ValueError, match="task 0 has no class: it was learned from given codes"):
+        new.predict_class(Q[:, 1::2])
     with pytest.raises(ValueError, match="codes has shape"):
         new.fit_codes(X[:, 1::2], np.zeros((len(X), 3), np.uint8))
     with pytest.raises(ValueError, match=r"set beyond the 12 of a code|holds the value 255"):

@@ -1,12 +1,15 @@
 """Tasks come, are renamed and are forgotten, and the codes of all others stay as they are."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from learned_tasks import small
+
+from sktgsh import load
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +80,9 @@ def test_a_forgotten_task_leaves_no_sums(parts, open_tasks):
         hasher.partial_fit(*parts[4], task=2)
     with_it.forget_task(1)
     assert with_it.tasks_.tolist() == [0, 2] and list(with_it.history_) == [0, 2]
-    pool, expected = (h.model_.pools["classes"].gram for h in (with_it, without))
+    pool, expected = (h.model_.pools["classes"].gram.matrix for h in (with_it, without))
     if open_tasks == 1:  # the sums of task 0 are closed, too, and nothing tells them apart
-        expected = without.model_.statistics[2].gram
+        expected = without.model_.statistics[2].gram.matrix
     np.testing.assert_allclose(pool, expected, rtol=1e-9, atol=1e-6)
     with pytest.raises(ValueError, match="unknown label 1"):
         with_it.transform(parts[0][0], task=1)
@@ -101,3 +104,63 @@ def test_a_task_is_renamed(parts):
         hasher.rename_task(5, 0)
     with pytest.raises(ValueError, match="type str"):
         hasher.rename_task(5, "a")
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_a_saved_task_goes_on_learning_where_its_sums_are_kept(parts, tmp_path, unlabelled):
+    (X, y), (more, labels) = parts[0], parts[2]
+    y = np.where(np.arange(len(y)) % 3 == 0, None, y.astype(object)) if unlabelled else y
+    hasher = small(n_hidden=64).fit(X, y, task=0)
+    hasher.partial_fit(*parts[4], task=1)
+    hasher.save(tmp_path / "with", sums=True)
+    hasher.save(tmp_path / "without")
+    again = load(tmp_path / "with")
+    codes = [h.transform(X, task=0) for h in (hasher, again)]
+    np.testing.assert_array_equal(*codes)
+    for task in (0, 1, 2):
+        for one in (hasher, again):
+            one.partial_fit(more, labels, task=task)
+        codes = [h.transform(X, task=task) for h in (hasher, again)]
+        assert (codes[0] == codes[1]).mean() > 0.999
+    again.forget_task(1)
+    with pytest.raises(ValueError, match="task 0 is closed"):
+        load(tmp_path / "without").partial_fit(more, labels, task=0)
+
+
+def test_saved_sums_hold_no_row(parts, tmp_path):
+    hasher = small(n_hidden=64).fit(*parts[0], task=0)
+    hasher.save(tmp_path / "hasher", sums=True)
+    kept, saved = (h.model_.statistics[0].gram for h in (hasher, load(tmp_path / "hasher")))
+    assert kept.rows.shape[1] or not kept.is_thin
+    np.testing.assert_allclose(saved.matrix, kept.matrix, rtol=1e-5, atol=1e-3)
+    few = small(n_hidden=64).fit(parts[0][0][:40], parts[0][1][:40], task=0)
+    few.save(tmp_path / "few", sums=True)
+    rows = load(tmp_path / "few").model_.statistics[0].gram.rows[0]
+    assert np.allclose(rows[5:, :5], 0) and not np.allclose(
+        few.model_.statistics[0].gram.rows, rows
+    )
+
+
+def test_a_merged_prior_does_not_depend_on_the_order(parts):
+    start = small(n_hidden=64, codebook="random").fit(*parts[0], task=0)
+    sides = []
+    for first, second in ((1, 2), (3, 4)):
+        side = copy.copy(start)
+        side.partial_fit(*parts[first], task=first)
+        sides.append(side.partial_fit(*parts[second], task=9))
+    merged = [copy.copy(sides[0]).merge(sides[1]), copy.copy(sides[1]).merge(sides[0])]
+    priors = [m.model_.priors[9] for m in merged]
+    np.testing.assert_allclose(priors[0].weights, priors[1].weights, rtol=1e-4, atol=1e-6)
+    codes = [m.transform(parts[5][0], task=9) for m in merged]
+    assert (codes[0] == codes[1]).mean() > 0.999
+
+
+def test_a_task_of_one_row_is_learned_in_silence(parts):
+    (X, y), (one, label) = parts[0], (part[:1] for part in parts[2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hasher = small(n_hidden=64).fit(
+            np.concatenate([X, one]), np.concatenate([y, label]), task=[0] * len(X) + [1]
+        )
+        hasher.partial_fit(one, label, task=2)
+        assert hasher.transform(one, task=2).shape == (1, 16)

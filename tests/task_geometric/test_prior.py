@@ -64,13 +64,13 @@ def test_the_pool_leaves_out_a_task_exactly(n_own, n_blocks):
     tasks = [rows(seed, n_own if seed == 1 else 90) for seed in range(3)]
     parts = [statistics_of(*task, n_blocks) for task in tasks]
     pool = Pool(parts[0] + parts[1] + parts[2])
-    found = pool.solution(parts[1], CentredProblem(parts[1]))
+    found = pool.solution(parts[1])
     rest = CentredProblem(parts[0] + parts[2])
     expected = FirmSolution.of(rest, pool.penalties[0] / rest.penalty_unit[0])
     assert found.classes == expected.classes
     np.testing.assert_allclose(found.weights, expected.weights, atol=2e-4)
     np.testing.assert_allclose(found.intercepts, expected.intercepts, atol=2e-4)
-    assert Pool(parts[1]).solution(parts[1], CentredProblem(parts[1])) is None
+    assert Pool(parts[1]).solution(parts[1]) is None
 
 
 def test_the_mixture_finds_the_solution_that_fits():

@@ -57,7 +57,7 @@ def test_chunks_in_any_order_add_up(problem):
     order = np.random.default_rng(1).permutation(N_ROWS)
     for rows in np.split(order, [7, 8, 30]):
         statistics_of(hidden, labels, weight, rows, parts)
-    np.testing.assert_allclose(parts.gram, whole.gram, rtol=1e-5)
+    np.testing.assert_allclose(parts.gram.matrix, whole.gram.matrix, rtol=1e-5)
     alphas = np.full(N_BITS, 0.01)
     np.testing.assert_allclose(
         solve(parts, codewords, alphas)[0], solve(whole, codewords, alphas)[0], rtol=1e-3, atol=1e-5

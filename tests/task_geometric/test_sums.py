@@ -68,7 +68,7 @@ def test_bad_batches_leave_no_trace():
         fitted.fit_batches([(X, y), (X[:, 1:], y)])
     with pytest.raises(ValueError, match="one class only"):
         fitted.fit_batches([(X, np.zeros(len(y)))])
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match="batches has no rows"):
         fitted.fit_batches([])
     with pytest.raises(ValueError, match="solver='ridge'"):
         hasher(solver="sgd").fit_batches([(X, y)])
@@ -108,6 +108,22 @@ def test_merge_is_learning_together(parties):
     np.testing.assert_array_equal(one.transform(X, task="there"), theirs)
     # Inference works with the density that was put together.
     assert set(one.predict_task(X)) <= set(one.modulations_)
+
+
+def test_an_adopted_task_goes_on_learning_as_where_it_was_learned(parties):
+    (one, other), _ = parties
+    one.merge(other)
+    for party in (one, other):
+        party.partial_fit(X[:300], y[:300], task="there")
+    np.testing.assert_array_equal(one.transform(X, task="there"), other.transform(X, task="there"))
+
+
+def test_adopted_tasks_count_as_open(parties):
+    (one, other), _ = parties
+    one.set_params(max_open_tasks=2).merge(other)
+    assert list(one.model_.statistics) == ["shared", "there"]
+    with pytest.raises(ValueError, match="task 'here' is closed"):
+        one.partial_fit(X, y, task="here")
 
 
 def test_merged_density_is_near_the_one_of_all_rows(parties):

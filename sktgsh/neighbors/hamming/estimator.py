@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ..._sklearn import Interval, StrOptions, check_feature_names, fit_context
+from ...arrays import as_numbers
 from ...bits import pack_bits
-from ...codes import as_numbers, check_codes
+from ...codes import check_codes
 from ...persistence import SaveMixin, VersionedMixin, saved
 from ...tasks import check_task
 from ..checks import name_ids

@@ -131,7 +131,8 @@ class FaissIndex:
 
     def add(self, packed: np.ndarray) -> None:
         """Codes after those that are there."""
-        self.index.add(np.ascontiguousarray(packed))
+        if len(packed):  # a graph of faiss 1.9 reads beyond an array without rows
+            self.index.add(np.ascontiguousarray(packed))
 
     def codes(self) -> np.ndarray:
         """The packed codes, as a view of the index's own memory."""

@@ -12,12 +12,12 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import check_feature_names
+from ...arrays import are_values, as_numbers
 from ...bits import pack_bits
-from ...codes import as_numbers, check_values
+from ...codes import check_values
 from ...tasks import check_known, check_task
 from ...threads import threads_for
 from ..checks import (
-    are_values,
     check_available,
     check_code_version,
     check_ids,

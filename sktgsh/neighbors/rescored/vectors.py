@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ...codes import as_numbers
+from ...arrays import as_numbers
 from ...persistence import saved
 from .. import ranking
 from ..distances import Measure, by_blocks, rounded_up

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codes import as_numbers
+from ...arrays import as_numbers
 from ..checks import check_ids
 
 _FORMAT = "1"

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...arrays import are_values
 from ...bits import unpack_bits
 from ..checks import (
     METRICS,
-    are_values,
     check_available,
     check_code_version,
     check_n_neighbors,

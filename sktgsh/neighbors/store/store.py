@@ -11,8 +11,9 @@ from urllib.request import url2pathname
 
 import numpy as np
 
+from ...arrays import as_numbers
 from ...bits import pack_bits
-from ...codes import as_numbers, check_codes, check_values
+from ...codes import check_codes, check_values
 from ..checks import versions_differ
 from .rows import StoreRows
 from .search import StoreSearchMixin

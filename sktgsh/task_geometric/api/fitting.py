@@ -14,13 +14,13 @@ from ..._sklearn import fit_context, safe_indexing
 from ...base import check_samples, working_copy
 from ...callbacks import (
     CallbackSupportMixin,
-    EpochTasks,
     has_progress_bar,
     learned_state,
     whole_fit,
 )
 from ...targets import split_missing
 from ...tasks import iter_tasks
+from ...training import EpochTasks
 from ..checks import (
     check_classes,
     check_given_codes,
@@ -28,6 +28,7 @@ from ..checks import (
     check_rows,
     check_task_labels,
     check_tasks,
+    warn_of_few_codes,
     with_class_weight,
 )
 from ..learning.rows import Rows
@@ -97,7 +98,8 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         Classes keep their codewords, and new classes get codewords beside them, so that stored
         codes stay of use: few of their bits would change if the rows were encoded again. With
         ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
-        these codewords. The codes of tasks that are not in the data stay bit-identical.
+        these codewords and with the prior that the task's first rows gave it. The codes of tasks
+        that are not in the data stay bit-identical.
 
         Parameters
         ----------
@@ -204,7 +206,9 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         `reset` draws a new network, `relearn` forgets what a task has learned before, and with
         `codes_given` y holds codes.
         """
-        settings = self._settings()
+        # Bits that split the classes of a first chunk alike may tell later classes apart.
+        settings = replace(self._settings(), fill=relearn or bool(len(classes)))
+        self._warn_of_unused(settings)
         if reset:
             self._check_kept_codes()
         draft = working_copy(self, fresh=reset)
@@ -236,6 +240,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
                 self.__dict__ = dict(draft.__dict__)
                 if part.stopped:
                     break
+        warn_of_few_codes(self.model_, parts)
         return self
 
     def _watched(self, settings: LearningSettings, epochs: EpochTasks) -> LearningSettings:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
+from ...base import working_copy
+from ...persistence import SaveMixin
 from ...tasks import check_same_kind, check_task
 from ..checks import check_classes
 from .fitted import FittedTasks
@@ -13,6 +16,28 @@ from .fitted import FittedTasks
 
 class KeepingMixin(FittedTasks):
     """Chapter on the life of a task after it was learned."""
+
+    def save(self, path: str | os.PathLike, *, sums: bool = False) -> None:
+        """Write to a file, which :func:`sktgsh.load` reads; see :func:`sktgsh.persistence.save`.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. What was there is replaced when all is written, and stays until then.
+        sums : bool, default=False
+            Also write the sums of the open tasks, so that `partial_fit`, `merge` and `forget_task`
+            go on after loading as they would have before. They take up to ``8 * n_hidden_ ** 2``
+            bytes for each open task, and as many for all tasks together. They hold no row, but for
+            tasks that have rows without a label: the features of up to 8,192 of these.
+        """
+        if not sums:
+            super().save(path)
+            return
+        check_is_fitted(self)
+        whole = working_copy(self, fresh=False)
+        whole.model_ = self.model_.with_sums_alone()
+        whole._saves_sums = True
+        SaveMixin.save(whole, path)
 
     def close_task(self, task: int | str) -> Self:
         """Drop the sums of a task that will get no more rows; its codes stay.

@@ -6,23 +6,27 @@ task is learned once, from the total.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sized
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn import fit_context, num_samples
 from ...base import working_copy
-from ...tasks import iter_tasks
+from ...callbacks import FitTask, learned_state, whole_fit
+from ...tasks import check_same_kind, iter_tasks
 from ..checks import (
     check_class_number,
     check_not_frozen,
     check_open,
     classes_of_others,
+    warn_of_few_codes,
     with_class_weight,
 )
 from ..learning.settings import LearningSettings
-from ..learning.sums import TaskSums, add_sums
+from ..learning.sums import TaskSums, add_sums, classes_of
 from .exchange import ExchangeMixin
 from .fitting import FittingMixin
 
@@ -30,6 +34,7 @@ from .fitting import FittingMixin
 class StreamingMixin(FittingMixin, ExchangeMixin):
     """Chapter on sums: `fit_batches`, `merge`, and the steps that a cluster distributes."""
 
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_batches(self, batches: Iterable) -> Any:
         """Learn from chunks of rows in one pass.
 
@@ -41,7 +46,8 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         ----------
         batches : iterable of tuple (X, y) or (X, y, task)
             Arrays, tensors or DataFrames: batches of a Parquet file, or a torch DataLoader. A task
-            may miss classes in a chunk. `y` may lack labels, or be None.
+            may miss classes in a chunk. `y` may lack labels, or be None. Chunks without rows are
+            skipped.
 
         Returns
         -------
@@ -50,21 +56,44 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         Raises
         ------
         ValueError
-            If a chunk is malformed, a task has a single class in all, or `solver` is not
-            ``"ridge"``. The estimator then stays as it was.
+            If a chunk is malformed, labels of two chunks are of different kinds, a task has a
+            single class in all, or `solver` is not ``"ridge"``. The estimator then stays as it was.
+
+        Notes
+        -----
+        The sums are those of :meth:`partial_fit` on the same chunks. What is chosen from them
+        differs: here codewords and priors follow the rows of all chunks, there those that a task
+        and a class come with. With ``codebook="random"`` or ``"hadamard"`` and
+        ``share_prior=False`` nothing is chosen from rows, and codes are the same, but for scores
+        within the last digits of 0.
         """
-        draft, sums = None, dict[Hashable, TaskSums]()
-        for chunk in self._bar(batches, "chunk"):
+        with whole_fit(self, self, 2, None) as fit:
+            draft, sums = self._add_chunks(batches, fit)
             if draft is None:
-                draft = self.started(*chunk)
-            more = draft.sums_of(*chunk)
-            draft.model_ = draft.model_.remembering(more)
-            add_sums(sums, more)
-        if draft is None:
-            raise ValueError("batches is empty; give at least one chunk (X, y)")
-        draft.learn_sums(sums)
-        self.__dict__ = draft.__dict__
+                raise ValueError("batches has no rows; give at least one chunk (X, y) with some")
+            with fit.subtask("tasks", len(sums)) as tasks:
+                draft._learn_sums(sums, tasks)
+            self.__dict__ = draft.__dict__
         return self
+
+    def _add_chunks(
+        self, batches: Iterable, fit: FitTask
+    ) -> tuple[Self | None, dict[Hashable, TaskSums]]:
+        """A copy that is started from the first chunk with rows, and the sums of all chunks."""
+        draft, sums = None, dict[Hashable, TaskSums]()
+        n_chunks = len(batches) if isinstance(batches, Sized) else None
+        with fit.subtask("chunks", n_chunks) as chunks:
+            for number, chunk in enumerate(self._bar(batches, "chunk", n_chunks)):
+                part = chunks.subtask(f"chunk {number}")
+                with part:
+                    if num_samples(chunk[0]):
+                        draft = self.started(*chunk) if draft is None else draft
+                        more = draft.sums_of(*chunk)
+                        draft.model_ = draft.model_.remembering(more)
+                        add_sums(sums, more)
+                if part.stopped:
+                    break
+        return draft, sums
 
     def merge(self, *others: Any) -> Any:
         """Learn from the rows of other parties without seeing them (federated learning).
@@ -97,8 +126,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
             self.check_same_network(other.fingerprint(), "the other hasher's")
             for label, modulation in other.modulations_.items():
                 if label not in model.modulations:
-                    known = other.model_.statistics.get(label)
-                    model = model.adopt(label, modulation, self.share_codebook, known)
+                    known = other.model_.statistics.get(label), other.model_.priors.get(label)
+                    model = model.adopt(label, modulation, self.share_codebook, *known)
+                    model = model.with_open(self.max_open_tasks)
                 # A task that both sides learned before they were copied adds nothing.
                 elif not modulation.is_equal(model.modulations[label]):
                     check_not_frozen([label], model, self.freeze_codes)
@@ -130,6 +160,28 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         draft._start(rows, labels)
         for label, positions in iter_tasks(labels):
             draft.model_ = draft.model_.started(label, rows.take(positions), settings)
+        return draft
+
+    def going_on(self, X: Any, y: Any = None, task: Any = None) -> Self:
+        """Copy the fitted hasher, to add chunks of known and new tasks in other processes.
+
+        What decides on unlabelled rows goes with the copy; for new tasks it is learned from the
+        first chunk.
+
+        Parameters
+        ----------
+        X, y, task
+            The first chunk, as in :meth:`partial_fit`.
+
+        Returns
+        -------
+        hasher : TaskGeometricHasher
+        """
+        draft, settings = working_copy(self, fresh=False), self._sums_settings()
+        rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=False)
+        for label, positions in iter_tasks(labels):
+            if label not in draft.model_.modulations:
+                draft.model_ = draft.model_.started(label, rows.take(positions), settings)
         return draft
 
     def sums_of(self, X: Any, y: Any = None, task: Any = None) -> dict[Hashable, TaskSums]:
@@ -164,8 +216,14 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         -------
         self : TaskGeometricHasher
         """
+        return self._learn_sums(sums, FitTask(self, None, {}))
+
+    def _learn_sums(self, sums: Mapping[Hashable, TaskSums], tasks: FitTask) -> Self:
+        """Learn from sums; each task is a part of a task of the fit."""
         settings, model = self._sums_settings(), self.model_
+        settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
+        check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
         with model.threads():
             for label, new in sums.items():
                 if label in model.modulations:
@@ -176,9 +234,18 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                 tell = classes_of_others(label, parts, settings)
                 if statistics.neighbourhoods is None:
                     check_class_number(label, {*known, *statistics.classes}, new.n_rows, tell)
-            for learned in self._bar(model.learn_together(sums, settings), "task", len(sums)):
-                model = learned
+            learned, reached = model.learn_together(sums, settings), [model]
+            for label in self._bar(sums, "task"):
+                part = tasks.subtask(
+                    f"task {label}", fitted=lambda: learned_state(self) | {"model_": reached[-1]}
+                )
+                with part:
+                    reached.append(next(learned))
+                if part.stopped:
+                    break
+            model = reached[-1]
         self.model_ = model.with_general() if self.unknown_task == "pool" else model
+        warn_of_few_codes(self.model_, sums)
         return self
 
     def _sums_settings(self) -> LearningSettings:

@@ -134,14 +134,69 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             classes = np.array(modulation.classes)
             if not len(classes):
                 raise ValueError(
-                    f"task {label!r} has no class: it was learned without labels; name groups by "
-                    "name_group, or give labels to partial_fit"
+                    f"task {label!r} has no class: it was learned from given codes, or without "
+                    "labels. Fit it from labels; groups of rows without labels get a class by "
+                    "name_group"
                 )
             judged = modulation if unknown is None else modulation.with_groups()
             best = network.class_scores(X, positions, judged).argmax(axis=1)
             found[positions] = classes[np.minimum(best, len(classes) - 1)]
             if unknown is not None:
                 found[positions[best >= len(classes)]] = unknown
+        return found
+
+    def novelty_scores(self, X: ArrayLike, *, task: Any = None) -> np.ndarray:
+        """How far the scores of each row are from the codeword that they fit best.
+
+        Rows of a class that was learned have scores near -1 and +1, in the pattern of its codeword.
+        Rows of other classes have uncertain scores, or patterns of no class. Groups of unlabelled
+        rows count as classes.
+
+        Parameters
+        ----------
+        X, task
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), dtype float32
+            Mean squared difference of the squashed scores (:meth:`decision_function`) from the
+            nearest codeword: 0 for a row that has all bits of a class, about 1 for a row whose bits
+            are all uncertain. A threshold is a quantile of the scores of held-out rows.
+
+        Raises
+        ------
+        ValueError
+            If a task has neither classes nor groups.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_digits
+        >>> from sktgsh import TaskGeometricHasher
+        >>> X, y = load_digits(return_X_y=True)
+        >>> known = y < 8
+        >>> hasher = TaskGeometricHasher(random_state=0).fit(X[known][:900], y[known][:900])
+        >>> threshold = np.quantile(hasher.novelty_scores(X[known][900:]), 0.95)
+        >>> bool((hasher.novelty_scores(X[~known]) > threshold).mean() > 0.7)
+        True
+        """
+        X, labels = self._check_new_rows(X, task)
+        found = np.empty(X.shape[0], np.float32)
+        for label, positions in iter_tasks(labels):
+            modulation = self.model_.modulation_of(label)
+            words = modulation.with_groups().codewords.astype(np.float32)
+            spelled = words.any(axis=0)
+            if not spelled.any():
+                raise ValueError(f"task {label!r} has no codewords that rows could be far from")
+            words, bits = words[:, spelled], self.model_.network.layout.codebook_bits[spelled]
+            parts = self.model_.network.map_scores(
+                lambda _, scores, bits=bits, words=words: _least_square(scores[:, bits], words),
+                X,
+                positions,
+                modulation,
+            )
+            found[positions] = np.concatenate(parts)
         return found
 
     def predict_task(
@@ -184,3 +239,10 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             tasks = tasks.astype(np.result_type(tasks.dtype, np.asarray(unknown).dtype))
             tasks[is_unknown] = unknown
         return (tasks, scores) if return_score else tasks
+
+
+def _least_square(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Mean square by which squashed scores (n_rows, n_bits) miss the nearest codeword."""
+    values, n_bits = np.tanh(2 * scores), words.shape[1]
+    apart = (values**2).sum(axis=1)[:, None] - 2 * values @ words.T + n_bits
+    return np.maximum(apart.min(axis=1), 0) / n_bits

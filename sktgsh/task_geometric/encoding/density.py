@@ -251,11 +251,11 @@ class TaskDensity:
         log_densities : ndarray of shape (n_rows, n_tasks)
             Log densities of rows of this task; the first column is the task's own density.
         """
-        likelihood = [
-            np.log(posterior(log_densities, temperature)[:, 0] + 1e-12).mean()
-            for temperature in TEMPERATURES
-        ]
-        return replace(self, likelihood=np.array(likelihood))
+        # Relative to the largest, so that no exponential overflows.
+        relative = log_densities - log_densities.max(axis=1, keepdims=True)
+        weights = np.exp(relative / TEMPERATURES[:, None, None])
+        own = weights[:, :, 0] / weights.sum(axis=2)
+        return replace(self, likelihood=np.log(own + 1e-12).mean(axis=1))
 
     def log_density(self, probes: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """Log density of each row, up to a constant that all tasks share."""

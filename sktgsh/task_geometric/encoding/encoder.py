@@ -23,7 +23,7 @@ from .scaling import scale_as_one, scale_by_column
 
 @dataclass(frozen=True)
 class UnitDraw:
-    """How many units are drawn, and from which seed.
+    """The number of units that are drawn, and the seed.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class UnitDraw:
 
 
 class Encoder(BaseEstimator):
-    """How samples reach the hidden units; the base of all kinds.
+    """The way from samples to the hidden units; the base of all kinds.
 
     The defaults here standardise each column, extract no features, and let each unit point along
     the difference of two samples.

@@ -12,7 +12,7 @@ from ...persistence import saved
 @saved("BitLayout")
 @dataclass(frozen=True)
 class BitLayout:
-    """Which hidden units a bit sees, and which bits spell the class's codeword.
+    """The hidden units that each bit sees, and the bits that spell the class's codeword.
 
     Units come in blocks: one block for all bits, or one for each bit. Structure bits are spread
     evenly over the code, so that every prefix of a code has its share of them.

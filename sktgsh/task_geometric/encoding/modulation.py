@@ -12,6 +12,7 @@ from ...networks.fingerprint import fingerprint
 from ...persistence import saved
 from .density import TaskDensity
 from .groups import Groups
+from .structure import Structure
 
 # Number of the convention by which a modulation's arrays are named in its code version.
 LAYOUT = 1
@@ -20,7 +21,7 @@ LAYOUT = 1
 @saved("TaskGain")
 @dataclass(frozen=True)
 class TaskGain:
-    """How much a task's own rows say beyond its prior.
+    """The errors of a task with its prior, without it, and by the prior alone.
 
     Errors are generalised cross-validation errors, mean squares over bits and rows.
 
@@ -88,6 +89,8 @@ class Modulation:
         task had no prior.
     groups : Groups or None
         Groups of the rows without a label; None if there are none.
+    structure : Structure or None
+        Directions that bits follow; the context and the bias hold them.
     """
 
     context: np.ndarray
@@ -99,6 +102,7 @@ class Modulation:
     density: TaskDensity | None = None
     task_gain: TaskGain | None = None
     groups: Groups | None = None
+    structure: Structure | None = None
 
     @property
     def vector(self) -> np.ndarray:

@@ -6,12 +6,13 @@ Every codebook is nested: the codewords of 16 bits are the first 16 bits of thos
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...persistence import saved
 from ...random import generator, random_signs
+from ..encoding.structure import Structure
 
 CODEBOOKS = ("learned", "hadamard", "random")
 # Dichotomies of the classes that a bit of a learned codebook is chosen from.
@@ -127,6 +128,10 @@ class ClassProjections:
     directions: np.ndarray
     thresholds: np.ndarray
 
+    def of_bits(self, bits: np.ndarray) -> ClassProjections:
+        """The projections of some bits."""
+        return ClassProjections(self.directions[bits], self.thresholds[bits])
+
     def codewords(self, means: np.ndarray) -> np.ndarray:
         """Codewords of classes, (n_classes, n_bits), from their means (n_classes, n_features)."""
         return np.where(self.margins(means) > 0, 1, -1).astype(np.int8)
@@ -168,10 +173,19 @@ class Codebook:
         Codeword of each class, -1 and +1.
     projections : ClassProjections or None
         None if codewords do not follow the class means.
+    structure : Structure or None
+        What bits follow beside codewords, or in place of them: codewords are 0 there.
     """
 
     words: dict[Hashable, np.ndarray]
     projections: ClassProjections | None = None
+    structure: Structure | None = None
+
+    def with_structure(self, structure: Structure, bits: np.ndarray) -> Codebook:
+        """Let bits follow a structure; `bits` are those that codewords were chosen for."""
+        spells = (~structure.alone[bits]).astype(np.int8)
+        words = {label: word * spells for label, word in self.words.items()}
+        return replace(self, words=words, structure=structure)
 
     def joined(self, words: Mapping[Hashable, np.ndarray], task: Hashable) -> Codebook:
         """Add the codewords of a task; raises ValueError if a class has another one here."""
@@ -182,7 +196,7 @@ class Codebook:
                     "have learned the class on their own. Learn it before copies part, or use "
                     "share_codebook=False"
                 )
-        return Codebook(self.words | dict(words), self.projections)
+        return replace(self, words=self.words | dict(words))
 
 
 def _make_distinct(word: np.ndarray, margin: np.ndarray, taken: set[bytes]) -> None:

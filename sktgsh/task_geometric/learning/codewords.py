@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class CodewordChooser:
             Task that does not share its codewords. Their bits are flipped at random, which keeps
             the distances within the task and breaks those to other tasks.
         """
+        if known.structure is not None and known.structure.alone[self.bits].any():
+            return self._choose_spelled(problem, known, new, kind, own_to)
         n_bits, flips = len(self.bits), self.flips(own_to)
         words = {label: word * flips for label, word in known.words.items()}
         projections = known.projections
@@ -78,7 +80,29 @@ class CodewordChooser:
         later = [label for label in new if label not in words]
         table = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
         extended = extend_codebook(table, list(words), later, kind, self.seed) * flips
-        return Codebook(dict(zip([*words, *later], extended)), projections)
+        return Codebook(dict(zip([*words, *later], extended)), projections, known.structure)
+
+    def _choose_spelled(
+        self,
+        problem: CentredProblem | None,
+        known: Codebook,
+        new: Sequence[Hashable],
+        kind: str,
+        own_to: Hashable,
+    ) -> Codebook:
+        """Choose the bits that spell a codeword; it is 0 in bits that follow a structure."""
+        assert known.structure is not None
+        spells = ~known.structure.alone[self.bits]
+        projections = known.projections
+        reduced = Codebook(
+            {label: word[spells] for label, word in known.words.items()},
+            None if projections is None else projections.of_bits(np.flatnonzero(spells)),
+        )
+        chosen = replace(self, bits=self.bits[spells]).choose(problem, reduced, new, kind, own_to)
+        words = {label: np.zeros(len(spells), np.int8) for label in chosen.words}
+        for label, word in chosen.words.items():
+            words[label][spells] = word
+        return replace(known, words=words)
 
     def flips(self, own_to: Hashable = None) -> np.ndarray:
         """Signs (n_bits,) that the codes of a task which does not share its codewords get."""

@@ -20,11 +20,13 @@ from ..encoding.density import TaskDensity
 from ..encoding.layout import BitLayout
 from ..encoding.modulation import Modulation, normalised
 from ..encoding.network import TaskNetwork
+from ..encoding.structure import Structure
 from .codewords import CodewordChooser
 from .prior import Solution, TaskPrior, solve_towards
 from .ridge import CentredProblem
 from .rows import Rows
 from .statistics import RidgeStatistics
+from .structure import learn_structure
 
 # Rows of one product for the Gram matrices; sums over more rows are in float64. More rows make
 # fewer sums and give threads more batches to share, as long as their hidden activity is small.
@@ -111,6 +113,20 @@ class TaskLearner:
         width = encoder.n_features if encoder.passthrough else units
         return CodewordChooser(self.layout.codebook_bits, slice(units - width, None), self.seed)
 
+    def learn_structure(self, problem: CentredProblem, words: np.ndarray) -> Structure | None:
+        """What bits follow beside codewords, where all bits see the features; see `structure.py`.
+
+        Parameters
+        ----------
+        problem : CentredProblem
+        words : ndarray of shape (n_classes, n_codebook_bits)
+        """
+        if not self.encoder.passthrough or len(words) < 2 or problem.overlap is not None:
+            return None
+        axes = self.encoder.axes.cpu().numpy()
+        geometry = self.chooser.geometry
+        return learn_structure(problem, geometry, words, self.layout, axes, self.seed)
+
     # -- closed form -----------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -163,6 +179,7 @@ class TaskLearner:
         alpha: float | Sequence[float],
         target_bits: np.ndarray,
         prior: TaskPrior | None = None,
+        structure: Structure | None = None,
     ) -> Modulation:
         """The closed form.
 
@@ -177,12 +194,14 @@ class TaskLearner:
             Bits with real-valued targets.
         prior : TaskPrior, optional
             Where to shrink to, if that is better for a bit.
+        structure : Structure, optional
+            Directions that bits follow beside codewords, or in place of them.
         """
         right, sums, squares = self.targets(problem, dict(zip(classes, codewords)), target_bits)
         alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
         if prior is not None:
             solution, chosen, gain = solve_towards(problem, (right, sums, squares), alphas, prior)
-            learned = self.modulation_of(solution, classes, codewords, chosen)
+            learned = self.modulation_of(solution, classes, codewords, chosen, structure)
             return replace(learned, task_gain=gain)
         chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
@@ -191,7 +210,7 @@ class TaskLearner:
             order = np.argsort(-alphas, kind="stable")
             chosen = alphas[order][errors[:, order].argmin(axis=1)]
         solution = Solution(*problem.solve(right, sums, chosen))
-        return self.modulation_of(solution, classes, codewords, chosen)
+        return self.modulation_of(solution, classes, codewords, chosen, structure)
 
     def targets(
         self,
@@ -207,9 +226,12 @@ class TaskLearner:
         return problem.targets(table, codebook_bits, target_bits)
 
     def solution(self, modulation: Modulation) -> Solution:
-        """The weights and intercepts that a modulation of the closed form holds."""
+        """The weights and intercepts of a modulation of the closed form, without its structure."""
         shape = (self.layout.n_bits, self.layout.units_per_block)
-        return Solution(modulation.vector.reshape(shape) * self.network.projection, modulation.bias)
+        weights = modulation.vector.reshape(shape) * self.network.projection
+        if modulation.structure is None:
+            return Solution(weights, modulation.bias)
+        return Solution(*modulation.structure.added(weights, modulation.bias, -1.0))
 
     def modulation_of(
         self,
@@ -217,14 +239,23 @@ class TaskLearner:
         classes: Sequence[Hashable],
         codewords: np.ndarray,
         alpha: np.ndarray | None = None,
+        structure: Structure | None = None,
     ) -> Modulation:
-        """The modulation that gives the scores of a solution."""
+        """The modulation that gives the scores of a solution, and a structure beside it."""
+        if structure is not None:
+            solution = Solution(*structure.added(*solution))
         weights, bias = solution.weights / self.network.projection, solution.intercepts
         context, strength = normalised(
             weights if self.network.head == "shared" else weights.ravel()
         )
         return Modulation(
-            context, strength, bias.astype(np.float32), tuple(classes), codewords, alpha
+            context,
+            strength,
+            bias.astype(np.float32),
+            tuple(classes),
+            codewords,
+            alpha,
+            structure=structure,
         )
 
     # -- gradient steps --------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 An unlabelled row among rows of a labelled class belongs to that class. Every other unlabelled row
 gets a code: the signs of projections of the mean of its neighbours. The mean keeps what neighbours
 share and drops what tells them apart, so the codes follow classes that nobody has named.
+
+Neighbours are found twice: by the cosine of the features, and then in the space of what the first
+neighbours share (:mod:`.shared_space`). The second ones decide.
 """
 
 from __future__ import annotations
@@ -11,20 +14,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
+from ...persistence import saved
 from ...random import generator
 from .codebook import ClassProjections
+from .shared_space import ROWS_AT_ONCE, Nearest, SharedSpace, nearest, principal_axes, unit
 
-# Neighbours are looked for among a sample of this many rows.
-MOST_REFERENCES = 8192
+# Neighbours are looked for among a sample of this many rows; the first ones among fewer.
+MOST_REFERENCES = 16384
+_FIRST_REFERENCES = 4096
 # Share of the labelled rows that may have fewer labelled neighbours than a known row must have.
 _MISSED = 0.1
 # Steps from a random rotation of the axes; more of them find classes better, and neighbours worse.
 _ROTATION_STEPS = 2
 # Neighbours vote with the weight exp(sharpness * cosine).
 _SHARPNESS = 10.0
-_ROWS_AT_ONCE = 1024
 _UNLABELLED = -1
 
 
@@ -46,6 +50,7 @@ class Completion(NamedTuple):
     codes: np.ndarray
 
 
+@saved("Neighbourhoods")
 @dataclass(frozen=True)
 class Neighbourhoods:
     """Reference rows of a task, which give every later row its target.
@@ -61,8 +66,10 @@ class Neighbourhoods:
         Mean of the features.
     scale : float
         Root mean square distance of the features from their mean.
-    references : ndarray of shape (n_references, n_features), dtype float32
-        Features of the reference rows, centred, of norm 1.
+    space : SharedSpace
+        Where neighbours are looked for.
+    references : ndarray of shape (n_references, n_axes), dtype float32
+        The reference rows in that space, of norm 1.
     margins : ndarray of shape (n_references, n_bits), dtype float32
         Projections of the reference rows.
     classes : tuple
@@ -80,6 +87,7 @@ class Neighbourhoods:
     projections: ClassProjections
     centre: np.ndarray
     scale: float
+    space: SharedSpace
     references: np.ndarray
     margins: np.ndarray
     classes: tuple
@@ -120,14 +128,18 @@ class Neighbourhoods:
         neighbourhoods : Neighbourhoods
         """
         centre = features.mean(axis=0)
-        angles = _unit(features - centre)
+        angles = unit(features - centre)
         scale = float(np.sqrt(np.square(features - centre).sum(axis=1).mean()))
         n_neighbors = min(n_neighbors, len(features) - 1)
-        near = _nearest(angles, angles, n_neighbors, but_self=True)
-        nearest, share = _votes(near, labels)
-        least = _least_share(share[labels >= 0])
-        taken = np.where(share >= least, nearest, _UNLABELLED)
-        taken[labels >= 0] = labels[labels >= 0]
+        first = _spread(len(features), _FIRST_REFERENCES)
+        # Half as many neighbours in fewer rows.
+        count = min(max(1, n_neighbors // 2), len(first) - 1)
+        near = nearest(angles[first], angles[first], count, but_self=True)
+        taken = _taken(near, labels[first])[0]
+        space = SharedSpace.learn(features[first], _shared_points(angles[first], near, taken))
+        references = space.directions(features)
+        near = nearest(references, references, n_neighbors, but_self=True)
+        taken, least = _taken(near, labels)
         if projections is None:
             points = centre + scale * _shared_points(angles, near, taken)
             projections = _learn_projections(points, n_bits, seed)
@@ -136,7 +148,8 @@ class Neighbourhoods:
             projections,
             centre,
             scale,
-            angles,
+            space,
+            references,
             margins,
             classes,
             labels,
@@ -168,53 +181,39 @@ class Neighbourhoods:
         completion : Completion
         """
         parts = [
-            self._complete(features[start : start + _ROWS_AT_ONCE])
-            for start in range(0, len(features), _ROWS_AT_ONCE)
+            self._complete(features[start : start + ROWS_AT_ONCE])
+            for start in range(0, len(features), ROWS_AT_ONCE)
         ]
         return Completion(*(np.concatenate(column) for column in zip(*parts)))
 
     def _complete(self, features: np.ndarray) -> Completion:
-        angles = _unit(features - self.centre)
-        near = _nearest(angles, self.references, self.n_neighbors)
-        nearest, share = _votes(near, self.labels)
-        known = (share >= self.least_share) & (nearest >= 0)
+        near = nearest(self.space.directions(features), self.references, self.n_neighbors)
+        voted, share = _votes(near, self.labels)
+        known = (share >= self.least_share) & (voted >= 0)
+        angles = unit(features - self.centre)
         margins = self.projections.margins(self.centre + self.scale * angles)
         # Rows of a class say nothing about the classes that have no name.
         for rows in near.rows.T:
             margins += self.margins[rows] * ~self.taken[rows, None]
         codes = np.where(margins > 0, 1, -1).astype(np.int8)
-        return Completion(np.where(known, nearest, _UNLABELLED), nearest, codes)
+        return Completion(np.where(known, voted, _UNLABELLED), voted, codes)
 
 
-class _Neighbours(NamedTuple):
-    """Nearest references of rows, and their cosines, both (n_rows, n_neighbors)."""
-
-    rows: np.ndarray
-    cosines: np.ndarray
+def _spread(n_rows: int, most: int) -> np.ndarray:
+    """At most `most` positions, evenly spread over the rows."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int))
 
 
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Rows of norm 1."""
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+def _taken(near: Nearest, labels: np.ndarray) -> tuple[np.ndarray, float]:
+    """The class that each row belongs to or is taken to, or -1; and the share that decides."""
+    voted, share = _votes(near, labels)
+    least = _least_share(share[labels >= 0])
+    taken = np.where(share >= least, voted, _UNLABELLED)
+    taken[labels >= 0] = labels[labels >= 0]
+    return taken, least
 
 
-def _nearest(
-    rows: np.ndarray, references: np.ndarray, count: int, but_self: bool = False
-) -> _Neighbours:
-    """The references of largest cosine; with `but_self`, row i is not a neighbour of itself."""
-    others, found, cosines = torch.from_numpy(references.T), [], []
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        near = torch.from_numpy(rows[start : start + _ROWS_AT_ONCE]) @ others
-        if but_self:
-            span = torch.arange(len(near))
-            near[span, start + span] = -torch.inf
-        best = near.topk(count)
-        found.append(best.indices.numpy())
-        cosines.append(best.values.numpy())
-    return _Neighbours(np.concatenate(found), np.concatenate(cosines))
-
-
-def _votes(near: _Neighbours, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _votes(near: Nearest, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The class with most of the labelled neighbours, -1 without any, and the labelled share."""
     found = labels[near.rows]
     labelled = found >= 0
@@ -233,8 +232,8 @@ def _least_share(shares: np.ndarray) -> float:
     return float(np.quantile(shares, _MISSED)) if len(shares) else np.inf
 
 
-def _shared_points(angles: np.ndarray, near: _Neighbours, taken: np.ndarray) -> np.ndarray:
-    """What a row shares with others: the mean of its class, or of itself and free neighbours."""
+def _shared_points(angles: np.ndarray, near: Nearest, taken: np.ndarray) -> np.ndarray:
+    """The mean of a row's class, or of itself and its neighbours without a class."""
     free = taken < 0
     points, counts = angles.copy(), np.ones((len(angles), 1), np.float32)
     for rows in near.rows.T:
@@ -256,9 +255,8 @@ def _learn_projections(points: np.ndarray, n_bits: int, seed: int) -> ClassProje
     rng = generator(seed, "rotation")
     centre = points.mean(axis=0)
     # Norms are dropped: the sign of a projection does not depend on them.
-    points = _unit(points - centre)
-    values, vectors = np.linalg.eigh((points.T @ points).astype(np.float64))
-    axes = vectors[:, np.argsort(-values)[: min(n_bits, points.shape[1])]]
+    points = unit(points - centre)
+    axes = principal_axes(points, n_bits)
     along, width = points @ axes, axes.shape[1]
     rotations = []
     for _ in range(0, n_bits, width):

@@ -128,9 +128,39 @@ class TaskPrior:
     task_weights: dict[Hashable, float] = field(default_factory=dict)
 
 
+def merged_prior(priors: Sequence[TaskPrior | None], weights: Sequence[float]) -> TaskPrior | None:
+    """The mean of what several parties shrink a task towards, by the weights of their rows.
+
+    Parameters
+    ----------
+    priors : sequence of TaskPrior or None
+        Parties without one do not count.
+    weights : sequence of float
+
+    Returns
+    -------
+    prior : TaskPrior or None
+    """
+    known = [(prior, weight) for prior, weight in zip(priors, weights) if prior is not None]
+    if not known:
+        return None
+    total = sum(weight for _, weight in known)
+    shares = [(prior, weight / total) for prior, weight in known]
+    by_task: dict[Hashable, float] = {}
+    for prior, share in shares:
+        for label, weight in prior.task_weights.items():
+            by_task[label] = by_task.get(label, 0.0) + share * weight
+    return TaskPrior(
+        sum(share * prior.weights for prior, share in shares),
+        sum(share * prior.intercepts for prior, share in shares),
+        sum(share * prior.pool_weight for prior, share in shares),
+        by_task,
+    )
+
+
 @dataclass(frozen=True)
 class Others:
-    """What other tasks have learned.
+    """Solutions of the other tasks.
 
     Attributes
     ----------
@@ -170,12 +200,6 @@ class Others:
             found.append(self.pool)
         if not found:
             return None
-        parts = [
-            part.for_codewords(words, layout, target_bits)
-            if isinstance(part, FirmSolution)
-            else part
-            for part in found
-        ]
         by_class = [part for part in found if isinstance(part, FirmSolution)]
         if problem.n_blocks == 1 and problem.classes and len(by_class) == len(found):
             frequent = np.argsort(-problem.counts, kind="stable")[:MIXING_CLASSES]
@@ -184,18 +208,36 @@ class Others:
             shares = mixture(problem, problem.class_sums[frequent, 0], weights)
         else:
             first = slice(MIXING_BITS)
-            shares = mixture(problem, right[first], [part.weights[first] for part in parts])
+            parts = [_solution(part, words, layout, target_bits).weights[first] for part in found]
+            shares = mixture(problem, right[first], parts)
         if not shares.any():
             # The rows cannot tell: the pool knows most, or else all tasks count alike.
             shares[-1 if self.pool is not None else slice(None)] = 1
             shares /= shares.sum()
+        used = [
+            (share, _solution(part, words, layout, target_bits))
+            for share, part in zip(shares, found)
+            if share > 0
+        ]
         by_task = dict(zip(labels, shares.tolist()))
         return TaskPrior(
-            sum(share * part.weights for share, part in zip(shares, parts)),
-            sum(share * part.intercepts for share, part in zip(shares, parts)),
+            sum(share * part.weights for share, part in used),
+            sum(share * part.intercepts for share, part in used),
             0.0 if self.pool is None else float(shares[-1]),
             {label: share for label, share in by_task.items() if share > 0},
         )
+
+
+def _solution(
+    part: FirmSolution | Solution,
+    words: Mapping[Hashable, np.ndarray],
+    layout: BitLayout,
+    target_bits: np.ndarray,
+) -> Solution:
+    """The solution of a task or of the pool for given codewords."""
+    if isinstance(part, FirmSolution):
+        return part.for_codewords(words, layout, target_bits)
+    return part
 
 
 def mixture(
@@ -216,8 +258,7 @@ def mixture(
     shares : ndarray of shape (n_solutions,)
         The same for all targets; 0 throughout if no solution fits at all.
     """
-    table = np.stack([problem.along(part).ravel() for part in weights]).astype(np.float64)
-    inner = table @ table.T
+    inner = problem.inner(weights)
     fit = np.array([(part * right).sum() for part in weights])
     shares, alive = np.zeros(len(weights)), np.flatnonzero(inner.diagonal() > 0)
     if len(alive) and (fit > 0).any():

@@ -6,19 +6,19 @@ For a bit with units h, target k and penalty a:
 
 where G is the centred Gram matrix. Units come in blocks: one that all bits share, or one for each
 bit. One eigendecomposition of a block's G serves all its bits, all penalties and the choice of
-codewords.
+codewords. Where G is wide and rows are many, Cholesky factors at a few penalties cost less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
-from scipy.linalg.lapack import dpstrf
 
+from .factors import Factors, search
 from .statistics import RidgeStatistics
 
 _EPSILON = np.finfo(np.float64).eps
@@ -28,11 +28,13 @@ _LEAST_PIVOT = 1e-9
 # Cross-validation skips penalties that leave fewer degrees of freedom than this share of the rows:
 # where units outnumber rows, a few repeated rows would make no penalty at all look best.
 _LEAST_FREEDOM = 0.3
-# A Gram matrix of fewer rows than this share of the units is decomposed up to its rank.
-_FEW_ROWS = 0.6
 # Wider Gram matrices are decomposed in float32 to judge penalties, in less than half the time. The
 # final solve always runs in float64.
 _WIDE = 1024
+# With more rows than this for each unit of a wide Gram matrix, Cholesky factors judge penalties.
+_MANY_ROWS = 1.5
+# The search for the best penalty starts here.
+_FIRST_ALPHA = 0.1
 _LEAST_SINGLE = 1e-6
 _STRIP = 64
 
@@ -59,13 +61,34 @@ class Spectrum(NamedTuple):
     def damped(self, penalties: np.ndarray) -> np.ndarray:
         """Eigenvalues plus penalties, (units, n_penalties); infinite where both vanish."""
         damped = self.values[:, None] + penalties
-        empty = max(self.values[-1], _EPSILON) * len(self.values) * _LEAST_VARIANCE
+        empty = self.largest * len(self.values) * _LEAST_VARIANCE
         return np.where(damped > empty, damped, np.inf)
 
     def solve(self, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights (n_bits, units) of right-hand sides (n_bits, units), from a penalty a bit."""
         along = (self.vectors.T @ right.T) / self.damped(penalties)
         return (self.vectors @ along).T
+
+    def judge(
+        self, right: np.ndarray, squares: np.ndarray
+    ) -> Callable[[float], tuple[np.ndarray, float]]:
+        """A function from a penalty to the residual of each bit and the degrees of freedom."""
+        kept, values = self.is_kept, self.values[self.is_kept]
+        reachable = (self.vectors[:, kept].T @ right.T) ** 2 / values[:, None]
+        # The residual is the sum of a part that no penalty explains and of a share of the rest. As
+        # a difference of two large sums it would be noise where units outnumber rows.
+        beyond = np.maximum(squares - reachable.sum(axis=0), 0)
+
+        def judged(penalty: float) -> tuple[np.ndarray, float]:
+            share = values / self.damped(np.array([penalty]))[kept, 0]
+            return beyond + ((1 - share) ** 2) @ reachable, float(share.sum())
+
+        return judged
+
+    @property
+    def largest(self) -> float:
+        """The largest eigenvalue; of a matrix without a direction, hardly more than 0."""
+        return max(self.values[-1] if len(self.values) else 0.0, _EPSILON)
 
     @property
     def is_exact(self) -> bool:
@@ -75,45 +98,42 @@ class Spectrum(NamedTuple):
     @property
     def is_kept(self) -> np.ndarray:
         """Whether an eigenvalue is more than noise, (units,)."""
-        return self.values > self.least * max(self.values[-1], _EPSILON)
+        return self.values > self.least * self.largest
 
 
-def _spectrum(gram: np.ndarray, total: float, roughly: bool = False) -> Spectrum:
-    """Decompose a Gram matrix; if rows are few, only its range.
-
-    With `roughly`, a wide matrix is decomposed in float32.
-    """
-    width = len(gram)
-    if total < _FEW_ROWS * width:
-        # A pivoted Cholesky factorisation stops at the rank, so few rows cost few operations.
-        factor, pivots, rank, _ = dpstrf(gram, lower=1, tol=_LEAST_PIVOT * gram.diagonal().max())
-        if 0 < rank < _FEW_ROWS * width:
-            thin = np.empty((width, rank))
-            thin[pivots - 1] = np.tril(factor[:, :rank])
-            values, small = eigh(thin.T @ thin, check_finite=False)
-            kept = values > _LEAST_PIVOT * values[-1]
-            return Spectrum(values[kept], thin @ (small[:, kept] / np.sqrt(values[kept])))
-    single = roughly and width > _WIDE
+def _spectrum(gram: np.ndarray, roughly: bool = False) -> Spectrum:
+    """Decompose a Gram matrix; with `roughly`, a wide one in float32."""
+    single = roughly and len(gram) > _WIDE
     matrix = gram.astype(np.float32) if single else gram
     values, vectors = eigh(matrix, driver="evd", check_finite=False, overwrite_a=single)
     values = np.maximum(values.astype(np.float64), 0)
     return Spectrum(values, vectors, _LEAST_SINGLE if single else _LEAST_PIVOT)
 
 
+def _spectrum_of_rows(rows: np.ndarray) -> Spectrum:
+    """Decompose the Gram matrix of a few rows, of which the range alone counts."""
+    values, small = eigh(rows @ rows.T, driver="evd", check_finite=False)
+    kept = values > _LEAST_PIVOT * max(values[-1], _EPSILON)
+    return Spectrum(values[kept], rows.T @ (small[:, kept] / np.sqrt(values[kept])))
+
+
 class CentredProblem:
     """Ridge problems of all bits of one task; see :class:`RidgeStatistics`."""
 
     def __init__(self, statistics: RidgeStatistics):
-        gram, units = statistics.gram, statistics.units_per_block
-        self.n_blocks = len(gram)
-        self.total = gram[0, units, units]
+        units = statistics.units_per_block
+        self.n_blocks, sums = len(statistics.gram.rows), statistics.gram.sums
+        self.total = sums[0, units]
         # Kish's effective number of rows: a row of weight 50 is not 50 rows.
         self.n_effective = self.total**2 / statistics.weight_squares
-        self.means = gram[:, units, :units] / self.total
-        self.gram = self.means[:, :, None] * (-self.total * self.means[:, None, :])
-        for centred, sums in zip(self.gram, gram[:, :units, :units]):
-            centred += sums
-            _mirror(centred)
+        self.means = sums[:, :units] / self.total
+        # Few rows, centred, take the place of the matrix of their products.
+        self.rows = None
+        if statistics.gram.is_thin:
+            rows = statistics.gram.rows.astype(np.float64)
+            self.rows = rows[:, :, :units] - rows[:, :, units:] * self.means[:, None, :]
+        else:
+            self.gram = self._centred(statistics.gram.matrix[:, :units, :units])
         self.classes = statistics.classes
         sums = np.array(list(statistics.class_sums.values()), dtype=np.float64)
         sums = sums.reshape(len(self.classes), self.n_blocks, units + 1)
@@ -131,18 +151,46 @@ class CentredProblem:
             self.code_totals = statistics.code_sums[:, 0, units]
             self.code_sums = statistics.code_sums[:, :, :units]
             self.code_sums = self.code_sums - self.code_totals[:, None, None] * self.means
-        diagonal = np.einsum("buu->bu", self.gram).mean(axis=1)
-        self.penalty_unit = np.maximum(diagonal, _EPSILON)
+        diagonal = (
+            np.einsum("buu->b", self.gram)
+            if self.rows is None
+            else np.einsum("bru,bru->b", self.rows, self.rows)
+        )
+        self.penalty_unit = np.maximum(diagonal / units, _EPSILON)
+
+    def _centred(self, sums: np.ndarray) -> np.ndarray:
+        """Centred Gram matrices, from lower triangles of sums, (n_blocks, units, units)."""
+        centred = self.means[:, :, None] * (-self.total * self.means[:, None, :])
+        for gram, part in zip(centred, sums):
+            gram += part
+            _mirror(gram)
+        return centred
 
     @cached_property
     def spectra(self) -> list[Spectrum]:
         """Spectrum of each block's Gram matrix, precise enough to judge penalties."""
-        return [_spectrum(gram, self.total, roughly=True) for gram in self.gram]
+        if self.rows is not None:
+            return [_spectrum_of_rows(rows) for rows in self.rows]
+        return [_spectrum(gram, roughly=True) for gram in self.gram]
+
+    @cached_property
+    def factors(self) -> list[Factors] | None:
+        """Cholesky factors of each block; None where eigenvectors are cheaper or needed."""
+        units = self.means.shape[1]
+        tall = self.rows is None and units > _WIDE and self.n_effective >= _MANY_ROWS * units
+        return [Factors(gram) for gram in self.gram] if tall else None
 
     def class_means(self, units: slice) -> np.ndarray:
         """Mean of some units of the first block over each class, (n_classes, n_units)."""
         counts = np.maximum(self.counts, _EPSILON)[:, None]
         return self.class_sums[:, 0, units] / counts + self.means[0, units]
+
+    def covariance(self, units: slice, basis: np.ndarray) -> np.ndarray:
+        """Covariance of some units of the first block along the columns of a basis."""
+        if self.rows is not None:
+            along = self.rows[0][:, units] @ basis
+            return along.T @ along / self.total
+        return basis.T @ self.gram[0][units, units] @ basis / self.total
 
     def _iter_blocks(self, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (block, positions within `bits` of the bits that see it)."""
@@ -160,6 +208,11 @@ class CentredProblem:
         """
         found = []
         for block in [0] if self.n_blocks == 1 else bits:
+            if self.factors is not None:
+                sums = self.class_sums[classes, block]
+                penalty = alpha * float(self.penalty_unit[block])
+                found.append(sums @ self.factors[block].solve(sums, penalty, 0).T)
+                continue
             spectrum = self.spectra[block]
             along = self.class_sums[classes, block] @ spectrum.vectors
             damped = spectrum.damped(np.array([alpha * self.penalty_unit[block]]))
@@ -220,7 +273,7 @@ class CentredProblem:
         """
         weights = np.empty(right.shape, np.float32)
         for block, unit in enumerate(self.penalty_unit):
-            if self.total < _FEW_ROWS * len(self.gram[block]):
+            if self.rows is not None:
                 penalties = np.full(len(right), alpha * unit)
                 weights[:, block] = self.spectra[block].solve(right[:, block], penalties)
                 continue
@@ -230,17 +283,24 @@ class CentredProblem:
             weights[:, block] = cho_solve(factor, right[:, block].T.astype(np.float32)).T
         return weights
 
-    def along(self, weights: np.ndarray) -> np.ndarray:
-        """Scores of weights (n_bits, units) along the directions of the rows, flattened.
-
-        Their inner products are those of the centred scores of the rows.
-        """
-        found = []
-        for block, bits in self._iter_blocks(np.arange(len(weights))):
-            spectrum = self.spectra[block]
-            part = weights[bits].astype(spectrum.vectors.dtype) @ spectrum.vectors
-            found.append(part * np.sqrt(spectrum.values).astype(part.dtype))
-        return np.concatenate([part.ravel() for part in found])
+    def inner(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Inner products (n, n) of the centred scores that n weights (n_bits, units) give."""
+        found, n_parts = np.zeros((len(parts), len(parts))), len(parts)
+        for block, bits in self._iter_blocks(np.arange(len(parts[0]))):
+            weights = np.concatenate([part[bits] for part in parts]).astype(np.float32)
+            if self.factors is not None:
+                products = weights @ self.gram[block].astype(np.float32)
+                found += products.reshape(n_parts, -1) @ weights.reshape(n_parts, -1).T
+                continue
+            if self.rows is not None:
+                scores = weights @ self.rows[block].T.astype(np.float32)
+            else:
+                spectrum = self.spectra[block]
+                scores = weights @ spectrum.vectors.astype(np.float32)
+                scores *= np.sqrt(spectrum.values).astype(np.float32)
+            table = scores.reshape(n_parts, -1)
+            found += table @ table.T
+        return found
 
     def residual(
         self, right: np.ndarray, squares: np.ndarray, weights: np.ndarray
@@ -248,30 +308,25 @@ class CentredProblem:
         """Right-hand sides and centred squares of what weights leave unexplained."""
         product = np.empty_like(right)
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            product[bits] = weights[bits] @ self.gram[block]
+            if self.rows is None:
+                product[bits] = weights[bits] @ self.gram[block]
+            else:
+                product[bits] = (weights[bits] @ self.rows[block].T) @ self.rows[block]
         explained = 2 * (weights * right).sum(axis=1) - (weights * product).sum(axis=1)
         return right - product, np.maximum(squares - explained, 0)
 
     def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights of the bits of a block, (n_bits, units)."""
-        spectrum = self.spectra[block]
-        if spectrum.is_exact:
-            return spectrum.solve(right, penalties)
-        return self._solve_factored(block, right, penalties)
-
-    def _solve_factored(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-        """Weights of the bits of a block, from a Cholesky factor for each penalty."""
+        if self.factors is None and self.spectra[block].is_exact:
+            return self.spectra[block].solve(right, penalties)
+        factors = Factors(self.gram[block]) if self.factors is None else self.factors[block]
         weights = np.empty_like(right)
         for penalty in np.unique(penalties):
             bits = np.flatnonzero(penalties == penalty)
-            damped = self.gram[block].copy()
-            damped[np.diag_indices(len(damped))] += penalty
             try:
-                # The transpose of a symmetric matrix is the same matrix in Fortran's order.
-                factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
-                weights[bits] = cho_solve(factor, right[bits].T, check_finite=False).T
+                weights[bits] = factors.solve(right[bits], float(penalty))
             except LinAlgError:
-                exact = _spectrum(self.gram[block], self.total)
+                exact = _spectrum(self.gram[block])
                 weights[bits] = exact.solve(right[bits], penalties[bits])
         return weights
 
@@ -280,24 +335,34 @@ class CentredProblem:
     ) -> np.ndarray:
         """Generalised cross-validation error of each bit and alpha, (n_bits, n_alphas).
 
-        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979). Infinite where
-        a penalty leaves hardly any degrees of freedom.
+        One eigendecomposition a block serves all alphas (Golub, Heath & Wahba 1979). Cholesky
+        factors are made only for alphas around the best of each bit; the error is infinite for the
+        others, and where a penalty leaves hardly any degrees of freedom.
         """
-        errors = np.full((len(right), len(alphas)), np.inf)
+        errors = np.empty((len(right), len(alphas)))
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            spectrum = self.spectra[block]
-            kept, values = spectrum.is_kept, spectrum.values[spectrum.is_kept]
-            damped = spectrum.damped(np.asarray(alphas, dtype=float) * self.penalty_unit[block])
-            reachable = (spectrum.vectors[:, kept].T @ right[bits].T) ** 2 / values[:, None]
-            # The residual is the sum of a part that no penalty explains and of a share of the rest.
-            # As a difference of two large sums it would be noise where units outnumber rows.
-            beyond = np.maximum(squares[bits] - reachable.sum(axis=0), 0)
-            for position in range(len(alphas)):
-                share = values / damped[kept, position]
-                residual = beyond + ((1 - share) ** 2) @ reachable
-                freedom = self.n_effective - 1 - share.sum()
-                # The error is unbounded, not small, if there are as many parameters as rows.
-                if freedom > _LEAST_FREEDOM * self.n_effective:
-                    scale = self.n_effective * (self.n_effective / self.total)
-                    errors[bits, position] = scale * residual / freedom**2
+            penalties = np.asarray(alphas, dtype=float) * self.penalty_unit[block]
+            errors[bits] = self._errors(block, right[bits], squares[bits], penalties)
         return errors
+
+    def _errors(
+        self, block: int, right: np.ndarray, squares: np.ndarray, penalties: np.ndarray
+    ) -> np.ndarray:
+        """Errors of the bits of a block, (n_bits, n_penalties)."""
+        way = self.spectra[block] if self.factors is None else self.factors[block]
+        judge = way.judge(right, squares)
+
+        def error(penalty: float) -> np.ndarray:
+            try:
+                residual, used = judge(penalty)
+            except LinAlgError:  # a singular matrix without a penalty
+                return np.full(len(right), np.inf)
+            freedom = self.n_effective - 1 - used
+            # The error is unbounded, not small, if there are as many parameters as rows.
+            if freedom <= _LEAST_FREEDOM * self.n_effective:
+                return np.full(len(residual), np.inf)
+            return self.n_effective * (self.n_effective / self.total) * residual / freedom**2
+
+        if self.factors is not None:
+            return search(error, penalties, _FIRST_ALPHA * self.penalty_unit[block])
+        return np.stack([error(penalty) for penalty in penalties], axis=1)

@@ -1,4 +1,4 @@
-"""How tasks are learned, in one object."""
+"""The settings by which tasks are learned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...solver import SolverSettings
 
 @dataclass(frozen=True)
 class LearningSettings:
-    """How tasks are learned; a hasher makes it from its parameters.
+    """The settings by which tasks are learned; a hasher makes them from its parameters.
 
     Attributes
     ----------
@@ -34,6 +34,8 @@ class LearningSettings:
         Number of groups of the unlabelled rows; None for one per 50 rows.
     verbose : int
         Verbosity of the gradient steps.
+    fill : bool
+        Whether bits that split few classes as others do may follow the structure of the data.
     """
 
     closed_form: bool
@@ -46,6 +48,7 @@ class LearningSettings:
     n_groups: int | None = None
     verbose: int = 0
     share_prior: bool = False
+    fill: bool = False
 
     @property
     def learns_unlabelled(self) -> bool:

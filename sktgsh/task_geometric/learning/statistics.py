@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg.blas import dsyrk, ssyrk
 
+from ...persistence import saved
+from .gram import CHEAP_PRODUCT, GramSums
 from .neighbourhoods import Neighbourhoods
-
-# Products of fewer operations run in float64: there it costs next to nothing.
-_CHEAP_PRODUCT = 2e8
 
 # Share of all rows below which a class has none: rounding errors of sums and differences.
 _NO_ROW = 1e-12
 
 
+@saved("RidgeStatistics")
 class RidgeStatistics:
     """Additive sufficient statistics of one task.
 
     Parameters
     ----------
     n_blocks, units_per_block : int
-        Sizes. Memory is about ``8 * n_blocks * units_per_block ** 2`` bytes, whatever the number
-        of rows.
+        Sizes. Memory is at most about ``8 * n_blocks * units_per_block ** 2`` bytes, whatever the
+        number of rows.
     n_targets : int, default=0
         Real-valued targets, beside those that classes give: structure bits, or given codes.
 
     Attributes
     ----------
-    gram : ndarray of shape (n_blocks, units_per_block + 1, units_per_block + 1)
-        Weighted sums of products of a block's units, and of the constant 1 that comes last. Lower
-        triangles: the others are 0.
+    gram : GramSums
+        Weighted sums of products of a block's units, and of the constant 1 that comes last.
     class_sums : dict of ndarray of shape (n_blocks, units_per_block + 1)
         Weighted sums of a block's units over the rows of each class. A row of several classes
         counts for each of them by its share.
@@ -57,7 +55,7 @@ class RidgeStatistics:
     def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
         width = units_per_block + 1
         self.units_per_block = units_per_block
-        self.gram = np.zeros((n_blocks, width, width))
+        self.gram = GramSums(n_blocks, width)
         self.class_sums: dict[Hashable, np.ndarray] = {}
         self.overlap: np.ndarray | None = None
         self.target_sums = np.zeros((n_targets, n_blocks, width))
@@ -86,13 +84,13 @@ class RidgeStatistics:
         rest.increase(other, -1.0)
         weights = {label: sums[0, -1] for label, sums in rest.class_sums.items()}
         # What rounding leaves of a class that only the other has is no row.
-        least = _NO_ROW * max(self.gram[0, -1, -1], 1e-300)
+        least = _NO_ROW * max(self.total, 1e-300)
         rest.class_sums = {c: sums for c, sums in rest.class_sums.items() if weights[c] > least}
         return rest
 
     def increase(self, other: RidgeStatistics, sign: float = 1.0) -> None:
         """Add the rows of another task, in place; whether rows share classes is dropped."""
-        (np.add if sign > 0 else np.subtract)(self.gram, other.gram, out=self.gram)
+        self.gram.increase(other.gram, sign)
         for label, sums in other.class_sums.items():
             self.class_sums[label] = self.class_sums.get(label, 0.0) + sign * sums
         self.target_sums += sign * other.target_sums
@@ -103,6 +101,12 @@ class RidgeStatistics:
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
         return deepcopy(self)
+
+    def without_rows(self) -> RidgeStatistics:
+        """The same sums, from which no hidden activity of a single row can be read."""
+        found = copy(self)
+        found.gram = self.gram.without_rows()
+        return found
 
     @property
     def nbytes(self) -> int:
@@ -122,7 +126,7 @@ class RidgeStatistics:
     @property
     def total(self) -> float:
         """Sum of the weights of all rows."""
-        return float(self.gram[0, -1, -1])
+        return self.gram.total
 
     def add(
         self,
@@ -154,21 +158,17 @@ class RidgeStatistics:
             Codes of the unlabelled rows, -1 and +1; 0 for all other rows.
         """
         n_blocks, batch, width = units.shape
-        # Large products run in float32 and are summed in float64; small ones run in float64.
-        exact = n_blocks * width**2 * batch < _CHEAP_PRODUCT
+        exact = n_blocks * width**2 * batch < CHEAP_PRODUCT
         values = units.astype(np.float64 if exact else np.float32, copy=False)
         weight = np.ones(batch) if sample_weight is None else np.asarray(sample_weight, float)
         self.weight_squares += float((weight**2).sum())
-        root = values
-        if sample_weight is not None:
-            root = values * np.sqrt(weight).astype(values.dtype)[:, None]
+        if sample_weight is None:
+            self.gram.add(units)
+        else:
+            self.gram.add(values * np.sqrt(weight).astype(values.dtype)[:, None])
         weighted = sparse.csr_array(sparse.diags_array(weight) @ shares)
         present = np.unique(weighted.indices) if not multilabel else np.arange(len(classes))
         members = sparse.csr_array(weighted[:, present].T.astype(values.dtype))
-        half_product = dsyrk if root.dtype == np.float64 else ssyrk
-        for gram, block in zip(self.gram, root):
-            # The upper triangle in Fortran's order is the lower one here.
-            gram += half_product(1.0, block.T).T
         sums = np.stack([members @ block for block in values], axis=1)
         for index, rows in zip(present, sums):
             known = self.class_sums.get(classes[index], 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,16 @@ class TaskSums:
 
 
 def add_sums(total: dict[Hashable, TaskSums], more: dict[Hashable, TaskSums]) -> None:
-    """Add sums by task, in place."""
+    """Add sums by task, in place; raises ValueError if labels of the two are of different kinds."""
     check_same_kind(list(more), list(total))
+    check_same_kind(classes_of(more), classes_of(total), "y", "classes")
     for label, part in more.items():
         total[label] = total[label] + part if label in total else part
+
+
+def classes_of(sums: Mapping[Hashable, TaskSums]) -> list:
+    """Classes that have rows, task by task."""
+    return [label for part in sums.values() for label in part.statistics.classes]
 
 
 def _joined(first: Rows, second: Rows) -> Rows:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
 from .learner import TaskLearner
 from .prior import FIRM_ALPHA, POOL_ALPHA, FirmSolution
@@ -49,7 +50,7 @@ class Pool:
     @cached_property
     def penalties(self) -> np.ndarray:
         """Ridge penalty of each block."""
-        gram, total = self.statistics.gram, self.statistics.gram[0, -1, -1]
+        gram, total = self.statistics.gram.matrix, self.statistics.total
         diagonal = np.einsum("buu->bu", gram)[:, :-1] - gram[:, -1, :-1] ** 2 / total
         return POOL_ALPHA * np.maximum(diagonal.mean(axis=1), np.finfo(float).eps)
 
@@ -57,71 +58,81 @@ class Pool:
     def factors(self) -> list:
         """Cholesky factor of each block with the constant, which has no penalty."""
         factors = []
-        for gram, penalty in zip(self.statistics.gram, self.penalties):
+        for gram, penalty in zip(self.statistics.gram.matrix, self.penalties):
             damped = gram.copy()
             damped[np.diag_indices(len(damped) - 1)] += penalty
             factors.append(cho_factor(damped.T, overwrite_a=True, check_finite=False))
         return factors
 
-    def solution(
-        self, own: RidgeStatistics | None = None, problem: CentredProblem | None = None
-    ) -> FirmSolution | None:
+    @cached_property
+    def sums(self) -> tuple[list, np.ndarray]:
+        """Classes, and sums of the units over each of them and over the real-valued targets."""
+        statistics = self.statistics
+        by_class = np.array(list(statistics.class_sums.values()))
+        by_class = by_class.reshape(-1, *statistics.target_sums.shape[1:])
+        return statistics.classes, np.concatenate([by_class, statistics.target_sums])
+
+    @cached_property
+    def solved(self) -> list[np.ndarray]:
+        """Weights of all rows, with the intercept as the last, for each block."""
+        sums = self.sums[1]
+        return [
+            cho_solve(factor, sums[:, block].T, check_finite=False).T
+            for block, factor in enumerate(self.factors)
+        ]
+
+    def solution(self, own: RidgeStatistics | None = None) -> FirmSolution | None:
         """Solution of all rows but those of one task; None if no row is left.
 
         Parameters
         ----------
         own : RidgeStatistics, optional
             Sums of the rows to leave out.
-        problem : CentredProblem, optional
-            Problem of these rows.
         """
-        everything = self.statistics.gram[0, -1, -1]
-        total = everything - (0 if own is None else own.gram[0, -1, -1])
+        everything = self.statistics.total
+        total = everything - (0 if own is None else own.total)
         if total <= 1e-9 * everything:
             return None
-        sums = self.statistics.class_sums
+        classes, sums = self.sums
+        own_sums = np.zeros_like(sums)
         if own is not None:
-            sums = {c: s - own.class_sums.get(c, 0.0) for c, s in sums.items()}
-        sums = {label: part for label, part in sums.items() if part[0, -1] > 1e-9 * total}
-        targets = self.statistics.target_sums - (0 if own is None else own.target_sums)
-        width = targets.shape[2]
-        by_class = np.array(list(sums.values())).reshape(len(sums), targets.shape[1], width)
-        right = np.concatenate([by_class, targets])
-        few = problem is not None and len(problem.spectra[0].values) < _FEW_ROWS * width
+            for place, label in enumerate(classes):
+                own_sums[place] = own.class_sums.get(label, 0.0)
+            own_sums[len(classes) :] = own.target_sums
+        left = np.ones(len(sums), dtype=bool)
+        left[: len(classes)] = (sums - own_sums)[: len(classes), 0, -1] > 1e-9 * total
+        most = _FEW_ROWS * sums.shape[2]
+        few = own is not None and own.gram.is_thin and own.gram.rows.shape[1] < most
         solve = self._solve_few if few else self._solve
-        solved = [solve(block, right[:, block], own, problem) for block in range(right.shape[1])]
+        solved = [solve(block, left, own_sums[left, block], own) for block in range(sums.shape[1])]
         weights, intercepts = zip(*solved)
-        return FirmSolution(list(sums), np.stack(weights, axis=1), np.stack(intercepts, axis=1))
+        kept = [label for label, is_left in zip(classes, left) if is_left]
+        return FirmSolution(kept, np.stack(weights, axis=1), np.stack(intercepts, axis=1))
 
     def _solve_few(
-        self,
-        block: int,
-        right: np.ndarray,
-        own: RidgeStatistics | None,
-        problem: CentredProblem | None,
+        self, block: int, left: np.ndarray, own_sums: np.ndarray, own: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights and intercepts by Woodbury's identity, from the factor of all rows."""
-        assert problem is not None
-        spectrum, factor = problem.spectra[block], self.factors[block]
-        rows = np.zeros((len(spectrum.values) + 1, right.shape[1]))
-        rows[:-1, :-1] = np.sqrt(spectrum.values)[:, None] * spectrum.vectors.T
-        rows[-1] = np.sqrt(problem.total) * np.append(problem.means[block], 1.0)
-        both = cho_solve(factor, np.concatenate([rows, right]).T, check_finite=False).T
-        own_part, all_part = both[: len(rows)], both[len(rows) :]
-        lever = np.eye(len(rows)) - rows @ own_part.T
-        solved = all_part + np.linalg.solve(lever, rows @ all_part.T).T @ own_part
+        rows, solved = own.gram.rows[block].astype(np.float64), self.solved[block][left]
+        factor, is_lower = self.factors[block]
+        both = np.concatenate([rows, own_sums]).T
+        half = solve_triangular(
+            factor, both, trans=not is_lower, lower=is_lower, check_finite=False
+        )
+        half_rows, half_sums = half[:, : len(rows)], half[:, len(rows) :]
+        lever = np.eye(len(rows)) - half_rows.T @ half_rows
+        missed = np.linalg.solve(lever, rows @ solved.T - half_rows.T @ half_sums)
+        half = half_rows @ missed - half_sums
+        moved = solve_triangular(factor, half, trans=is_lower, lower=is_lower, check_finite=False)
+        solved = solved + moved.T
         return solved[:, :-1].astype(np.float32), solved[:, -1]
 
     def _solve(
-        self,
-        block: int,
-        right: np.ndarray,
-        own: RidgeStatistics | None,
-        problem: CentredProblem | None,
+        self, block: int, left: np.ndarray, own_sums: np.ndarray, own: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights and intercepts from a factor of the rows that are left, in float32."""
-        gram = self.statistics.gram[block]
-        less = None if own is None else own.gram[block]
+        gram, right = self.statistics.gram.matrix[block], self.sums[1][left, block] - own_sums
+        less = None if own is None else own.gram.product(block)
         last = gram[-1] if less is None else gram[-1] - less[-1]
         means, n_units = last[:-1] / last[-1], len(last) - 1
         centred = np.zeros((n_units, n_units), np.float32)

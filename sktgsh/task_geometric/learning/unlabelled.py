@@ -15,10 +15,12 @@ from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
 from .rows import Rows
 
 # Neighbours of a row where their number is not given: with labels and without.
-_WITH_LABELS, _WITHOUT = 20, 10
+_WITH_LABELS, _WITHOUT = 20, 8
 # Rows of a group, where the number of groups is not given; and rows that stand for a group.
 _ROWS_PER_GROUP = 50
 _N_EXAMPLES = 5
+# Groups are found among at most so many rows.
+_MOST_GROUPED = 8192
 
 
 def learn_neighbourhoods(
@@ -88,7 +90,7 @@ def _find_groups(
     """Groups of the codes of the rows without a class; None if such rows have no codes."""
     free = rows.take(np.flatnonzero(rows.lacks_label))
     share = len(free.y) / len(rows.y)
-    free = free.sample(MOST_REFERENCES, network.seed)
+    free = free.sample(_MOST_GROUPED, network.seed)
     codes = free.found_codes
     if codes is None or not codes.any():
         return None
