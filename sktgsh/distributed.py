@@ -29,7 +29,9 @@ except ImportError as error:
 __all__ = ["ShardedNeighbors", "fit", "partial_fit", "transform"]
 
 
-def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> TaskGeometricHasher:
+def fit(
+    hasher: TaskGeometricHasher, X: Any, y: Any = None, *, task: Any = None
+) -> TaskGeometricHasher:
     """Learn from a dask array or DataFrame; ``hasher.fit_batches`` of its partitions.
 
     The frozen network is built from the first partition. Each partition is added up where it lies,
@@ -43,8 +45,9 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     X : dask array or dask DataFrame of shape (n_samples, n_features)
         Samples. Partitions without rows are skipped. Where an array does not know the lengths of
         its chunks, `y` and `task` have as many chunks, or the lengths are computed first.
-    y : dask array or Series, or array-like of shape (n_samples,)
-        Class labels, in partitions like those of X where X is a DataFrame.
+    y : dask array or Series, or array-like of shape (n_samples,), optional
+        Class labels, in partitions like those of X where X is a DataFrame. Labels may be missing:
+        the first partition then needs some of the unlabelled rows of each task.
     task : as `y`, or int or str, optional
         One task label for all rows, or one per row.
 
@@ -85,7 +88,7 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
 
 
 def partial_fit(
-    hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None
+    hasher: TaskGeometricHasher, X: Any, y: Any = None, *, task: Any = None
 ) -> TaskGeometricHasher:
     """Learn more rows of known tasks, or new tasks; see :func:`~sktgsh.distributed.fit`.
 
@@ -125,7 +128,9 @@ def partial_fit(
     """
     if not hasattr(hasher, "model_"):
         return fit(hasher, X, y, task=task)
-    _learn(hasher, delayed(working_copy(hasher, fresh=False)), _partitions(X, y, task))
+    parts, copied = _partitions(X, y, task), working_copy(hasher, fresh=False)
+    copied.model_ = copied.model_.travelling()
+    _learn(hasher, delayed(_going_on)(copied, *parts[0]), parts)
     return hasher
 
 
@@ -147,6 +152,10 @@ def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> boo
 
 def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher | None:
     return hasher.started(*chunk) if num_samples(chunk[0]) else None
+
+
+def _going_on(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
+    return hasher.going_on(*chunk) if num_samples(chunk[0]) else hasher
 
 
 def _sums_of(started: TaskGeometricHasher | None, *chunk: Any) -> dict:
