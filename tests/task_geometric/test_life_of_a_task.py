@@ -136,7 +136,9 @@ def test_saved_sums_hold_no_row(parts, tmp_path):
     few = small(n_hidden=64).fit(parts[0][0][:40], parts[0][1][:40], task=0)
     few.save(tmp_path / "few", sums=True)
     rows = load(tmp_path / "few").model_.statistics[0].gram.rows[0]
-    assert np.allclose(rows[5:, :5], 0) and not np.allclose(few.model_.statistics[0].gram.rows, rows)
+    assert np.allclose(rows[5:, :5], 0) and not np.allclose(
+        few.model_.statistics[0].gram.rows, rows
+    )
 
 
 def test_a_merged_prior_does_not_depend_on_the_order(parts):

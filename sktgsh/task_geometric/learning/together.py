@@ -115,14 +115,18 @@ class Pool:
         """Weights and intercepts by Woodbury's identity, from the factor of all rows."""
         rows, solved = own.gram.rows[block].astype(np.float64), self.solved[block][left]
         factor, is_lower = self.factors[block]
-        both = np.concatenate([rows, own_sums]).T
+        # Most tasks have rows of some classes only.
+        own_classes = np.flatnonzero(own_sums.any(axis=1))
+        both = np.concatenate([rows, own_sums[own_classes]]).T
         half = solve_triangular(
             factor, both, trans=not is_lower, lower=is_lower, check_finite=False
         )
         half_rows, half_sums = half[:, : len(rows)], half[:, len(rows) :]
         lever = np.eye(len(rows)) - half_rows.T @ half_rows
-        missed = np.linalg.solve(lever, rows @ solved.T - half_rows.T @ half_sums)
-        half = half_rows @ missed - half_sums
+        missed = rows @ solved.T
+        missed[:, own_classes] -= half_rows.T @ half_sums
+        half = half_rows @ np.linalg.solve(lever, missed)
+        half[:, own_classes] -= half_sums
         moved = solve_triangular(factor, half, trans=is_lower, lower=is_lower, check_finite=False)
         solved = solved + moved.T
         return solved[:, :-1].astype(np.float32), solved[:, -1]
