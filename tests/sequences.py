@@ -90,16 +90,17 @@ class Sequences(RuleBasedStateMachine):
 
     def learned(self, tasks):
         """Tasks that have just learned, one after the other, from the rows that are kept."""
-        for task in tasks:
-            self.rows[task] = self.rows.pop(task)
+        new = {task: self.rows.pop(task) for task in tasks}
+        for task, rows in new.items():
             if self.is_plain:
-                self.check_solution(task)
+                self.check_solution(task, rows)
             self.codes[task] = self.bits(task)
+            self.rows[task] = rows
             for closed in list(self.rows)[: max(0, len(self.rows) - self.most_open)]:
                 del self.rows[closed]
 
-    def check_solution(self, task):
-        samples, labels = (np.concatenate(part) for part in zip(*self.rows[task]))
+    def check_solution(self, task, rows):
+        samples, labels = (np.concatenate(part) for part in zip(*rows))
         modulation = self.model.modulations_[task]
         words = dict(zip(modulation.classes, modulation.codewords))
         targets = np.array([words[label] for label in labels.tolist()], float)

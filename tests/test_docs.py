@@ -1,6 +1,7 @@
 """Every block of Python in the README and on the pages runs alone, and prints what is said."""
 
 import contextlib
+import csv
 import io
 import re
 from importlib import import_module
@@ -48,6 +49,14 @@ def test_blocks_run_alone_and_print(code, expected, tmp_path, monkeypatch):
     assert printed.getvalue().strip()
     if expected is not None:
         assert printed.getvalue().split() == expected.split()
+
+
+def test_the_readme_opens_with_the_table_of_the_landing_page():
+    with open(ROOT / "docs" / "tables" / "overview.csv", newline="") as file:
+        head, *rows = csv.reader(file)
+    lines = [line for line in (ROOT / "README.md").read_text().split("\n") if line.startswith("|")]
+    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert shown[0] == head and shown[2 : 2 + len(rows)] == rows
 
 
 def rooms():

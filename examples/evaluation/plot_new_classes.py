@@ -67,5 +67,6 @@ display = CodeTableDisplay.from_estimator(deep, X[seen], y[seen])
 print(display.to_text())
 
 # %%
-# The classifier's answer and the deep hash look as good as anything until new classes come. **Use
-# this when** classes will come that you have not labelled yet.
+# The classifier's answer, the deep hash and codewords alone look perfect until new classes come.
+# Half structure bits keep what is known of the old classes and find new ones about as well as
+# signed projections do. **Use this when** classes will come of which you have no rows yet.

@@ -74,6 +74,6 @@ axes[0].set_ylabel("mean average precision")
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
 
 # %%
-# On the classes trained on, everything that knows labels is ahead. On classes never seen,
-# codewords alone fall behind codes that know nothing, and half structure bits are among the best.
-# **Use this when** somebody shows you figures of one kind only.
+# On the classes trained on, everything that knows labels is ahead. On classes never seen, ITQ and
+# the signs of principal components are the best, codewords alone are the worst, and half structure
+# bits lie between. **Use this when** somebody shows you figures of one kind only.

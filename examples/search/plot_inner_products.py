@@ -55,6 +55,6 @@ ax.set_title("256 bits, ranked by bits that agree")
 ax.legend()
 
 # %%
-# Simple-LSH and Sign-ALSH find most of the best items among the first few hundred of 2,000; hashes
-# of angles do not, since they cannot see length. **Use this when** your score is an inner product
-# whose vectors differ in length.
+# Simple-LSH and Sign-ALSH find four of five of the best items among the first 100 of 2,000. Signed
+# projections, which cannot see length, and L2-ALSH find three of five. **Use this when** your
+# score is an inner product and your vectors differ in length.

@@ -29,7 +29,8 @@ X, Q, y, q = train_test_split(embeddings, y, test_size=0.25, random_state=0)
 labelled = slice(0, len(X) // 3)
 
 # %%
-# One line: embeddings and labels go in, bits come out. The rivals know no labels.
+# One line: embeddings and labels go in, bits come out. The rivals know no labels; one of them
+# projects 20 principal components.
 hasher = TaskGeometricHasher(n_bits=64, packed=True, random_state=0)
 codes = hasher.fit(X[labelled], y[labelled]).transform(X)
 print(codes.shape, codes.dtype, f"{X.nbytes / codes.nbytes:.0f} times as small")
@@ -41,7 +42,7 @@ def class_map(database, queries):
 
 hasher.set_params(packed=False)  # codes to be compared with others, a number for each bit
 projections = SignedRandomProjectionHasher(64, random_state=0).fit(X)
-rotated = make_pipeline(PCA(64, random_state=0), clone(projections)).fit(X)
+rotated = make_pipeline(PCA(20, random_state=0), clone(projections)).fit(X)
 found = {
     "learned": class_map(hasher.transform(X), hasher.transform(Q)),
     "learned, queries as values": class_map(hasher.transform(X), hasher.decision_function(Q)),

@@ -51,5 +51,6 @@ axes[0].set_yticks(range(values.shape[1]), [row["hasher"] for row in reports[0].
 
 # %%
 # On the classes that were trained on, all that learn from labels are ahead of what learns nothing.
-# On classes never seen they are not: structure bits make up for part of that. **Use this when**
-# you must choose a hasher for data of your own: put your rows in the place of the digits.
+# On classes never seen, ITQ and the signs of principal components are ahead, and structure bits
+# make up for part of the difference. **Use this when** you must choose a hasher for your own data:
+# put your rows in the place of the digits.

@@ -55,6 +55,6 @@ ax.set(xlabel="database", ylabel="held-out queries", title="Mean average precisi
 figure.colorbar(image, ax=ax)
 
 # %%
-# No stored bit changed while five cameras were added, and rows that no camera was trained on find
-# their class in the other cameras' databases, least across an inverted one. **Use this when**
-# sources keep arriving and the codes of the older ones are stored.
+# No stored bit changed while cameras were added, and rows that no camera was trained on find their
+# class in every camera's database. The noisy camera's rows find it less often than the others.
+# **Use this when** sources keep arriving and the codes of the older ones are stored.

@@ -30,8 +30,7 @@ print(f"single rows: {(single == angle).mean():.1%} right, of ten: {(joint == an
 
 # %%
 # Rows of no task that was learned: a rotation by 120 degrees, noise, and digits in negative. Rows
-# that are less likely than nearly all of a task's own are answered with ``unknown``. A strange
-# rotation of a digit may still look like some digit of a task; noise does not.
+# that are less likely than nearly all of a task's own are answered with ``unknown``.
 strange, _, turn = load_digits_tasks(n_tasks=2, step=120)
 rng = np.random.default_rng(0)
 arrivals = {
@@ -59,6 +58,7 @@ axes[2].invert_yaxis()
 axes[2].set(xlim=(0, 1), title="share of rows unknown")
 
 # %%
-# Ten rows that belong together tell their task nearly always, a single row most of the time. Noise
-# is recognised as unknown; a strange rotation of a digit often is not. **Use this when** rows
-# arrive without the name of their source.
+# These tasks are easy to tell apart: single rows were enough, and everything strange was unknown.
+# On 36 rotations of MNIST, three of four single rows find their task, and nearly all groups of ten
+# (:doc:`/measurements`, ``rotations``). **Use this when** rows arrive without the name of their
+# source.

@@ -17,6 +17,8 @@ _ROW_BITS, _NO_ROW = np.uint64(32), np.uint64(2**32 - 1)
 _INFINITY = 2**31
 # Candidates for each neighbour above which the best are selected before they are sorted.
 _MANY = 8
+# Share of pairs out of order, up to which only their queries are sorted.
+_FEW_FALLS = 1 / 32
 
 Found = tuple[np.ndarray, np.ndarray]
 
@@ -85,29 +87,50 @@ def nearest_of_pairs(
     if ranks is None:
         values, ranks = np.unique(distances, return_inverse=True)
         ranks = ranks.astype(np.uint64)
+    counts = np.bincount(query_of, minlength=n_queries)
+    place = (np.cumsum(counts) - counts)[:, None] + np.arange(k)
+    is_full = bool(counts.min(initial=k) >= k)
+    is_there = slice(None) if is_full else np.arange(k) < counts[:, None]
+    best = _sorted_pairs(query_of, ranks, rows, n_queries, place[is_there])
+    own = _as_distances(best[0]) if values is None else values[best[0]].astype(np.float64)
+    if is_full:
+        return own, best[1]
+    near, found = np.full((n_queries, k), np.inf), np.full((n_queries, k), -1, np.int64)
+    near[is_there], found[is_there] = own, best[1]
+    return near, found
+
+
+def _sorted_pairs(
+    query_of: np.ndarray, ranks: np.ndarray, rows: np.ndarray, n_queries: int, place: np.ndarray
+) -> Found:
+    """Ranks and rows at some places of the pairs in order, by one integer for each where it fits."""
     row_bits = int(rows.max(initial=0)).bit_length()
     query_shift = row_bits + int(ranks.max(initial=0)).bit_length()
-    counts = np.bincount(query_of, minlength=n_queries)
-    starts = np.cumsum(counts) - counts
     if query_shift + (n_queries - 1).bit_length() > 64:
-        order = np.lexsort((rows, ranks, query_of))
-        ranks, rows = ranks[order], rows[order].astype(np.int64)
-    else:
-        keys = query_of.astype(np.uint64) << np.uint64(query_shift)
-        keys |= ranks << np.uint64(row_bits)
-        keys |= rows.astype(np.uint64)
+        order = np.lexsort((rows, ranks, query_of))[place]
+        return ranks[order], rows[order].astype(np.int64)
+    keys = query_of.astype(np.uint64) << np.uint64(query_shift)
+    keys |= ranks << np.uint64(row_bits)
+    keys |= rows.astype(np.uint64)
+    _sort(keys, query_of, n_queries)
+    best = keys[place]
+    best &= np.uint64((1 << query_shift) - 1)
+    found = best & np.uint64((1 << row_bits) - 1)
+    return best >> np.uint64(row_bits), found.astype(np.int64)
+
+
+def _sort(keys: np.ndarray, query_of: np.ndarray, n_queries: int) -> None:
+    """Sort keys in place: only those of queries that are not in order, where these are few."""
+    falls = np.flatnonzero(keys[1:] < keys[:-1])
+    if len(falls) > _FEW_FALLS * len(keys):
         keys.sort()
-        ranks = (keys & np.uint64((1 << query_shift) - 1)) >> np.uint64(row_bits)
-        rows = (keys & np.uint64((1 << row_bits) - 1)).astype(np.int64)
-    distances = _as_distances(ranks) if values is None else values[ranks]
-    place = starts[:, None] + np.arange(k)
-    if counts.min(initial=k) >= k:
-        return distances[place].astype(np.float64, copy=False), rows[place]
-    near, found = np.full((n_queries, k), np.inf), np.full((n_queries, k), -1, np.int64)
-    is_there = np.arange(k) < counts[:, None]
-    place = place[is_there]
-    near[is_there], found[is_there] = distances[place], rows[place]
-    return near, found
+    elif len(falls):
+        is_unsorted = np.zeros(n_queries, bool)
+        is_unsorted[query_of[falls]] = is_unsorted[query_of[falls + 1]] = True
+        some = np.flatnonzero(is_unsorted[query_of])
+        keys[some] = np.sort(keys[some])
+        if (keys[1:] < keys[:-1]).any():  # queries came in no order
+            keys.sort()
 
 
 def best_of_each(

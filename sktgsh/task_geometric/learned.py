@@ -70,6 +70,7 @@ class LearnedTasks:
         modulation: Modulation,
         share_codebook: bool,
         statistics: RidgeStatistics | None = None,
+        prior: TaskPrior | None = None,
     ) -> Self:
         """Add a task that a copy of the network has learned.
 
@@ -83,6 +84,8 @@ class LearnedTasks:
             Whether a class must have the same codeword in all tasks.
         statistics : RidgeStatistics, optional
             Sufficient statistics of the task, where they are at hand.
+        prior : TaskPrior, optional
+            What the task goes on to shrink towards, beside its statistics.
 
         Returns
         -------
@@ -109,7 +112,17 @@ class LearnedTasks:
             codebook=codebook,
             history=self.history | {label: []},
             statistics=self.statistics | added,
+            priors=self.priors | ({} if statistics is None or prior is None else {label: prior}),
             pools=self.pools | self._pooled(kind, None, statistics),
+        )
+
+    def with_open(self, most: int) -> Self:
+        """Drop the sufficient statistics of all but the last open tasks."""
+        opened = list(self.statistics)[max(0, len(self.statistics) - most) :]
+        return replace(
+            self,
+            statistics={task: self.statistics[task] for task in opened},
+            priors={task: part for task, part in self.priors.items() if task in opened},
         )
 
     def close(self, label: Hashable | None = None) -> Self:

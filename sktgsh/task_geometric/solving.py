@@ -106,16 +106,18 @@ class SolvedTasks(LearnedTasks):
     ) -> dict[str, Any]:
         """Sums and priors of the open tasks, with those of a task as the last; the oldest drop."""
         closed = self.close(label)
-        kept = list((closed.statistics | {label: statistics}).items())
-        opened = dict(kept[max(0, len(kept) - settings.max_open_tasks) :])
-        priors = closed.priors | ({} if prior is None else {label: prior})
+        opened = replace(
+            closed,
+            statistics=closed.statistics | {label: statistics},
+            priors=closed.priors | ({} if prior is None else {label: prior}),
+        ).with_open(settings.max_open_tasks)
         pools = {}
         if settings.share_prior and gathered is None:
             before = self.statistics.get(label)
             pools = self._pooled(kind_of(statistics), before, statistics)
         return {
-            "statistics": opened,
-            "priors": {task: part for task, part in priors.items() if task in opened},
+            "statistics": opened.statistics,
+            "priors": opened.priors,
             "pools": self.pools | pools,
         }
 

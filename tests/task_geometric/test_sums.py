@@ -110,6 +110,22 @@ def test_merge_is_learning_together(parties):
     assert set(one.predict_task(X)) <= set(one.modulations_)
 
 
+def test_an_adopted_task_goes_on_learning_as_where_it_was_learned(parties):
+    (one, other), _ = parties
+    one.merge(other)
+    for party in (one, other):
+        party.partial_fit(X[:300], y[:300], task="there")
+    np.testing.assert_array_equal(one.transform(X, task="there"), other.transform(X, task="there"))
+
+
+def test_adopted_tasks_count_as_open(parties):
+    (one, other), _ = parties
+    one.set_params(max_open_tasks=2).merge(other)
+    assert list(one.model_.statistics) == ["shared", "there"]
+    with pytest.raises(ValueError, match="task 'here' is closed"):
+        one.partial_fit(X, y, task="here")
+
+
 def test_merged_density_is_near_the_one_of_all_rows(parties):
     (one, other), together = parties
     merged = one.merge(other).modulations_["shared"].density

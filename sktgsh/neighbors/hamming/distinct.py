@@ -20,8 +20,9 @@ from .landmarks import Landmarks, Pairs, number_of_landmarks, positions_in_spans
 _FEW_ROWS = 2**16
 # An exact index of distinct codes is used up to this ratio of distinct codes to rows.
 _WORTHWHILE = 0.5
-# Rows for each neighbour above which codes are left out that are farther than enough others.
-_MANY_ROWS = 2
+# Mean number of rows of a code above which codes farther than enough others are left out, and the
+# others are sorted before their rows are.
+_MANY_ROWS = 4
 # Pairs of a query and a row that are ranked at once, at most.
 _MOST_PAIRS = 2**22
 # Codes that are proposed beyond half of the number of neighbours.
@@ -199,9 +200,13 @@ class DistinctCodes:
             pairs += self._scanned(queries[left] if len(left) < len(queries) else queries, k, left)
         query_of, near, places = pairs[0] if len(pairs) == 1 else map(np.concatenate, zip(*pairs))
         taken = np.minimum(self.sizes[places], k)
-        if near.dtype.kind != "f" and taken.sum() > _MANY_ROWS * k * len(queries):
+        if near.dtype.kind != "f" and taken.sum() > _MANY_ROWS * len(taken):
             kept = ranking.best_of_each(query_of, near, len(queries), k, taken)
-            query_of, near, places, taken = query_of[kept], near[kept], places[kept], taken[kept]
+            order = np.argsort(query_of * (8 * queries.packed.shape[1] + 1) + near)
+            order = order[kept[order]]
+            query_of, near, places, taken = (
+                part[order] for part in (query_of, near, places, taken)
+            )
         rows = self.rows[positions_in_spans(self.starts[places], taken)]
         of, distances = np.repeat(query_of, taken), np.repeat(near, taken)
         return ranking.nearest_of_pairs(of, distances, rows, len(queries), k)

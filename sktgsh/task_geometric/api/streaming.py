@@ -126,8 +126,9 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
             self.check_same_network(other.fingerprint(), "the other hasher's")
             for label, modulation in other.modulations_.items():
                 if label not in model.modulations:
-                    known = other.model_.statistics.get(label)
-                    model = model.adopt(label, modulation, self.share_codebook, known)
+                    known = other.model_.statistics.get(label), other.model_.priors.get(label)
+                    model = model.adopt(label, modulation, self.share_codebook, *known)
+                    model = model.with_open(self.max_open_tasks)
                 # A task that both sides learned before they were copied adds nothing.
                 elif not modulation.is_equal(model.modulations[label]):
                     check_not_frozen([label], model, self.freeze_codes)
