@@ -3,13 +3,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 
-.PHONY: demo test lint types coverage package docs bench clean
+# What `make oldest` tries beside the lowest versions of everything else.
+TORCH ?= torch==2.13.0
+TESTS ?=
+
+.PHONY: demo test oldest lint types coverage package docs bench clean
 
 demo: .venv/.installed
 	$(BIN)/python -m sktgsh.demo $(if $(DATA),--data "$(DATA)")
 
 test: .venv/.installed
 	$(BIN)/python -m pytest
+
+# The suite with the lowest versions that pyproject.toml allows.
+oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python -m pytest $(TESTS)
 
 # Which lines the suite runs: no less than the floor of [coverage:report] in setup.cfg.
 coverage: .venv/.installed
@@ -41,6 +49,15 @@ bench: .venv/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+.venv-oldest/.installed: pyproject.toml
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install -q --disable-pip-version-check uv
+	.venv-oldest/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
+	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python --resolution lowest-direct \
+		"torch==$$(.venv-oldest/bin/python -c 'import torch; print(torch.__version__)')" \
+		-e '.[test,store,duckdb,sqlite,postgres,dask,onnx,plot]'
+	touch $@
+
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
@@ -50,4 +67,4 @@ bench: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist docs/_build docs/auto_examples docs/generated demo_output
+	rm -rf .venv .venv-oldest build dist docs/_build docs/auto_examples docs/generated demo_output

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from tempfile import NamedTemporaryFile
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from scipy import sparse
 
 from sktgsh import TaskGeometricHasher
 from tests.bad_inputs import CASES, EVERYTHING, try_case
+from tests.situations import SITUATIONS
 
 from ._common import report, seconds
 
@@ -36,6 +42,34 @@ def cases() -> None:
     for column in ("cases", "tried", "errors", "failed"):
         total[column] = sum(row[column] for row in rows.values())
     report("robustness", [*rows.values(), total])
+
+
+def situations() -> None:
+    """How many situations from public trackers are tried, by their roots, and how many fail."""
+    names = sorted({f"tests/{name}" for one in SITUATIONS for name in one.tests})
+    with NamedTemporaryFile(suffix=".xml") as log:
+        subprocess.run([sys.executable, "-m", "pytest", "-q", f"--junitxml={log.name}", *names])
+        ran = ElementTree.parse(log.name).getroot().iter("testcase")
+    # By the name of the test without its parameters, and by the name of the file.
+    tried, bad = Counter[str](), Counter[str]()
+    for test in ran:
+        path = test.get("classname", "").replace(".", "/") + ".py"
+        failed = any(part.tag in ("failure", "error") for part in test)
+        for name in (path, f"{path}::{test.get('name', '').partition('[')[0]}"):
+            tried[name] += all(part.tag != "skipped" for part in test)
+            bad[name] += failed
+    rows: dict[str, dict] = {}
+    for one in SITUATIONS:
+        row = rows.setdefault(one.root, dict(root=one.root, situations=0, tests=0, failed=0))
+        row["situations"] += 1
+        row["tests"] += sum(tried[f"tests/{name}"] for name in one.tests)
+        if any(bad[f"tests/{name}"] or not tried[f"tests/{name}"] for name in one.tests):
+            row["failed"] += 1
+            print(f"failed: {one.root}, {one.what}")
+    total: dict[str, Any] = {"root": "all"}
+    for column in ("situations", "tests", "failed"):
+        total[column] = sum(row[column] for row in rows.values())
+    report("robustness_situations", [*rows.values(), total])
 
 
 def _wide_and_sparse() -> tuple[Any, np.ndarray, dict]:
@@ -94,4 +128,5 @@ def costs() -> None:
 
 def run(data: str | None = None) -> None:
     cases()
+    situations()
     costs()

@@ -29,7 +29,9 @@ except ImportError as error:
 __all__ = ["ShardedNeighbors", "fit", "partial_fit", "transform"]
 
 
-def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> TaskGeometricHasher:
+def fit(
+    hasher: TaskGeometricHasher, X: Any, y: Any = None, *, task: Any = None
+) -> TaskGeometricHasher:
     """Learn from a dask array or DataFrame; ``hasher.fit_batches`` of its partitions.
 
     The frozen network is built from the first partition. Each partition is added up where it lies,
@@ -43,8 +45,9 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     X : dask array or dask DataFrame of shape (n_samples, n_features)
         Samples. Partitions without rows are skipped. Where an array does not know the lengths of
         its chunks, `y` and `task` have as many chunks, or the lengths are computed first.
-    y : dask array or Series, or array-like of shape (n_samples,)
-        Class labels, in partitions like those of X where X is a DataFrame.
+    y : dask array or Series, or array-like of shape (n_samples,), optional
+        Class labels, in partitions like those of X where X is a DataFrame. Labels may be missing:
+        the first partition then needs some of the unlabelled rows of each task.
     task : as `y`, or int or str, optional
         One task label for all rows, or one per row.
 
@@ -74,19 +77,18 @@ def fit(hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None) -> Tas
     (1797, 8)
     """
     parts = _partitions(X, y, task)
-    fitted = _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
-    if fitted is None:  # the first partition has no row
+    if not _learn(hasher, delayed(_started)(hasher, *parts[0]), parts):
+        # The first partition has no row.
         sizes = dask.compute(*[delayed(num_samples)(rows) for rows, *_ in parts])
         parts = [part for part, size in zip(parts, sizes) if size]
         if not parts:
             raise ValueError("X has no rows in any partition; give some")
-        fitted = _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
-    assert fitted is not None
-    return fitted
+        _learn(hasher, delayed(_started)(hasher, *parts[0]), parts)
+    return hasher
 
 
 def partial_fit(
-    hasher: TaskGeometricHasher, X: Any, y: Any, *, task: Any = None
+    hasher: TaskGeometricHasher, X: Any, y: Any = None, *, task: Any = None
 ) -> TaskGeometricHasher:
     """Learn more rows of known tasks, or new tasks; see :func:`~sktgsh.distributed.fit`.
 
@@ -126,30 +128,34 @@ def partial_fit(
     """
     if not hasattr(hasher, "model_"):
         return fit(hasher, X, y, task=task)
-    _learn(hasher, delayed(working_copy(hasher, fresh=False)), _partitions(X, y, task))
+    parts, copied = _partitions(X, y, task), working_copy(hasher, fresh=False)
+    copied.model_ = copied.model_.travelling()
+    _learn(hasher, delayed(_going_on)(copied, *parts[0]), parts)
     return hasher
 
 
-def _learn(
-    hasher: TaskGeometricHasher, started: Any, parts: list[tuple]
-) -> TaskGeometricHasher | None:
-    """Learn in place from partitions; None, and no change, if there is nothing to start from."""
+def _learn(hasher: TaskGeometricHasher, started: Any, parts: list[tuple]) -> bool:
+    """Learn in place from partitions; returns whether there was something to start from."""
     sums = [delayed(_sums_of)(started, *part) for part in parts]
     while len(sums) > 1:
         pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
         sums = [delayed(_added)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     draft, total = dask.compute(started, sums[0])
     if draft is None:
-        return None
+        return False
     # The sums of known tasks did not travel: a copy that goes on learning keeps its model.
     if draft.modulations_:
         draft.model_ = hasher.model_
     hasher.__dict__ = draft.learn_sums(total).__dict__
-    return hasher
+    return True
 
 
 def _started(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher | None:
     return hasher.started(*chunk) if num_samples(chunk[0]) else None
+
+
+def _going_on(hasher: TaskGeometricHasher, *chunk: Any) -> TaskGeometricHasher:
+    return hasher.going_on(*chunk) if num_samples(chunk[0]) else hasher
 
 
 def _sums_of(started: TaskGeometricHasher | None, *chunk: Any) -> dict:

@@ -220,9 +220,14 @@ def _taken_as_it_is(transformer: Any) -> Iterator[None]:
 
 
 def _as_table(X: Any) -> Any:
-    """A DataFrame as it is, a sparse matrix in rows, anything else as an array with columns."""
+    """A DataFrame, a sparse matrix in rows, anything else as an array with columns.
+
+    Names of columns that are of several types, as those of an array beside one that was added, are
+    written as strings: scikit-learn takes no others.
+    """
     if hasattr(X, "columns"):
-        return X
+        kinds = {type(name) for name in X.columns}
+        return X.set_axis([str(name) for name in X.columns], axis=1) if len(kinds) > 1 else X
     if hasattr(X, "tocsr"):
         return X.tocsr()
     X = np.asarray(X)

@@ -21,7 +21,7 @@ def norms_of(X: Any) -> np.ndarray:
     norms = np.empty(len(X))
     for start in range(0, len(X), _BLOCK_ROWS):
         span = slice(start, start + _BLOCK_ROWS)
-        part = X[span].astype(np.float64)
+        part = X[span].astype(np.float64, copy=False)
         norms[span] = np.sqrt(np.einsum("ij,ij->i", part, part))
     # Squares of these rows left the range of float64, or nearly so.
     (unsafe,) = np.nonzero(~((norms > _SAFE_NORMS[0]) & (norms < _SAFE_NORMS[1])))

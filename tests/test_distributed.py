@@ -68,6 +68,33 @@ def test_more_rows_and_new_tasks():
     assert fitted.score(X, y, task=0) > 0.95
 
 
+def test_rows_without_a_label_in_partitions():
+    partial = np.where(np.arange(800) % 3 == 0, y, np.nan)
+    rows = da.from_array(X, chunks=(300, -1))
+    cuts = [slice(0, 300), slice(300, 600), slice(600, 800)]
+    expected = hasher().fit_batches([(X[cut], partial[cut]) for cut in cuts])
+    fitted = distributed.fit(hasher(), rows, partial)
+    assert (fitted.transform(X) == expected.transform(X)).mean() > 0.9999
+    blind = distributed.fit(hasher(), rows)
+    without = hasher().fit_batches([(X[cut], None) for cut in cuts])
+    assert (blind.transform(X) == without.transform(X)).mean() > 0.9999
+
+
+def test_rows_without_a_label_go_on_in_other_processes():
+    partial = np.where(np.arange(800) % 3 == 0, y, np.nan)
+    known = hasher().partial_fit(X[:300], partial[:300], classes=range(10), task="known")
+    rows, own, labels = X[300:], partial[300:], np.where(np.arange(500) % 2, "known", "new")
+    with dask.config.set(scheduler="processes", num_workers=2):
+        parts = da.from_array(rows, chunks=(250, -1))
+        fitted = distributed.partial_fit(known, parts, own, task=labels)
+    assert fitted.tasks_.tolist() == ["known", "new"]
+    assert fitted.model_.statistics["known"].total == 550
+    together = hasher().partial_fit(X[:300], partial[:300], classes=range(10), task="known")
+    together.partial_fit(rows[labels == "known"], own[labels == "known"], task="known")
+    same = fitted.transform(X, task="known") == together.transform(X, task="known")
+    assert same.mean() > 0.999
+
+
 def test_dataframes():
     frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)]).assign(y=y, task=task)
     frame = dd.from_pandas(frame, npartitions=3)

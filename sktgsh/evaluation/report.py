@@ -16,6 +16,7 @@ from ..linear import ITQHasher, PCAHasher, RidgeHasher
 from ..metrics import mean_average_precision
 from ..targets import check_targets
 from .protocols import one_shot_accuracy, transfer_accuracy, unpacked
+from .shares import check_shares, rows_by_share
 from .splits import has_label
 from .trivial import ClassifierHasher
 
@@ -28,7 +29,8 @@ class RetrievalReport:
     ----------
     rows : list of dict
         One for each hasher: ``hasher``, ``bits``, ``seen_map``, ``unseen_map``, ``one_shot``,
-        ``transfer``.
+        ``transfer``. With `labelled`, one for each share and hasher: ``labelled``, ``hasher``,
+        ``bits``, ``labels`` (their number), ``seen_map``, ``unseen_map``, ``all_map``.
 
     See Also
     --------
@@ -91,13 +93,14 @@ def retrieval_report(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    unseen_classes: Iterable,
+    unseen_classes: Iterable | None = None,
+    labelled: ArrayLike | None = None,
     rivals: bool = False,
     test_size: float = 0.25,
     max_queries: int = 1000,
     random_state: int | None = 0,
 ) -> RetrievalReport:
-    """Train hashers on some classes, and look at those and at the others.
+    """Train hashers on some classes or few labels, and look at those rows and at the others.
 
     The trivial solution, :class:`ClassifierHasher`, is measured beside them, and the linear rivals
     if wanted.
@@ -110,9 +113,16 @@ def retrieval_report(
         Samples; sparse ones where all hashers take them.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Class labels, or an indicator of labels.
-    unseen_classes : array-like
+    unseen_classes : array-like, optional
         Classes that are held out from training; of an indicator, numbers of columns. Rows that
-        have any of them are not trained on, and are compared by these labels alone.
+        have any of them are not trained on, and are compared by these labels alone. May be left
+        out where `labelled` is given.
+    labelled : float or array-like, optional
+        Shares of labels, such as ``[0.01, 0.1, 0.5, 1]``: quality is measured for each. A share of
+        the database's rows of each class (at least one row) keeps its label, and rows of unseen
+        classes have none. Hashers with a parameter `missing_label` are given all rows, hashers
+        that need no labels all rows, too, and all others the labelled rows. Queries are compared
+        with all rows of the database. Class labels only.
     rivals : bool, default=False
         Whether to measure :class:`~sktgsh.RidgeHasher`, :class:`~sktgsh.ITQHasher` and
         :class:`~sktgsh.PCAHasher` as well, at the length of the first hasher's codes.
@@ -145,10 +155,23 @@ def retrieval_report(
     ...      "random": SignedRandomProjectionHasher(random_state=0)}, X, y, unseen_classes=range(5))
     >>> [row["hasher"] for row in report.rows]
     ['ours', 'random', 'trivial']
+
+    Quality by the share of labels:
+
+    >>> report = retrieval_report(
+    ...     {"ours": TaskGeometricHasher(random_state=0)}, X, y, labelled=[0.05, 1])
+    >>> [(row["hasher"], row["labels"]) for row in report.rows]
+    [('ours', 67), ('trivial', 67), ('ours', 1347), ('trivial', 1347)]
     """
     X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
     y = check_targets(y, X.shape[0])
-    unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
+    if unseen_classes is None and labelled is None:
+        raise ValueError("unseen_classes and labelled are missing; give at least one of them")
+    if labelled is not None and y.ndim == 2:
+        raise ValueError(f"labelled={labelled!r} needs class labels, and y is an indicator")
+    unseen, new_y = np.zeros(len(y), bool), y
+    if unseen_classes is not None:
+        unseen, new_y = _hold_out(y, np.asarray(list(unseen_classes)))
     database, queries = train_test_split(
         np.arange(len(y)),
         test_size=test_size,
@@ -159,6 +182,11 @@ def retrieval_report(
     asked = {**hashers, "trivial": ClassifierHasher()}
     if rivals:
         asked |= _linear_rivals(next(iter(hashers.values()), None), X, random_state)
+    if labelled is not None:
+        split, shares = (database, queries), check_shares(labelled)
+        return RetrievalReport(
+            rows_by_share(asked, X, y, split, unseen, shares, max_queries, random_state)
+        )
     new = queries[unseen[queries]][:max_queries]
     protocol: dict[str, Any] = dict(random_state=random_state)
     for name, hasher in asked.items():

@@ -135,10 +135,10 @@ class DensePoints:
         k : int
         """
         coarse, share, off = self._coarse(queries, query_of, rows)
-        last = ranking.nearest_of_pairs(query_of, coarse, rows, len(queries), k)[0][:, -1]
+        last = ranking.reach_of_each(query_of, coarse, len(queries), k)
         # A row of coarse distance c is at least at c - off, the k-th at most at last + off.
         reach = last * (1 + share) + 2 * off
-        kept = ~(coarse * (1 - share) > reach[query_of])
+        kept = np.flatnonzero(~(coarse > rounded_up(reach / (1 - share))[query_of]))
         query_of, rows = query_of[kept], rows[kept]
         exact = self.distances(queries, query_of, rows)
         return ranking.nearest_of_pairs(query_of, exact, rows, len(queries), k)
@@ -213,20 +213,31 @@ class DensePoints:
         norms: Any = norms_of(queries) if self.metric == "cosine" else None
 
         def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-            left = queries[query_of].astype(np.float64)
-            right = self.X[rows].astype(np.float64)
-            if self.metric == "inner_product":
-                return -np.einsum("ij,ij->i", left, right)
-            if self.metric == "euclidean":
-                left -= right
-                left *= self.scale
-                return np.sqrt(np.einsum("ij,ij->i", left, left)) / self.scale
-            return _cosine_distances(left, right, norms[query_of], self.norms[rows])
+            left, right = np.take(queries, query_of, axis=0), np.take(self.X, rows, axis=0)
+            if norms is None:
+                return distances_of_pairs(self.metric, left, right)
+            return cosine_distances(left, right, norms[query_of], self.norms[rows])
 
         return by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
 
 
-def _cosine_distances(
+def rounded_up(bounds: np.ndarray, dtype: Any = np.float32) -> np.ndarray:
+    """Numbers of a type that are no smaller."""
+    with np.errstate(over="ignore"):
+        return np.nextafter(bounds.astype(dtype), np.inf, dtype=dtype)
+
+
+def distances_of_pairs(metric: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Distance of each row from the one beside it, in float64, whatever the size of numbers."""
+    if metric == "euclidean":
+        return norms_of(np.subtract(left, right, dtype=np.float64))
+    if metric == "cosine":
+        return cosine_distances(left, right, norms_of(left), norms_of(right))
+    left, right = left.astype(np.float64, copy=False), right.astype(np.float64, copy=False)
+    return -np.einsum("ij,ij->i", left, right)
+
+
+def cosine_distances(
     left: np.ndarray, right: np.ndarray, left_norms: np.ndarray, right_norms: np.ndarray
 ) -> np.ndarray:
     """Half the squared difference of unit vectors, which is never negative.
@@ -234,9 +245,9 @@ def _cosine_distances(
     A zero vector, which has no direction, is at distance 1 from all.
     """
     is_zero = (left_norms == 0) | (right_norms == 0)
-    left = left / np.where(is_zero, 1, left_norms)[:, None]
-    left -= right / np.where(is_zero, 1, right_norms)[:, None]
-    return np.where(is_zero, 1.0, np.einsum("ij,ij->i", left, left) / 2)
+    units = np.divide(left, np.where(is_zero, 1, left_norms)[:, None], dtype=np.float64)
+    units -= np.divide(right, np.where(is_zero, 1, right_norms)[:, None], dtype=np.float64)
+    return np.where(is_zero, 1.0, np.einsum("ij,ij->i", units, units) / 2)
 
 
 @saved("SparsePoints")

@@ -17,6 +17,8 @@ _ROW_BITS, _NO_ROW = np.uint64(32), np.uint64(2**32 - 1)
 _INFINITY = 2**31
 # Candidates for each neighbour above which the best are selected before they are sorted.
 _MANY = 8
+# Entries for each pair up to which pairs are put into a matrix.
+_LARGEST_FILLED = 4
 # Share of pairs out of order, up to which only their queries are sorted.
 _FEW_FALLS = 1 / 32
 
@@ -131,6 +133,35 @@ def _sort(keys: np.ndarray, query_of: np.ndarray, n_queries: int) -> None:
         keys[some] = np.sort(keys[some])
         if (keys[1:] < keys[:-1]).any():  # queries came in no order
             keys.sort()
+
+
+def reach_of_each(
+    query_of: np.ndarray, distances: np.ndarray, n_queries: int, k: int
+) -> np.ndarray:
+    """The distance of the `k`-th nearest pair of each query; infinity where there are fewer.
+
+    Parameters
+    ----------
+    query_of, distances : ndarray of shape (n_pairs,)
+        Queries in ascending order.
+    n_queries, k : int
+    """
+    counts = np.bincount(query_of, minlength=n_queries)
+    reach = np.full(n_queries, np.inf)
+    (enough,) = np.nonzero(counts >= k)
+    if not len(enough):
+        return reach
+    width = int(counts.max())
+    if n_queries * width <= _LARGEST_FILLED * len(distances):
+        padded = np.full((n_queries, width), np.inf, distances.dtype)
+        padded[np.arange(width) < counts[:, None]] = distances
+        reach[enough] = np.partition(padded, k - 1, axis=1)[enough, k - 1]
+        return reach
+    ends = np.cumsum(counts)
+    for query in enough.tolist():
+        own = distances[ends[query] - counts[query] : ends[query]]
+        reach[query] = np.partition(own, k - 1)[k - 1]
+    return reach
 
 
 def best_of_each(

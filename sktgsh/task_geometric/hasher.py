@@ -120,11 +120,11 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
         the units (1 / `n_bits` of that with ``head="block"``), and are never part of a pickle.
     n_neighbors : int, optional
-        Number of neighbours, among at most 8,192 rows of the task, that decide on the target of a
-        row without a label: by default 20 if the task has labels, 10 if it has none. The row
-        belongs to a class if as many of them are labelled as for nearly all (90 %) labelled rows,
-        and otherwise gets a code from the mean of its neighbours. More neighbours find classes
-        better, fewer find the nearest rows better.
+        Number of neighbours, among at most 16,384 rows of the task, that decide on the target of a
+        row without a label: by default 20 if the task has labels, 8 if it has none. The row belongs
+        to a class if as many of them are labelled as for nearly all (90 %) labelled rows, and
+        otherwise gets a code from the mean of its neighbours. More neighbours find classes better,
+        fewer find the nearest rows better.
     n_groups : "auto" or int, default="auto"
         Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
         rows. Codes do not depend on them.

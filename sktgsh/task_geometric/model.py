@@ -144,6 +144,12 @@ class TaskModel(SolvedTasks):
         added = {} if found is None else {label: found}
         return replace(self, neighbourhoods=added | self.neighbourhoods)
 
+    def travelling(self) -> TaskModel:
+        """Keep what decides on unlabelled rows of the open tasks beside their sums."""
+        found = {label: sums.neighbourhoods for label, sums in self.statistics.items()}
+        added = {label: part for label, part in found.items() if part is not None}
+        return replace(self, neighbourhoods=self.neighbourhoods | added)
+
     def remembering(self, sums: Mapping[Hashable, TaskSums]) -> TaskModel:
         """Decide on later chunks as on the first chunk with unlabelled rows."""
         found = {label: part.statistics.neighbourhoods for label, part in sums.items()}

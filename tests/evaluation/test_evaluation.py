@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 
 from sktgsh import (
     DeepSupervisedHasher,
@@ -13,12 +13,14 @@ from sktgsh import (
 from sktgsh.evaluation import (
     ClassHoldOut,
     ClassifierHasher,
+    LabelledFolds,
     cross_task_retrieval,
     identifier_recovery,
     one_shot_accuracy,
     retrieval_report,
     transfer_accuracy,
 )
+from sktgsh.metrics import make_retrieval_scorer
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +193,63 @@ def test_report_beside_the_rivals(digits):
     assert found["ITQ"]["seen_map"] > found["random"]["seen_map"]
     assert found["ridge"]["seen_map"] > found["ITQ"]["seen_map"]
     assert found["ITQ"]["unseen_map"] > found["ridge"]["unseen_map"]
+
+
+def test_labelled_folds_keep_unlabelled_rows_in_every_training_part():
+    y = np.where(np.arange(200) % 4 == 0, np.arange(200) % 3, -1)
+    tested = []
+    for train, test in LabelledFolds(5, missing_label=-1).split(y, y):
+        assert set(np.flatnonzero(y == -1)) <= set(train)
+        assert (y[test] >= 0).all() and not set(train) & set(test)
+        assert len(train) + len(test) == 200
+        tested += test.tolist()
+    assert sorted(tested) == np.flatnonzero(y >= 0).tolist()
+    complete = list(StratifiedKFold(5).split(y, y))
+    for (train, test), expected in zip(LabelledFolds(5).split(y, y), complete):
+        assert np.array_equal(train, expected[0]) and np.array_equal(test, expected[1])
+
+
+def test_labelled_folds_say_where_labels_are_too_few():
+    y = np.where(np.arange(200) < 20, np.arange(200) % 2, -1)
+    with pytest.warns(UserWarning, match="y has a label in 20 of 200 rows"):
+        next(LabelledFolds(2, missing_label=-1).split(y, y))
+    with pytest.raises(ValueError, match="no label in any of 200 rows"):
+        next(LabelledFolds(2, missing_label=-1).split(y, np.full(200, -1)))
+
+
+def test_grid_search_with_missing_labels(digits):
+    X, y = digits[0][:500], digits[1][:500]
+    partial = np.where(np.arange(500) % 3 == 0, y, -1)
+    hasher = TaskGeometricHasher(n_hidden=128, missing_label=-1, random_state=0)
+    search = GridSearchCV(
+        hasher, {"n_bits": [2, 16]}, cv=LabelledFolds(2, missing_label=-1), error_score="raise"
+    )
+    search.fit(X, partial)
+    assert search.best_params_ == {"n_bits": 16}
+    scored = cross_val_score(
+        hasher, X, partial, cv=LabelledFolds(2, missing_label=-1), scoring=make_retrieval_scorer()
+    )
+    assert scored.mean() > 0.8
+
+
+def test_report_by_share_of_labels(digits):
+    X, y = digits
+    hashers = {
+        "ours": TaskGeometricHasher(n_hidden=256, random_state=0),
+        "random": SignedRandomProjectionHasher(32, random_state=0),
+    }
+    shares = [0, 0.02, 1]
+    report = retrieval_report(hashers, X, y, unseen_classes=[8, 9], labelled=shares)
+    found = {(row["labelled"], row["hasher"]): row for row in report.rows}
+    assert [row["labelled"] for row in report.rows] == np.repeat(shares, 3).tolist()
+    ours = [found[share, "ours"]["seen_map"] for share in shares]
+    assert ours == sorted(ours)
+    # Without a label ours learns from the rows, and the trivial solution from nothing.
+    assert ours[0] > found[0, "random"]["seen_map"] + 0.1
+    assert np.isnan(found[0, "trivial"]["all_map"])
+    assert found[0.02, "ours"]["all_map"] > found[0.02, "trivial"]["all_map"]
+    assert len({found[share, "random"]["all_map"] for share in shares}) == 1
+    with pytest.raises(ValueError, match="labelled=2; expected shares"):
+        retrieval_report(hashers, X, y, labelled=2)
+    with pytest.raises(ValueError, match="unseen_classes and labelled are missing"):
+        retrieval_report(hashers, X, y)

@@ -14,6 +14,7 @@ from sktgsh.metrics import (
     recall_at_k,
     retrieval_curve,
 )
+from sktgsh.metrics.retrieval import average_precisions
 
 METRICS = [mean_average_precision, ndcg_at_k, precision_at_k, precision_within_radius, recall_at_k]
 
@@ -244,3 +245,28 @@ def test_real_values_need_codes_to_be_compared_with():
         precision_within_radius(values, y, np.ones((3, 4)), y)
     with pytest.raises(ValueError, match="NaN"):
         mean_average_precision(values * np.nan, y, np.ones((3, 4)), y)
+
+
+def test_rows_without_a_label_are_left_out_of_every_metric():
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(0, 2, (60, 8)), rng.integers(0, 3, 60)
+    partial = np.where(rng.random(60) < 0.4, np.nan, labels)
+    known = ~np.isnan(partial)
+    queries, asked = codes[:20], labels[:20]
+    for metric in (mean_average_precision, precision_at_k, recall_at_k, ndcg_at_k):
+        expected = metric(codes[known], labels[known])
+        assert metric(codes, partial) == pytest.approx(expected, rel=1e-12)
+        given = queries[known[:20]], asked[known[:20]], codes[known], labels[known]
+        found = metric(queries, partial[:20], codes, partial)
+        assert found == pytest.approx(metric(*given), rel=1e-12)
+    found = average_precisions(codes, partial)
+    assert np.isnan(found[~known]).all() and not np.isnan(found[known]).any()
+
+
+def test_missing_at_random_labels_estimate_the_figure_of_complete_ones():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 1500)
+    codes = (rng.random((1500, 16)) < 0.3 + 0.4 * rng.integers(0, 2, (4, 16))[labels]).astype(int)
+    partial = np.where(rng.random(1500) < 0.5, np.nan, labels)
+    complete = mean_average_precision(codes, labels)
+    assert mean_average_precision(codes, partial) == pytest.approx(complete, abs=0.02)

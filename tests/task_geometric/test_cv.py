@@ -161,3 +161,24 @@ def test_a_penalty_that_gradient_steps_ignore_warns(digit_tasks):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         TaskGeometricHasher(8, n_hidden=32, solver=solver, random_state=0).fit(X, y)
+
+
+def test_missing_labels_stay_in_training_and_judge_nothing(digit_tasks):
+    X, y, task = digit_tasks[0]
+    X, y = shuffled((X[task == 0], y[task == 0]), 400)
+    partial = np.where(np.arange(400) % 2 == 0, y, -1)
+    estimator = TaskGeometricHasher(n_hidden=128, missing_label=-1)
+    search = TaskGeometricHasherCV([2, 16], estimator=estimator, cv=2, random_state=0)
+    search.fit(X, partial)
+    assert search.n_bits_ == 16 and search.best_score_ > 0.8
+    expected = TaskGeometricHasher(16, n_hidden=128, missing_label=-1, random_state=0)
+    assert np.array_equal(search.transform(X), expected.fit(X, partial).transform(X))
+    named = np.where(partial < 0, None, partial.astype(object))
+    same = TaskGeometricHasherCV([2, 16], estimator=estimator, cv=2, random_state=0)
+    np.testing.assert_array_equal(
+        same.fit(X, named).cv_results_.split_test_scores, search.cv_results_.split_test_scores
+    )
+    with pytest.warns(UserWarning, match="y has a label in 20 of 400 rows"):
+        search.fit(X, np.where(np.arange(400) < 20, y % 2, -1))
+    with pytest.raises(ValueError, match="no label in any of 400 rows"):
+        search.fit(X, np.full(400, -1))

@@ -13,7 +13,9 @@ def known_and_new(digit_tasks):
     return X[rows], y[rows], Q[asked], q[asked]
 
 
-@pytest.mark.parametrize("params", [{}, dict(head="block", n_hidden=4096), dict(structure_fraction=0.25)])
+@pytest.mark.parametrize(
+    "params", [{}, dict(head="block", n_hidden=4096), dict(structure_fraction=0.25)]
+)
 def test_rows_of_new_classes_have_high_scores(known_and_new, params):
     X, y, Q, q = known_and_new
     hasher = small(n_bits=32, **params).fit(X, y)

@@ -123,7 +123,9 @@ class RescoredSearchMixin(NeighborGraphsMixin):
         own = X is None
         k = min(check_n_neighbors(self.n_neighbors), self.n_samples_fit_ - own)
         queries, candidates = self._candidates(X, k, task, filter, oversampling)
-        near, found = self.vectors_.ranked(queries, candidates, candidates.shape[1], self.metric)
+        near, found = self.vectors_.ranked(
+            queries, candidates, candidates.shape[1], self.metric, radius
+        )
         distances, rows = np.empty(len(near), dtype=object), np.empty(len(near), dtype=object)
         for query, inside in enumerate((near <= radius) & (found >= 0)):
             distances[query], rows[query] = near[query][inside], found[query][inside]

@@ -9,12 +9,13 @@ from scipy import sparse
 
 from ...arrays import as_numbers
 from ...persistence import saved
-from ..distances import DensePoints
+from .. import ranking
+from ..distances import by_blocks, distances_of_pairs, rounded_up
 
 PRECISIONS = ("same", "float32", "float16", "int8")
 # Rows that are converted at once, and numbers in the candidates that are ranked at once.
 _BLOCK_ROWS = 8192
-_BLOCK_NUMBERS = 2**22
+_BLOCK_NUMBERS = 2**18
 
 
 def row_blocks(n_rows: int) -> list[slice]:
@@ -113,9 +114,14 @@ class Vectors:
         return part
 
     def ranked(
-        self, queries: np.ndarray, candidates: np.ndarray, k: int, metric: str
+        self,
+        queries: np.ndarray,
+        candidates: np.ndarray,
+        k: int,
+        metric: str,
+        radius: float = np.inf,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The `k` nearest of each query's candidates.
+        """The `k` nearest of each query's candidates; those beyond a radius may be left out.
 
         Parameters
         ----------
@@ -129,16 +135,73 @@ class Vectors:
         rows : ndarray of shape (n_queries, k), dtype int64
             Infinity and -1 where there are too few candidates.
         """
-        distances, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
+        distances, rows = np.full((len(queries), k), np.inf), np.full((len(queries), k), -1)
         step = max(1, _BLOCK_NUMBERS // max(1, candidates.shape[1] * queries.shape[1]))
         for start in range(0, len(queries), step):
             span = slice(start, start + step)
-            query_of, place = np.nonzero(candidates[span] >= 0)
-            some, row_of = np.unique(candidates[span][query_of, place], return_inverse=True)
-            points = DensePoints(self[some], metric)
-            distances[span], found = points.nearest(queries[span], query_of, row_of, k)
-            rows[span] = np.where(found < 0, -1, np.append(some, -1)[found])
+            some = np.flatnonzero((candidates[span] >= 0).any(axis=1)) + start
+            if len(some):
+                found = self._ranked(queries[some], candidates[some], k, metric, radius)
+                distances[some], rows[some] = found
         return distances, rows
+
+    def _ranked(
+        self, queries: np.ndarray, candidates: np.ndarray, k: int, metric: str, radius: float
+    ) -> ranking.Found:
+        """Nearest candidates: those that may be among them by coarse distances are measured."""
+        vectors = self[candidates.ravel()]
+        is_there = candidates >= 0
+        dtype = np.result_type(queries.dtype, vectors.dtype, np.float32)
+        asked, vectors = queries.astype(dtype, copy=False), vectors.astype(dtype, copy=False)
+        vectors = vectors.reshape(*candidates.shape, -1)
+        kept = is_there
+        if candidates.shape[1] > k or radius < np.inf:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                coarse, share, off = _coarse(metric, asked, vectors)
+                coarse[~is_there] = np.inf
+                reach = radius + off
+                if candidates.shape[1] > k:
+                    last = np.partition(coarse, k - 1, axis=1)[:, k - 1]
+                    reach = np.minimum(reach, last * (1 + share) + 2 * off)
+                kept = ~(coarse > rounded_up(reach / (1 - share), dtype)[:, None]) & is_there
+        query_of, place = np.nonzero(kept)
+        near = by_blocks(
+            lambda left, right: distances_of_pairs(metric, asked[left], vectors[left, right]),
+            query_of,
+            place,
+            np.float64,
+            _BLOCK_ROWS // 8,
+        )
+        found = candidates[query_of, place]
+        return ranking.nearest_of_pairs(query_of, near, found, len(queries), k)
+
+
+def _coarse(
+    metric: str, queries: np.ndarray, vectors: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Distances of each query from vectors of its own, in their type, and how far they are off.
+
+    The error is at most a share of a distance plus an amount a query.
+    """
+    tiny = np.finfo(vectors.dtype)
+    sums = (queries.shape[1] / 4 + 8) * float(tiny.eps)
+    if metric == "euclidean":
+        differences = vectors - queries[:, None]
+        squares = np.einsum("qmd,qmd->qm", differences, differences)
+        underflow = 10 * np.sqrt(float(tiny.tiny) * queries.shape[1])
+        return np.sqrt(squares), sums, np.full(len(queries), underflow)
+    products = np.matmul(vectors, queries[:, :, None])[:, :, 0]
+    norms = np.sqrt(np.einsum("qmd,qmd->qm", vectors, vectors))
+    sizes = np.sqrt(np.einsum("qd,qd->q", queries, queries))
+    # Products that leave the range of the type, or nearly so, bound nothing.
+    least, most = float(tiny.tiny) ** 0.4, float(tiny.max) ** 0.4
+    is_safe = (norms.min(axis=1) > least) & (norms.max(axis=1) < most)
+    is_safe &= (sizes > least) & (sizes < most)
+    if metric == "inner_product":
+        off = 2 * sums * sizes.astype(np.float64) * norms.max(axis=1)
+        return -products, 0.0, np.where(is_safe, off, np.inf)
+    cosines = 1 - products / (norms * sizes[:, None])
+    return cosines, 0.0, np.where(is_safe, 4 * sums, np.inf)
 
 
 def as_rows(X: Any, n_features: int | None = None) -> np.ndarray:

@@ -162,6 +162,28 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
             draft.model_ = draft.model_.started(label, rows.take(positions), settings)
         return draft
 
+    def going_on(self, X: Any, y: Any = None, task: Any = None) -> Self:
+        """Copy the fitted hasher, to add chunks of known and new tasks in other processes.
+
+        What decides on unlabelled rows goes with the copy; for new tasks it is learned from the
+        first chunk.
+
+        Parameters
+        ----------
+        X, y, task
+            The first chunk, as in :meth:`partial_fit`.
+
+        Returns
+        -------
+        hasher : TaskGeometricHasher
+        """
+        draft, settings = working_copy(self, fresh=False), self._sums_settings()
+        rows, labels = draft._check_training_rows(*_arrays(X, y, task), None, reset=False)
+        for label, positions in iter_tasks(labels):
+            if label not in draft.model_.modulations:
+                draft.model_ = draft.model_.started(label, rows.take(positions), settings)
+        return draft
+
     def sums_of(self, X: Any, y: Any = None, task: Any = None) -> dict[Hashable, TaskSums]:
         """Sufficient statistics of a chunk, by task.
 

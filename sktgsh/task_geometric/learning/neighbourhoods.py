@@ -22,7 +22,7 @@ from .shared_space import ROWS_AT_ONCE, Nearest, SharedSpace, nearest, principal
 
 # Neighbours are looked for among a sample of this many rows; the first ones among fewer.
 MOST_REFERENCES = 16384
-_FIRST_REFERENCES = 8192
+_FIRST_REFERENCES = 4096
 # Share of the labelled rows that may have fewer labelled neighbours than a known row must have.
 _MISSED = 0.1
 # Steps from a random rotation of the axes; more of them find classes better, and neighbours worse.
@@ -132,6 +132,7 @@ class Neighbourhoods:
         scale = float(np.sqrt(np.square(features - centre).sum(axis=1).mean()))
         n_neighbors = min(n_neighbors, len(features) - 1)
         first = _spread(len(features), _FIRST_REFERENCES)
+        # Half as many neighbours in fewer rows.
         count = min(max(1, n_neighbors // 2), len(first) - 1)
         near = nearest(angles[first], angles[first], count, but_self=True)
         taken = _taken(near, labels[first])[0]

@@ -15,7 +15,7 @@ from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
 from .rows import Rows
 
 # Neighbours of a row where their number is not given: with labels and without.
-_WITH_LABELS, _WITHOUT = 40, 20
+_WITH_LABELS, _WITHOUT = 20, 8
 # Rows of a group, where the number of groups is not given; and rows that stand for a group.
 _ROWS_PER_GROUP = 50
 _N_EXAMPLES = 5

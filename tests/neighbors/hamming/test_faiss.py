@@ -50,6 +50,34 @@ def test_positions_are_numbers_in_the_order_of_adding_also_after_a_file(codes):
     np.testing.assert_array_equal(found, codes[:300])
 
 
+def test_the_storage_of_a_graph_holds_all_codes_in_the_order_of_adding(codes):
+    graph = faiss.IndexBinaryHNSW(16, 8)
+    graph.add(codes[:50])
+    graph.add(codes[50:80])
+    storage = faiss.downcast_IndexBinary(graph.storage)
+    assert isinstance(storage, faiss.IndexBinaryFlat)
+    found = faiss.vector_to_array(storage.xb).reshape(80, -1)
+    np.testing.assert_array_equal(found, codes[:80])
+
+
+@pytest.mark.parametrize("algorithm", ["flat", "hnsw", "multihash"])
+def test_no_codes_are_never_given_to_faiss(codes, algorithm, monkeypatch):
+    """A graph of faiss 1.9 ends the process where it adds an array without rows."""
+    index = FaissIndex(codes[:60], algorithm)
+    before = index.nearest(Queries(codes[:5], None), 3)
+    given = []
+    inner = index.index
+    monkeypatch.setattr(
+        index, "index", type("Inner", (), {"add": lambda self, rows: given.append(len(rows))})()
+    )
+    index.add(codes[:0])
+    index.add(codes[:2])
+    assert given == [2]
+    monkeypatch.setattr(index, "index", inner)
+    for one, other in zip(index.nearest(Queries(codes[:5], None), 3), before):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_graph_with_fewer_codes_than_asked_for_marks_empty_slots_by_position():
     graph = faiss.IndexBinaryHNSW(16, 16)
     graph.add(np.array([[0, 0], [255, 255]], np.uint8))
