@@ -129,6 +129,11 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         class means whose sides are easily told apart and keep all classes apart. Near classes get
         near codewords, and a later class gets its own from its mean. ``"hadamard"``: with largest
         distances. ``"random"``: at random, by class label.
+
+        C classes can be split in 2 ** (C - 1) - 1 ways. Of bits beyond as many, `fit` gives every
+        second copy to the structure of the data: the side of a direction that tells samples of a
+        class apart. The other copies add a part of such a direction to the score of the class.
+        Start with `partial_fit` where further classes will come, which need these bits.
     device : str, default="auto"
         A torch device; ``"auto"`` takes a GPU where there is one.
     verbose : int, default=0
