@@ -16,8 +16,8 @@ from ...base import check_samples
 from ...codes import unpack_codes
 from ...tasks import check_known, check_task
 from ...threads import parallel_map
-from ..checks import check_available, check_code_version, check_n_neighbors, check_radius
 from .. import ranking
+from ..checks import check_available, check_code_version, check_n_neighbors, check_radius
 from ..distances import CodePoints, DensePoints, SparsePoints, check_directions
 from .tables import Tables, bits_to_words, bucket_keys, probe_steps
 
