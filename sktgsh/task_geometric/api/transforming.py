@@ -190,12 +190,13 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             if not spelled.any():
                 raise ValueError(f"task {label!r} has no codewords that rows could be far from")
             words, bits = words[:, spelled], self.model_.network.layout.codebook_bits[spelled]
-            parts = self.model_.network.map_scores(
-                lambda _, scores, bits=bits, words=words: _least_square(scores[:, bits], words),
-                X,
-                positions,
-                modulation,
-            )
+
+            def judge(
+                _: np.ndarray, scores: np.ndarray, bits: np.ndarray = bits, words: Any = words
+            ) -> np.ndarray:
+                return _least_square(scores[:, bits], words)
+
+            parts = self.model_.network.map_scores(judge, X, positions, modulation)
             found[positions] = np.concatenate(parts)
         return found
 
