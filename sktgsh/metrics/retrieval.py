@@ -95,9 +95,8 @@ def mean_average_precision(
     Parameters
     ----------
     codes : array-like of shape (n_queries, n_bits) or (n_queries, n_bytes)
-        Codes of the queries, integers or booleans. Or scores of their bits, floating point numbers
-        of shape (n_queries, n_bits); the database is then ranked by
-        :func:`~sktgsh.codes.asymmetric_hamming_distances`. The type alone says which.
+        Codes of the queries, integers or booleans; or scores of their bits, floating point numbers
+        (n_queries, n_bits), by which :func:`~sktgsh.codes.asymmetric_hamming_distances` ranks.
     y : array-like of shape (n_queries,) or (n_queries, n_labels)
         Class labels; or 1 where a row has a label, 0 elsewhere. A single column holds class labels.
         Rows whose label is missing (None, nan, pandas.NA) are left out, here and in the database.
@@ -338,10 +337,7 @@ def precision_within_radius(
     if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
         raise ValueError(f"radius={radius!r}; expected an integer of at least 0")
     if has_floats(codes):
-        raise ValueError(
-            "codes are floating point numbers, which are scores of bits; a Hamming radius is "
-            "between codes: scores > 0, or codes.astype('uint8')"
-        )
+        raise ValueError("codes are scores (floating point); a radius is between bits: scores > 0")
     precisions = []
     counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:

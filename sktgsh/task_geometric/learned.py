@@ -116,9 +116,10 @@ class LearnedTasks:
             pools=self.pools | self._pooled(kind, None, statistics),
         )
 
-    def with_open(self, most: int) -> Self:
-        """Drop the sufficient statistics of all but the last open tasks."""
-        opened = list(self.statistics)[max(0, len(self.statistics) - most) :]
+    def with_open(self, most: int, kept: Collection[Hashable] = ()) -> Self:
+        """Drop the sufficient statistics of all but the last open tasks, and of some others."""
+        last = list(self.statistics)[max(0, len(self.statistics) - most) :]
+        opened = [task for task in self.statistics if task in last or task in kept]
         return replace(
             self,
             statistics={task: self.statistics[task] for task in opened},

@@ -73,12 +73,16 @@ class TaskModel(SolvedTasks):
             forgotten = self.without(new)
             gathered = gather(self.learner, new, forgotten.pools)
             model = forgotten._with_codebook(gathered, settings)
+        # Tasks that get more rows later in this call stay open until then.
+        waiting = [] if reset else [label for label in parts if label in self.statistics]
         for label, part in parts.items():
+            waiting = [later for later in waiting if later != label]
+            now = replace(settings, kept_open=waiting)
             others = gathered if label in new else None
             if isinstance(part, TaskSums):
-                model = model.learn_sums(label, part, settings, others)
+                model = model.learn_sums(label, part, now, others)
             else:
-                model = model.learn(label, part, settings, reset, others)
+                model = model.learn(label, part, now, reset, others)
             if gathered is not None and label == list(parts)[-1]:
                 statistics = gathered.pool.statistics
                 model = replace(model, pools=model.pools | {kind_of(statistics): statistics})

@@ -110,7 +110,7 @@ class SolvedTasks(LearnedTasks):
             closed,
             statistics=closed.statistics | {label: statistics},
             priors=closed.priors | ({} if prior is None else {label: prior}),
-        ).with_open(settings.max_open_tasks)
+        ).with_open(settings.max_open_tasks, settings.kept_open)
         pools = {}
         if settings.share_prior and gathered is None:
             before = self.statistics.get(label)

@@ -124,17 +124,19 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         settings, model = self._sums_settings(), self.model_
         for other in others:
             self.check_same_network(other.fingerprint(), "the other hasher's")
+            # What both know stays open until it is merged.
+            settings = replace(settings, kept_open=list(other.modulations_))
             for label, modulation in other.modulations_.items():
                 if label not in model.modulations:
                     known = other.model_.statistics.get(label), other.model_.priors.get(label)
                     model = model.adopt(label, modulation, self.share_codebook, *known)
-                    model = model.with_open(self.max_open_tasks)
                 # A task that both sides learned before they were copied adds nothing.
                 elif not modulation.is_equal(model.modulations[label]):
                     check_not_frozen([label], model, self.freeze_codes)
                     check_open(label, model, self.max_open_tasks, "this")
                     check_open(label, other.model_, other.max_open_tasks, "the other")
                     model = model.merge_task(label, other.model_, settings)
+            model = model.with_open(self.max_open_tasks)
         self.model_ = model
         return self
 

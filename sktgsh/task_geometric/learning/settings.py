@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 from ...solver import SolverSettings
@@ -26,6 +26,8 @@ class LearningSettings:
         Whether a class has the same codeword in all tasks.
     max_open_tasks : int
         Number of tasks that keep their sufficient statistics.
+    kept_open : collection of task labels
+        Tasks that keep theirs in any case, because they are about to get more rows.
     share_prior : bool
         Whether tasks shrink towards what the others have learned.
     n_neighbors : int or None
@@ -49,6 +51,7 @@ class LearningSettings:
     verbose: int = 0
     share_prior: bool = False
     fill: bool = False
+    kept_open: Collection[Hashable] = ()
 
     @property
     def learns_unlabelled(self) -> bool:
