@@ -51,12 +51,18 @@ def cases(data: str, seed: int) -> Iterator[Case]:
     half = np.isin(y, known) & (rng.random(len(y)) < 0.5)
     yield Case("all rows labelled", X, y, X, y, Q, q)
     yield Case(
-        "half of the rows of two classes in three labelled", X, np.where(half, y, -1), X, y, Q, q
+        "half of the rows of 100 classes labelled, 50 classes without a label",
+        X,
+        np.where(half, y, -1),
+        X,
+        y,
+        Q,
+        q,
     )
     yield Case("no label", X, np.full_like(y, -1), X, y, Q, q)
     taught, new = np.array_split(rng.permutation(len(X)), 2)
     yield Case(
-        "labelled, searching rows that nobody trained on",
+        "all rows labelled, searching new rows that nobody trained on",
         X[taught],
         y[taught],
         X[new],
