@@ -29,7 +29,7 @@ def as_numbers(values: ArrayLike, name: str) -> np.ndarray:
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values; fill them, or leave their rows out")
     texts = has_texts(values)
-    values = np.asanyarray(values)
+    values = np.asanyarray(np.ma.getdata(values) if np.ma.isMaskedArray(values) else values)
     if texts or values.dtype.kind in "UST":
         raise ValueError(f"{name} has dtype {values.dtype}; expected numbers\n{TEXTS}")
     if values.dtype != object:

@@ -121,7 +121,7 @@ class FeaturesOnly(
         transformed : {DataFrame, ndarray, sparse matrix} of shape (n_samples, n_transformed + 1)
             As `transform` gives it.
         """
-        X, transformer = _as_table(X), clone(self.transformer)
+        X, transformer = _as_table(X, self.task_column), clone(self.transformer)
         columns = ColumnTransformer(
             [("features", transformer, self._feature_columns(X))],
             remainder="passthrough",
@@ -149,7 +149,7 @@ class FeaturesOnly(
             The task is the last column. A DataFrame where `fit` saw one.
         """
         check_is_fitted(self)
-        return self.columns_.transform(_as_table(X))
+        return self.columns_.transform(_as_table(X, self.task_column))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of what comes out, the task column last.
@@ -219,15 +219,18 @@ def _taken_as_it_is(transformer: Any) -> Iterator[None]:
         vars(transformer).pop("__sklearn_clone__", None)
 
 
-def _as_table(X: Any) -> Any:
+def _as_table(X: Any, task_column: int | str) -> Any:
     """A DataFrame, a sparse matrix in rows, anything else as an array with columns.
 
-    Names of columns that are of several types, as those of an array beside one that was added, are
-    written as strings: scikit-learn takes no others.
+    Where a column with the name of the tasks' was added to the numbered ones of an array, numbers
+    become names: scikit-learn takes no names of several types.
     """
     if hasattr(X, "columns"):
-        kinds = {type(name) for name in X.columns}
-        return X.set_axis([str(name) for name in X.columns], axis=1) if len(kinds) > 1 else X
+        others = [name for name in X.columns if name != task_column]
+        are_numbered = len(others) < len(X.columns) and not any(isinstance(n, str) for n in others)
+        if isinstance(task_column, str) and others and are_numbered:
+            return X.set_axis([str(name) for name in X.columns], axis=1)
+        return X
     if hasattr(X, "tocsr"):
         return X.tocsr()
     X = np.asarray(X)

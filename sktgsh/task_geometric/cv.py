@@ -155,7 +155,8 @@ class TaskGeometricHasherCV(CallbackSupportMixin, MetaEstimatorMixin, HasherMixi
         X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
         longest = self._hasher(lengths[-1])
         folding = LabelledFolds(self.cv, missing_label=longest.missing_label)
-        filled, missing = split_missing(y, longest.missing_label)
+        # check_targets says what it means that there is no y.
+        filled, missing = (y, None) if y is None else split_missing(y, longest.missing_label)
         filled = check_targets(filled, num_samples(X))
         y = filled if missing is None else y
         if task is not None:
