@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m benchmarks [NAME ...] [--data FOLDER]``."""
+"""Run benchmarks: ``python -m benchmarks [NAME ...] [--data FOLDER] [--quick]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
-from ._common import RESULTS
+from ._common import OPTIONS, RESULTS
 from ._setting import text
 
 # A name with a dot is a part of the one before the dot.
@@ -22,7 +22,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--data", help="folder with mnist.npz, movielens_1m.npz, ...")
+    parser.add_argument("--quick", action="store_true", help="one seed, where there are several")
     arguments = parser.parse_args()
+    OPTIONS.quick = arguments.quick
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")

@@ -22,6 +22,16 @@ RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass
+class Options:
+    """What the command line asks of all benchmarks."""
+
+    quick: bool = False
+
+
+OPTIONS = Options()
+
+
+@dataclass
 class Images:
     """Labelled images: a database to learn from, and queries."""
 

@@ -11,7 +11,7 @@ from sktgsh.metrics import mean_average_precision
 
 from ._common import report
 from .domains import Part
-from .tenants import SEEDS, embedded
+from .tenants import embedded, seeds
 
 
 def chunks(train: Part, n_chunks: int, new_classes: bool, seed: int) -> list[Part]:
@@ -59,7 +59,7 @@ def run(data: str | None) -> None:
     rows = []
     for name in ["digits"] if data is None else ["digits", "clinc150"]:
         for n_chunks, new in ((2, False), (20, False), (20, True)):
-            tries = [stream(name, data, n_chunks, new, seed) for seed in SEEDS]
+            tries = [stream(name, data, n_chunks, new, seed) for seed in seeds()]
             row: dict[str, Any] = {"data": name, "chunks": n_chunks, "new classes": new}
             for key in tries[0]:
                 values = [found[key] for found in tries]

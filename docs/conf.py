@@ -69,7 +69,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery.place",
     "minigallery_sort_order": "gallery.place",
     # Of examples that draw nothing.
-    "default_thumb_file": str(HERE / "images" / "codes.png"),
+    "default_thumb_file": str(HERE / "images" / "thumbnail.png"),
     "show_memory": False,
     "show_signature": False,
     # What an expression gives is not printed unless it is asked to be.

@@ -89,7 +89,16 @@ def draw_manifolds():
     figure.savefig(FOLDER / "manifolds.png", dpi=140)
 
 
+def draw_thumbnail():
+    """The tile of an example that draws nothing."""
+    figure, axes = plt.subplots(4, 1, figsize=(4, 2.8), layout="constrained", facecolor="white")
+    for ax, code in zip(axes, np.random.default_rng(0).integers(0, 2, (4, 6))):
+        draw_bits(ax, code)
+    figure.savefig(FOLDER / "thumbnail.png", dpi=100)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    draw_thumbnail()
     draw_codes()
     draw_manifolds()

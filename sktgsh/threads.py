@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
-from tqdm.auto import tqdm
 
 from .batches import BATCH_ROWS, dense_rows, iter_batches
 
@@ -205,8 +204,11 @@ def parallel_map(
     n_workers = _number_of_threads() if n_workers is None else n_workers
     with one_thread():
         results = _iter_results(function, items, n_workers)
-        bar = tqdm(results, progress, len(items), unit_scale=True, disable=not progress)
-        return list(bar)
+        if not progress:
+            return list(results)
+        from tqdm.auto import tqdm  # only where it is needed: it takes long to import
+
+        return list(tqdm(results, progress, len(items), unit_scale=True))
 
 
 def _iter_results(

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from sktgsh import TaskGeometricHasher
+
 FEW = settings(
     derandomize=True,
     max_examples=12,
@@ -57,3 +59,28 @@ def test_shape_type_and_repeatability(subject, seed, packed, rows, dtype):
         assert codes.dtype == np.uint8 and codes.max() <= (255 if packed else 1)
         assert one.n_bits_ == subject.codes.shape[1] or subject.name == "TaskGeometricHasherCV"
         assert 0 <= one.score(samples, labels) <= 1
+
+
+# -- labels that are missing -----------------------------------------------------------------------
+
+
+@settings(FEW, max_examples=8)
+@given(
+    kind=st.sampled_from(["no label", "one a class", "some", "all"]),
+    seed=st.integers(0, 2**16),
+    rows=st.lists(st.integers(0, len(X) - 1), min_size=1, max_size=60),
+)
+def test_whatever_labels_are_missing(kind, seed, rows):
+    rng = np.random.default_rng(seed)
+    order, partial = rng.permutation(len(X)), np.full(len(Y), -1)
+    first = [order[np.flatnonzero(Y[order] == label)[0]] for label in np.unique(Y)]
+    shown = {"no label": [], "one a class": first, "some": order[:20], "all": order}[kind]
+    partial[shown] = Y[shown]
+    hasher = TaskGeometricHasher(8, n_hidden=32, missing_label=-1, random_state=seed)
+    codes = clone(hasher).fit(X, partial).transform(X)
+    np.testing.assert_array_equal(clone(hasher).fit(X, partial).transform(X), codes)
+    fitted = clone(hasher).fit_batches([(X, partial)])
+    np.testing.assert_array_equal(fitted.transform(X[rows]), codes[rows])
+    if kind == "all":
+        complete = clone(hasher).set_params(missing_label=None).fit(X, Y)
+        np.testing.assert_array_equal(complete.transform(X), codes)

@@ -227,12 +227,19 @@ def _work(X, y):
     return [codes_of(estimator, X) for estimator in fitted], neighbors
 
 
+@pytest.fixture(scope="module")
+def done_here(rows):
+    """The work of a child, done by the parent, whose threads stay."""
+    with threadpool_limits(2):
+        return _work(*rows)
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_child_processes_give_the_same(rows, method, two_threads):
+def test_child_processes_give_the_same(rows, method, two_threads, done_here):
     """The parent's threads are there when it forks: without care the child waits for ever."""
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} on this system")
-    expected = _work(*rows)
+    expected = done_here
     with multiprocessing.get_context(method).Pool(1) as pool:
         made, neighbors = pool.apply_async(_work, rows).get(timeout=600)
     for one, other in zip(made, expected[0]):

@@ -20,7 +20,8 @@ PACKAGES = {
         "modules/generated/$.html#$",
         """sklearn.compose.ColumnTransformer sklearn.decomposition.PCA
         sklearn.decomposition.TruncatedSVD sklearn.feature_extraction.text.TfidfVectorizer
-        sklearn.model_selection.GridSearchCV sklearn.model_selection.StratifiedKFold
+        sklearn.model_selection.GridSearchCV sklearn.model_selection.GroupKFold
+        sklearn.model_selection.StratifiedKFold
         sklearn.neighbors.NearestNeighbors sklearn.pipeline.Pipeline
         sklearn.preprocessing.MaxAbsScaler sklearn.preprocessing.MinMaxScaler
         sklearn.preprocessing.QuantileTransformer sklearn.preprocessing.StandardScaler

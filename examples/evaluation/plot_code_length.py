@@ -84,6 +84,7 @@ ax.errorbar(
     marker="o",
 )
 ax.set_xscale("log", base=2)
+ax.set_xticks(lengths, lengths)
 ax.set(xlabel="bits", ylabel="mean average precision", title="Longer codes are better codes")
 
 # %%

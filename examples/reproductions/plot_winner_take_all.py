@@ -84,5 +84,6 @@ hasher = TaskGeometricHasher(encoder=autoencoder.as_module(), random_state=0).fi
 print("mean average precision of 32 bits:", round(hasher.score(Q, q), 3))
 
 # %%
-# With 100 labels, features that were learned without labels make a linear classifier much better.
-# **Use this when** you have many rows, few labels, and inputs such as small images.
+# With 100 labels, a linear classifier on learned features errs less than on pixels, least on the
+# convolutional ones. **Use this when** you have many rows, few labels, and inputs such as small
+# images.

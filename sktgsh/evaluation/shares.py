@@ -17,9 +17,8 @@ from .protocols import unpacked
 def check_shares(labelled: Any) -> list[float]:
     """Shares of labels, checked; raises ValueError for anything that is no number from 0 to 1."""
     shares = list(labelled) if np.ndim(labelled) == 1 else [labelled]
-    if not shares or any(
-        isinstance(s, bool) or not isinstance(s, Real) or not 0 <= s <= 1 for s in shares
-    ):
+    numbers = all(isinstance(share, Real) and not isinstance(share, bool) for share in shares)
+    if not shares or not numbers or not all(0 <= float(share) <= 1 for share in shares):
         raise ValueError(f"labelled={labelled!r}; expected shares of labels, numbers from 0 to 1")
     return [float(share) for share in shares]
 

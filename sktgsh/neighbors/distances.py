@@ -210,13 +210,11 @@ class DensePoints:
 
     def distances(self, queries: np.ndarray, query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of pairs in float64."""
-        norms: Any = norms_of(queries) if self.metric == "cosine" else None
+        measure = Measure(self.metric, queries)
 
         def exact(query_of: np.ndarray, rows: np.ndarray) -> np.ndarray:
-            left, right = np.take(queries, query_of, axis=0), np.take(self.X, rows, axis=0)
-            if norms is None:
-                return distances_of_pairs(self.metric, left, right)
-            return cosine_distances(left, right, norms[query_of], self.norms[rows])
+            norms = None if self.norms is None else self.norms[rows]
+            return measure(query_of, np.take(self.X, rows, axis=0), norms)
 
         return by_blocks(exact, query_of, rows, np.float64, _BLOCK_PAIRS // 8)
 
@@ -227,27 +225,42 @@ def rounded_up(bounds: np.ndarray, dtype: Any = np.float32) -> np.ndarray:
         return np.nextafter(bounds.astype(dtype), np.inf, dtype=dtype)
 
 
-def distances_of_pairs(metric: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Distance of each row from the one beside it, in float64, whatever the size of numbers."""
-    if metric == "euclidean":
-        return norms_of(np.subtract(left, right, dtype=np.float64))
-    if metric == "cosine":
-        return cosine_distances(left, right, norms_of(left), norms_of(right))
-    left, right = left.astype(np.float64, copy=False), right.astype(np.float64, copy=False)
-    return -np.einsum("ij,ij->i", left, right)
+class Measure:
+    """Distances from queries in float64, by differences, whatever the size of numbers.
 
+    The cosine's is half the squared difference of unit vectors, which is never negative. A zero
+    vector, which has no direction, is at distance 1 from all.
 
-def cosine_distances(
-    left: np.ndarray, right: np.ndarray, left_norms: np.ndarray, right_norms: np.ndarray
-) -> np.ndarray:
-    """Half the squared difference of unit vectors, which is never negative.
-
-    A zero vector, which has no direction, is at distance 1 from all.
+    Parameters
+    ----------
+    metric : {"cosine", "euclidean", "inner_product"}
+    queries : ndarray of shape (n_queries, n_features)
     """
-    is_zero = (left_norms == 0) | (right_norms == 0)
-    units = np.divide(left, np.where(is_zero, 1, left_norms)[:, None], dtype=np.float64)
-    units -= np.divide(right, np.where(is_zero, 1, right_norms)[:, None], dtype=np.float64)
-    return np.where(is_zero, 1.0, np.einsum("ij,ij->i", units, units) / 2)
+
+    def __init__(self, metric: str, queries: np.ndarray):
+        self.metric, self.queries = metric, queries
+        if metric == "cosine":
+            norms = norms_of(queries)
+            self.queries, self.is_zero = _units(queries, norms), norms == 0
+
+    def __call__(
+        self, query_of: np.ndarray, rows: np.ndarray, norms: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Distance of each row from its query; the norms of rows may be known."""
+        asked = np.take(self.queries, query_of, axis=0)
+        if self.metric == "euclidean":
+            return norms_of(np.subtract(asked, rows, dtype=np.float64))
+        if self.metric == "inner_product":
+            asked, rows = asked.astype(np.float64, copy=False), rows.astype(np.float64, copy=False)
+            return -np.einsum("ij,ij->i", asked, rows)
+        norms = norms_of(rows) if norms is None else norms
+        asked -= _units(rows, norms)
+        is_zero = (norms == 0) | self.is_zero[query_of]
+        return np.where(is_zero, 1.0, np.einsum("ij,ij->i", asked, asked) / 2)
+
+
+def _units(rows: np.ndarray, norms: np.ndarray) -> np.ndarray:
+    return np.divide(rows, np.where(norms == 0, 1, norms)[:, None], dtype=np.float64)
 
 
 @saved("SparsePoints")

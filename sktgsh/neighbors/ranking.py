@@ -105,7 +105,7 @@ def nearest_of_pairs(
 def _sorted_pairs(
     query_of: np.ndarray, ranks: np.ndarray, rows: np.ndarray, n_queries: int, place: np.ndarray
 ) -> Found:
-    """Ranks and rows at some places of the pairs in order, by one integer for each where it fits."""
+    """Ranks and rows at some places of the sorted pairs, by one integer each where it fits."""
     row_bits = int(rows.max(initial=0)).bit_length()
     query_shift = row_bits + int(ranks.max(initial=0)).bit_length()
     if query_shift + (n_queries - 1).bit_length() > 64:

@@ -52,6 +52,57 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
 
         Columns are standardised first, by the first task's statistics: embeddings, tables and
         counts may come as they are.
+    random_state : int, RandomState instance or None, default=None
+        Seed of all draws.
+    packed : bool, default=False
+        Give eight bits in a byte, in the order of :func:`numpy.packbits`.
+    missing_label : object, optional
+        Label that means "not labelled", such as -1, beside None, nan, pandas.NA and NaT.
+    class_weight : dict or {"balanced"}, optional
+        Weight of each class's rows, 1 for classes that a dict leaves out. ``"balanced"`` gives the
+        classes of a task equal weight in sum: rare classes are then not lost. It needs all rows of
+        a task at once, so `partial_fit` and `fit_batches` take a dict. A `sample_weight` is
+        multiplied.
+    structure_fraction : float, default=0.0
+        Fraction of the bits that follow the directions of largest variance of the frozen features
+        rather than a codeword. They find classes that no task was trained on.
+    n_neighbors : int, optional
+        Number of neighbours, among at most 16,384 rows of the task, that decide on the target of a
+        row without a label: by default 20 if the task has labels, 8 if it has none. The row belongs
+        to a class if as many of them are labelled as for nearly all (90 %) labelled rows, and
+        otherwise gets a code from the mean of its neighbours. More neighbours find classes better,
+        fewer find the nearest rows better.
+    n_groups : "auto" or int, default="auto"
+        Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
+        rows. Codes do not depend on them.
+    task_column : int or str, optional
+        The column of X that holds the task, where it is not given as `task`.
+    unknown_task : {"raise", "pool", "infer"}, default="raise"
+        What becomes of rows whose task was not learned. ``"raise"``: an error names the tasks.
+        ``"pool"``: they are encoded by what all tasks have learned together. ``"infer"``: by the
+        task that :meth:`predict_task` finds for them.
+    share_prior : bool, default=True
+        Whether tasks help one another. Each task then shrinks towards what the others have learned,
+        for each bit that generalised cross-validation finds better so: a mixture of the solution of
+        all their rows together and of the solutions of related tasks. A task of one row or of one
+        class takes over what the others know. Tasks that are learned in one call help one another,
+        whatever their order; a task that comes later is helped by those before, and changes none of
+        their codes. The network and the codebook are then made from the rows of all tasks in the
+        first call. It needs a closed form.
+    share_codebook : bool, default=True
+        Whether a class has the same target code in all tasks, so that codes can be compared across
+        tasks, or one of its own in each task.
+    freeze_codes : bool, default=False
+        Refuse whatever would change codes of a learned task: more rows for it, a merge, or another
+        `fit`. New tasks are still learned. Without it, more rows change few codes, because classes
+        keep their codewords; `code_version_` says whether any may have changed.
+    warm_start : bool, default=False
+        Let `fit` keep the network and the tasks learned before. Tasks in the new data are learned
+        again.
+    max_open_tasks : int, default=8
+        Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
+        rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
+        the units (1 / `n_bits` of that with ``head="block"``), and are never part of a pickle.
     n_hidden : int, optional
         Number of rectified hidden units. The default is 2,048 that all bits share (1,024 beside
         more columns than that), or 256 for each bit of another `head` (a multiple of `n_bits`,
@@ -66,25 +117,6 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         Let the features stand beside the rectified units where bits share them. The closed form
         then contains ridge regression on the features. With ``n_hidden=1`` it is little else: the
         plain linear hasher onto codewords.
-    codebook : {"learned", "hadamard", "random"}, default="learned"
-        How target codes are chosen. ``"learned"``: by those random projections of the first task's
-        class means whose sides are easily told apart and keep all classes apart. Near classes get
-        near codewords, and a later class gets its own from its mean. ``"hadamard"``: with largest
-        distances. ``"random"``: at random, by class label.
-    share_codebook : bool, default=True
-        Whether a class has the same target code in all tasks, so that codes can be compared across
-        tasks, or one of its own in each task.
-    share_prior : bool, default=True
-        Whether tasks help one another. Each task then shrinks towards what the others have learned,
-        for each bit that generalised cross-validation finds better so: a mixture of the solution of
-        all their rows together and of the solutions of related tasks. A task of one row or of one
-        class takes over what the others know. Tasks that are learned in one call help one another,
-        whatever their order; a task that comes later is helped by those before, and changes none of
-        their codes. The network and the codebook are then made from the rows of all tasks in the
-        first call. It needs a closed form.
-    structure_fraction : float, default=0.0
-        Fraction of the bits that follow the directions of largest variance of the frozen features
-        rather than a codeword. They find classes that no task was trained on.
     solver : {"ridge", "sgd", "ridge+sgd"} or GradientSolver, default="ridge"
         Closed form, gradient steps, or gradient steps that start from the closed form. A
         :class:`~sktgsh.GradientSolver` sets the gradient steps. Its defaults here are
@@ -92,45 +124,18 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     alpha : float or sequence of float, default=(1e-4, 3e-4, ..., 3, 10)
         Ridge penalty, in units of the mean variance of the hidden units. From a sequence, each bit
         of each task takes the best by generalised cross-validation.
-    class_weight : dict or {"balanced"}, optional
-        Weight of each class's rows, 1 for classes that a dict leaves out. ``"balanced"`` gives the
-        classes of a task equal weight in sum: rare classes are then not lost. It needs all rows of
-        a task at once, so `partial_fit` and `fit_batches` take a dict. A `sample_weight` is
-        multiplied.
-    warm_start : bool, default=False
-        Let `fit` keep the network and the tasks learned before. Tasks in the new data are learned
-        again.
-    task_column : int or str, optional
-        The column of X that holds the task, where it is not given as `task`.
-    unknown_task : {"raise", "pool", "infer"}, default="raise"
-        What becomes of rows whose task was not learned. ``"raise"``: an error names the tasks.
-        ``"pool"``: they are encoded by what all tasks have learned together. ``"infer"``: by the
-        task that :meth:`predict_task` finds for them.
-    freeze_codes : bool, default=False
-        Refuse whatever would change codes of a learned task: more rows for it, a merge, or another
-        `fit`. New tasks are still learned. Without it, more rows change few codes, because classes
-        keep their codewords; `code_version_` says whether any may have changed.
-    max_open_tasks : int, default=8
-        Number of tasks, the last ones learned, that keep the sums which `partial_fit` needs to add
-        rows in closed form. The sums take about ``8 * n_hidden_ ** 2`` bytes a task if bits share
-        the units (1 / `n_bits` of that with ``head="block"``), and are never part of a pickle.
-    n_neighbors : int, optional
-        Number of neighbours, among at most 16,384 rows of the task, that decide on the target of a
-        row without a label: by default 20 if the task has labels, 8 if it has none. The row belongs
-        to a class if as many of them are labelled as for nearly all (90 %) labelled rows, and
-        otherwise gets a code from the mean of its neighbours. More neighbours find classes better,
-        fewer find the nearest rows better.
-    n_groups : "auto" or int, default="auto"
-        Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
-        rows. Codes do not depend on them.
-    missing_label : object, optional
-        Label that means "not labelled", such as -1, beside None, nan, pandas.NA and NaT.
-    packed : bool, default=False
-        Give eight bits in a byte, in the order of :func:`numpy.packbits`.
+    codebook : {"learned", "hadamard", "random"}, default="learned"
+        How target codes are chosen. ``"learned"``: by those random projections of the first task's
+        class means whose sides are easily told apart and keep all classes apart. Near classes get
+        near codewords, and a later class gets its own from its mean. ``"hadamard"``: with largest
+        distances. ``"random"``: at random, by class label.
+
+        C classes can be split in 2 ** (C - 1) - 1 ways. Of bits beyond as many, `fit` gives every
+        second copy to the structure of the data: the side of a direction that tells samples of a
+        class apart. The other copies add a part of such a direction to the score of the class.
+        Start with `partial_fit` where further classes will come, which need these bits.
     device : str, default="auto"
         A torch device; ``"auto"`` takes a GPU where there is one.
-    random_state : int, RandomState instance or None, default=None
-        Seed of all draws.
     verbose : int, default=0
         1 shows a progress bar over tasks and rows, 2 also one over the epochs of each task, 3
         skorch's table of epochs instead.

@@ -231,7 +231,8 @@ class TaskModel(SolvedTasks):
         classes = sorted_classes(c for m in modulations for c in m.classes)
         priors = [m.priors.get(label) for m in (self, other)]
         prior = merged_prior(priors, [part.total for part in parts])
-        merging = replace(self, priors=self.priors | {label: prior})
+        merged = {} if prior is None else {label: prior}
+        merging = replace(self, priors=less(self.priors, label) | merged)
         with self.threads():
             learned, codebook, prior = merging._solve(
                 label, statistics, classes, modulations[0], settings

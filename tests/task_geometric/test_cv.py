@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -5,7 +7,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedK
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sktgsh import TaskGeometricHasher, TaskGeometricHasherCV
+from sktgsh import GradientSolver, TaskGeometricHasher, TaskGeometricHasherCV
 
 LENGTHS = [2, 4, 8, 12]
 
@@ -134,6 +136,31 @@ def test_folds_without_a_score_do_not_count(digit_tasks):
     assert np.isnan(scores[:, 0]).all() and np.isfinite(scores[:, 1]).all()
     np.testing.assert_array_equal(search.cv_results_.mean_test_score, scores[:, 1])
     assert (search.cv_results_.std_test_score == 0).all() and search.n_bits_ == 8
+
+
+def test_the_shortest_code_within_one_standard_error_is_taken(digit_tasks):
+    X, y, _ = shuffled(digit_tasks[0], 400)
+    small = dict(estimator=TaskGeometricHasher(n_hidden=96), random_state=0)
+    search = TaskGeometricHasherCV(LENGTHS, **small).fit(X, y)
+    scores = search.cv_results_.split_test_scores
+    means = scores.mean(axis=1)
+    error = scores[means.argmax()].std(ddof=1) / np.sqrt(scores.shape[1])
+    expected = LENGTHS[np.flatnonzero(means >= means.max() - error)[0]]
+    assert search.n_bits_ == expected
+    best = TaskGeometricHasherCV(LENGTHS, tolerance=0, **small).fit(X, y)
+    assert best.n_bits_ == LENGTHS[means.argmax()] >= expected
+    with pytest.raises(ValueError, match="'tolerance' parameter"):
+        TaskGeometricHasherCV(LENGTHS, tolerance="much").fit(X, y)
+
+
+def test_a_penalty_that_gradient_steps_ignore_warns(digit_tasks):
+    X, y, _ = shuffled(digit_tasks[0], 200)
+    solver = GradientSolver(start="random", max_epochs=1)
+    with pytest.warns(UserWarning, match="alpha=0.1 is the penalty of the closed form"):
+        TaskGeometricHasher(8, n_hidden=32, solver=solver, alpha=0.1, random_state=0).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TaskGeometricHasher(8, n_hidden=32, solver=solver, random_state=0).fit(X, y)
 
 
 def test_missing_labels_stay_in_training_and_judge_nothing(digit_tasks):

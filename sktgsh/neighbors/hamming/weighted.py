@@ -113,10 +113,8 @@ def nearest(values: np.ndarray, packed: np.ndarray, k: int) -> ranking.Found:
             exact = _measured(asked, block, query_of, rows)
             best = ranking.nearest_of_pairs(query_of, exact, rows + start, len(asked), k)
             if start:
-                both = (
-                    np.concatenate(pair, axis=1) for pair in zip((near[span], found[span]), best)
-                )
-                best = ranking.nearest(*both, k)
+                distances = np.concatenate([near[span], best[0]], axis=1)
+                best = ranking.nearest(distances, np.concatenate([found[span], best[1]], axis=1), k)
             near[span], found[span] = best
     return near, found
 

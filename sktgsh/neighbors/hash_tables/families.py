@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.metrics import pairwise_distances
 
 from ...lsh import PStableHasher, SignedRandomProjectionHasher
 
@@ -48,6 +47,8 @@ def _near_distances(X: Any) -> np.ndarray:
     if not sparse.issparse(X):
         # scikit-learn subtracts squares, which loses the digits of rows far from the origin.
         searched = searched - searched.mean(axis=0, dtype=np.float64)
+    from sklearn.metrics import pairwise_distances  # takes long to import
+
     distances = pairwise_distances(searched[rng.permutation(len(rows))[:_N_SAMPLED]], searched)
     is_equal = distances <= 1e-6 * distances.max(initial=0)
     nearest = np.sort(np.where(is_equal, np.inf, distances), axis=1)[:, :_N_NEAREST]

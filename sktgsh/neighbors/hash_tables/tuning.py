@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.metrics import pairwise_distances
 from sklearn.utils import Bunch, check_array, check_random_state
-from tqdm.auto import tqdm
 
 from ...lsh import PStableHasher, SignedRandomProjectionHasher, SimpleLSH
 from ...norms import norms_of
@@ -149,9 +147,11 @@ def tuned_parameters(
     rows, asked = _held_out(X, queries, n_samples, n_neighbors, metric, rng)
     near, everyone = _pairs(metric, rows, asked, n_neighbors, rng)
     fixed = dict(metric=metric, n_neighbors=int(n_neighbors), random_state=random_state)
-    trial = _Trial(make, rows, asked, near.distances.max(axis=1), fixed)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    with tqdm(desc="tune", unit="trial", disable=not verbose) as trial.bar:
+    from tqdm.auto import tqdm  # takes long to import
+
+    with tqdm(desc="tune", unit="trial", disable=not verbose) as bar:
+        trial = _Trial(make, rows, asked, near.distances.max(axis=1), fixed, bar)
         for parameters in _proposals(hasher, near, everyone, rows, target, int(max_tables)):
             index = trial.reaching(parameters, target, int(max_tables))
             if index is not None:
@@ -236,6 +236,8 @@ def _pairs(
 
 def _all_distances(metric: str, queries: Any, rows: Any) -> np.ndarray:
     if metric != "inner_product":
+        from sklearn.metrics import pairwise_distances  # takes long to import
+
         return pairwise_distances(queries, rows, metric=metric)
     products = queries @ rows.T
     return -(products.toarray() if sparse.issparse(products) else products)
@@ -320,11 +322,10 @@ def _lower_end(recalls: np.ndarray) -> float:
 class _Trial:
     """Indexes of the rows, tried on the queries."""
 
-    def __init__(self, make: Any, rows: Any, asked: Any, last: np.ndarray, fixed: dict):
-        self.make, self.rows, self.asked, self.fixed = make, rows, asked, fixed
+    def __init__(self, make: Any, rows: Any, asked: Any, last: np.ndarray, fixed: dict, bar: Any):
+        self.make, self.rows, self.asked, self.fixed, self.bar = make, rows, asked, fixed, bar
         # A row as near as the last true neighbour counts as one.
         self.last = last + 1e-5 * np.abs(last) + 1e-9
-        self.bar = tqdm(disable=True)
 
     def recalls(self, index: Any) -> np.ndarray:
         self.bar.update()

@@ -10,7 +10,7 @@ from scipy import sparse
 from ...arrays import as_numbers
 from ...persistence import saved
 from .. import ranking
-from ..distances import by_blocks, distances_of_pairs, rounded_up
+from ..distances import Measure, by_blocks, rounded_up
 
 PRECISIONS = ("same", "float32", "float16", "int8")
 # Rows that are converted at once, and numbers in the candidates that are ranked at once.
@@ -106,7 +106,7 @@ class Vectors:
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """Rows in float32, or in float64 where they have more digits."""
-        part = self.stored[rows]
+        part = np.take(self.stored, rows, axis=0)
         part = part.astype(np.result_type(part.dtype, np.float32), copy=False)
         if self.precision == "int8":
             part *= self.step
@@ -135,20 +135,21 @@ class Vectors:
         rows : ndarray of shape (n_queries, k), dtype int64
             Infinity and -1 where there are too few candidates.
         """
-        distances, rows = np.full((len(queries), k), np.inf), np.full((len(queries), k), -1)
         step = max(1, _BLOCK_NUMBERS // max(1, candidates.shape[1] * queries.shape[1]))
+        parts = []
         for start in range(0, len(queries), step):
             span = slice(start, start + step)
-            some = np.flatnonzero((candidates[span] >= 0).any(axis=1)) + start
-            if len(some):
-                found = self._ranked(queries[some], candidates[some], k, metric, radius)
-                distances[some], rows[some] = found
-        return distances, rows
+            query_of, near, found = self._measured(
+                queries[span], candidates[span], k, metric, radius
+            )
+            parts.append((query_of + start, near, found))
+        query_of, near, found = map(np.concatenate, zip(*parts))
+        return ranking.nearest_of_pairs(query_of, near, found, len(queries), k)
 
-    def _ranked(
+    def _measured(
         self, queries: np.ndarray, candidates: np.ndarray, k: int, metric: str, radius: float
-    ) -> ranking.Found:
-        """Nearest candidates: those that may be among them by coarse distances are measured."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Query, distance and row of the candidates that may be among the nearest."""
         vectors = self[candidates.ravel()]
         is_there = candidates >= 0
         dtype = np.result_type(queries.dtype, vectors.dtype, np.float32)
@@ -165,15 +166,15 @@ class Vectors:
                     reach = np.minimum(reach, last * (1 + share) + 2 * off)
                 kept = ~(coarse > rounded_up(reach / (1 - share), dtype)[:, None]) & is_there
         query_of, place = np.nonzero(kept)
+        measure = Measure(metric, asked)
         near = by_blocks(
-            lambda left, right: distances_of_pairs(metric, asked[left], vectors[left, right]),
+            lambda query_of, place: measure(query_of, vectors[query_of, place]),
             query_of,
             place,
             np.float64,
             _BLOCK_ROWS // 8,
         )
-        found = candidates[query_of, place]
-        return ranking.nearest_of_pairs(query_of, near, found, len(queries), k)
+        return query_of, near, candidates[query_of, place]
 
 
 def _coarse(

@@ -95,6 +95,8 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
     ) -> Self:
         """Learn new tasks, or more rows and classes of known ones.
 
+        A first call leaves bits that its classes do not fill to classes that may come; `fit` gives
+        them to the structure of the data.
         Classes keep their codewords, and new classes get codewords beside them, so that stored
         codes stay of use: few of their bits would change if the rows were encoded again. With
         ``solver="ridge"`` the weights are the same as if all rows of a task had come at once, with
@@ -207,7 +209,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         `codes_given` y holds codes.
         """
         # Bits that split the classes of a first chunk alike may tell later classes apart.
-        settings = replace(self._settings(), fill=relearn or bool(len(classes)))
+        settings = replace(self._settings(), fill=relearn)
         self._warn_of_unused(settings)
         if reset:
             self._check_kept_codes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -190,12 +191,8 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             if not spelled.any():
                 raise ValueError(f"task {label!r} has no codewords that rows could be far from")
             words, bits = words[:, spelled], self.model_.network.layout.codebook_bits[spelled]
-            parts = self.model_.network.map_scores(
-                lambda _, scores, bits=bits, words=words: _least_square(scores[:, bits], words),
-                X,
-                positions,
-                modulation,
-            )
+            read = partial(_least_squares, bits=bits, words=words)
+            parts = self.model_.network.map_scores(read, X, positions, modulation)
             found[positions] = np.concatenate(parts)
         return found
 
@@ -241,8 +238,10 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
         return (tasks, scores) if return_score else tasks
 
 
-def _least_square(scores: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Mean square by which squashed scores (n_rows, n_bits) miss the nearest codeword."""
-    values, n_bits = np.tanh(2 * scores), words.shape[1]
+def _least_squares(
+    rows: np.ndarray, scores: np.ndarray, bits: np.ndarray, words: np.ndarray
+) -> np.ndarray:
+    """Mean square of each row by which squashed scores of bits miss the nearest codeword."""
+    values, n_bits = np.tanh(2 * scores[:, bits]), words.shape[1]
     apart = (values**2).sum(axis=1)[:, None] - 2 * values @ words.T + n_bits
     return np.maximum(apart.min(axis=1), 0) / n_bits

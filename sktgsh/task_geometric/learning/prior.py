@@ -151,8 +151,8 @@ def merged_prior(priors: Sequence[TaskPrior | None], weights: Sequence[float]) -
         for label, weight in prior.task_weights.items():
             by_task[label] = by_task.get(label, 0.0) + share * weight
     return TaskPrior(
-        sum(share * prior.weights for prior, share in shares),
-        sum(share * prior.intercepts for prior, share in shares),
+        np.sum([share * prior.weights for prior, share in shares], axis=0),
+        np.sum([share * prior.intercepts for prior, share in shares], axis=0),
         sum(share * prior.pool_weight for prior, share in shares),
         by_task,
     )
@@ -221,8 +221,8 @@ class Others:
         ]
         by_task = dict(zip(labels, shares.tolist()))
         return TaskPrior(
-            sum(share * part.weights for share, part in used),
-            sum(share * part.intercepts for share, part in used),
+            np.sum([share * part.weights for share, part in used], axis=0),
+            np.sum([share * part.intercepts for share, part in used], axis=0),
             0.0 if self.pool is None else float(shares[-1]),
             {label: share for label, share in by_task.items() if share > 0},
         )

@@ -65,6 +65,11 @@ class Pool:
         return factors
 
     @cached_property
+    def single_factors(self) -> list:
+        """The factors in float32."""
+        return [(factor.astype(np.float32), is_lower) for factor, is_lower in self.factors]
+
+    @cached_property
     def sums(self) -> tuple[list, np.ndarray]:
         """Classes, and sums of the units over each of them and over the real-valued targets."""
         statistics = self.statistics
@@ -112,17 +117,26 @@ class Pool:
     def _solve_few(
         self, block: int, left: np.ndarray, own_sums: np.ndarray, own: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights and intercepts by Woodbury's identity, from the factor of all rows."""
+        """Weights and intercepts by Woodbury's identity, from the factor of all rows.
+
+        The factor is in float32: what is left out is a correction of the solution of all rows.
+        """
         rows, solved = own.gram.rows[block].astype(np.float64), self.solved[block][left]
-        factor, is_lower = self.factors[block]
-        both = np.concatenate([rows, own_sums]).T
+        factor, is_lower = self.single_factors[block]
+        # Most tasks have rows of some classes only.
+        own_classes = np.flatnonzero(own_sums.any(axis=1))
+        both = np.concatenate([rows, own_sums[own_classes]]).T.astype(np.float32)
         half = solve_triangular(
             factor, both, trans=not is_lower, lower=is_lower, check_finite=False
         )
+        half = half.astype(np.float64)
         half_rows, half_sums = half[:, : len(rows)], half[:, len(rows) :]
         lever = np.eye(len(rows)) - half_rows.T @ half_rows
-        missed = np.linalg.solve(lever, rows @ solved.T - half_rows.T @ half_sums)
-        half = half_rows @ missed - half_sums
+        missed = rows @ solved.T
+        missed[:, own_classes] -= half_rows.T @ half_sums
+        half = half_rows @ np.linalg.solve(lever, missed)
+        half[:, own_classes] -= half_sums
+        half = half.astype(np.float32)
         moved = solve_triangular(factor, half, trans=is_lower, lower=is_lower, check_finite=False)
         solved = solved + moved.T
         return solved[:, :-1].astype(np.float32), solved[:, -1]
