@@ -1,11 +1,14 @@
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from sklearn.model_selection import train_test_split
 
 from sktgsh.datasets import fetch_mnist, load_digits_tasks
 
 matplotlib.use("Agg")
+# On some virtual processors, oneDNN of torch 2.13 damages memory while convolutions are trained.
+torch.backends.mkldnn.enabled = False
 
 
 @pytest.fixture(scope="session")
