@@ -237,7 +237,7 @@ def test_unknown_is_the_answer_where_a_group_is_nearer(digits, half):
 def test_a_task_without_classes_says_how_to_get_some(digits):
     hasher = small(n_groups=0).fit(digits[0][:200])
     assert not hasher.groups_
-    with pytest.raises(ValueError, match="name groups by name_group, or give labels"):
+    with pytest.raises(ValueError, match="groups of rows without labels get a class by name_group"):
         hasher.predict_class(digits[1])
 
 
