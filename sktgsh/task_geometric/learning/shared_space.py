@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from scipy.sparse.linalg import eigsh
 
 from ...persistence import saved
@@ -99,13 +98,14 @@ def nearest(
     rows: np.ndarray, references: np.ndarray, count: int, but_self: bool = False
 ) -> Nearest:
     """The references of largest cosine; with `but_self`, row i is not a neighbour of itself."""
-    others, found, cosines = torch.from_numpy(references.T), [], []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        near = torch.from_numpy(rows[start : start + ROWS_AT_ONCE]) @ others
-        if but_self:
-            span = torch.arange(len(near))
-            near[span, start + span] = -torch.inf
-        best = near.topk(count)
-        found.append(best.indices.numpy())
-        cosines.append(best.values.numpy())
-    return Nearest(np.concatenate(found), np.concatenate(cosines))
+    import faiss  # only rows without a label need it
+
+    index = faiss.IndexFlatIP(references.shape[1])
+    index.add(np.ascontiguousarray(references, np.float32))
+    cosines, found = index.search(np.ascontiguousarray(rows, np.float32), count + but_self)
+    if but_self:
+        is_self = found == np.arange(len(rows))[:, None]
+        # Among many equal rows a row may not find itself: the last one goes then.
+        is_self[~is_self.any(axis=1), -1] = True
+        cosines, found = (part[~is_self].reshape(len(rows), count) for part in (cosines, found))
+    return Nearest(found, cosines)
