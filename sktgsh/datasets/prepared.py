@@ -69,8 +69,8 @@ def fetch_clinc150(
     """
     source = (
         "the CLINC150 questions (github.com/clinc/oos-eval, data_full.json) embedded by the "
-        "sentence-transformers model all-MiniLM-L6-v2; data_scripts/clinc150.py of the repository "
-        "makes it"
+        "sentence-transformers model all-MiniLM-L6-v2; benchmarks/data_scripts/clinc150.py of the "
+        "repository makes it"
     )
     arrays = load_arrays("clinc150.npz", data_home, source=source)
     rows = chosen_rows(subset, arrays["split"], ("train", "val", "test"))
@@ -212,7 +212,7 @@ def fetch_omniglot(
     """
     source = (
         "the folders images_background and images_evaluation of github.com/brendenlake/omniglot, "
-        "scaled to 28 x 28 pixels; data_scripts/omniglot.py of the repository makes it"
+        "scaled to 28 x 28 pixels; benchmarks/data_scripts/omniglot.py of the repository makes it"
     )
     arrays = load_arrays("omniglot.npz", data_home, source=source)
     rows = chosen_rows(subset, arrays["split"], ("background", "evaluation"))

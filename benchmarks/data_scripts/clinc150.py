@@ -1,4 +1,4 @@
-"""Make ``clinc150.npz``: ``python data_scripts/clinc150.py SOURCE FOLDER``.
+"""Make ``clinc150.npz``: ``python benchmarks/data_scripts/clinc150.py SOURCE FOLDER``.
 
 SOURCE is a folder with ``data_full.json`` and ``domains.json`` of github.com/clinc/oos-eval
 (licence: CC BY 3.0), FOLDER the one that benchmarks read. Needs ``pip install sentence-transformers

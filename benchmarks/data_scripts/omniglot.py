@@ -1,4 +1,4 @@
-"""Make ``omniglot.npz``: ``python data_scripts/omniglot.py SOURCE FOLDER``.
+"""Make ``omniglot.npz``: ``python benchmarks/data_scripts/omniglot.py SOURCE FOLDER``.
 
 SOURCE is a folder with ``images_background.zip`` and ``images_evaluation.zip`` of
 github.com/brendenlake/omniglot (folder ``python``; licence: MIT), FOLDER the one that benchmarks
