@@ -337,7 +337,7 @@ def precision_within_radius(
     if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
         raise ValueError(f"radius={radius!r}; expected an integer of at least 0")
     if has_floats(codes):
-        raise ValueError("codes are scores (floating point); a radius is between bits: scores > 0")
+        raise ValueError("codes are floating point; a Hamming radius is between bits: codes > 0")
     precisions = []
     counts = iter_relevant(codes, y, database_codes, database_y, packed=packed)
     for _, relevant, total in counts:

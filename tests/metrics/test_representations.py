@@ -84,7 +84,7 @@ def test_floating_point_numbers_are_scores_whatever_their_values(metric, dtype):
 
 def test_a_radius_is_between_bits():
     for values in (SCORES, QUERIES.astype(float)):
-        with pytest.raises(ValueError, match="a radius is between bits"):
+        with pytest.raises(ValueError, match="a Hamming radius is between bits"):
             precision_within_radius(values, Q, CODES, Y)
 
 

@@ -111,14 +111,18 @@ def _rotated_axes(
     if not len(values) or not values[-1] > 0:
         return None
     values = np.maximum(values, 0)
-    whitening = vectors / np.sqrt(values + _SHRINKAGE * scale)
-    variance, turned = np.linalg.eigh(whitening.T @ total @ whitening)
+    # Symmetric roots and fixed signs: rounding errors may turn eigenvectors, but no direction.
+    whitening = (vectors / np.sqrt(values + _SHRINKAGE * scale)) @ vectors.T
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    variance, turned = np.linalg.eigh(whitening @ total @ whitening)
     kept = np.argsort(-variance, kind="stable")[:_MOST_AXES]
     kept = kept[variance[kept] > 1e-9 * variance.max()]
-    whitening = whitening @ turned[:, kept]
+    turned = turned[:, kept]
+    largest = np.abs(turned).argmax(axis=0)
+    whitening = whitening @ (turned * np.sign(turned[largest, np.arange(len(kept))]))
     # Rows with these means and this covariance stand for the rows, which sums do not hold.
     rng, width = generator(seed, "structure"), len(kept)
-    drawn = rng.standard_normal((_N_DRAWN, len(values))) * np.sqrt(values) @ (vectors.T @ whitening)
+    drawn = rng.standard_normal((_N_DRAWN, len(values))) @ (root @ whitening)
     drawn += (means @ whitening)[rng.choice(len(share), _N_DRAWN, p=share / share.sum())]
     columns = list[np.ndarray]()
     while len(columns) < n_bits:
