@@ -120,6 +120,8 @@ def _fitted(hasher: Any, X: Any, y: np.ndarray, rows: np.ndarray, kept: np.ndarr
         return fitted.fit(X[rows[kept]], y[rows[kept]]) if enough else None
     if not kept.any():
         return fitted.fit(X[rows])
+    if kept.all():
+        return fitted.fit(X[rows], y[rows])
     partial = y[rows].astype(object)
     partial[~kept] = None
     return fitted.fit(X[rows], partial)

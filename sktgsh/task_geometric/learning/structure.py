@@ -111,9 +111,8 @@ def _rotated_axes(
     if not len(values) or not values[-1] > 0:
         return None
     values = np.maximum(values, 0)
-    # Symmetric roots and fixed signs: rounding errors may turn eigenvectors, but no direction.
+    # With symmetric roots and fixed signs, rounding errors turn no direction.
     whitening = (vectors / np.sqrt(values + _SHRINKAGE * scale)) @ vectors.T
-    root = (vectors * np.sqrt(values)) @ vectors.T
     variance, turned = np.linalg.eigh(whitening @ total @ whitening)
     kept = np.argsort(-variance, kind="stable")[:_MOST_AXES]
     kept = kept[variance[kept] > 1e-9 * variance.max()]
@@ -122,7 +121,7 @@ def _rotated_axes(
     whitening = whitening @ (turned * np.sign(turned[largest, np.arange(len(kept))]))
     # Rows with these means and this covariance stand for the rows, which sums do not hold.
     rng, width = generator(seed, "structure"), len(kept)
-    drawn = rng.standard_normal((_N_DRAWN, len(values))) @ (root @ whitening)
+    drawn = rng.standard_normal((_N_DRAWN, width)) @ _root(whitening.T @ within @ whitening)
     drawn += (means @ whitening)[rng.choice(len(share), _N_DRAWN, p=share / share.sum())]
     columns = list[np.ndarray]()
     while len(columns) < n_bits:
@@ -138,3 +137,9 @@ def _rotated_axes(
     directions = basis @ whitening @ turned
     offset = np.where(np.arange(n_bits) < width, 0.0, _OFFSET * (-1.0) ** np.arange(n_bits))
     return directions, problem.means[0, features] @ directions + offset
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """The symmetric root of a covariance."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
