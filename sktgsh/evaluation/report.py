@@ -161,7 +161,7 @@ def retrieval_report(
     >>> report = retrieval_report(
     ...     {"ours": TaskGeometricHasher(random_state=0)}, X, y, labelled=[0.05, 1])
     >>> [(row["hasher"], row["labels"]) for row in report.rows]
-    [('ours', 67), ('trivial', 67), ('ours', 1347), ('trivial', 1347)]
+    [('ours', 70), ('trivial', 70), ('ours', 1347), ('trivial', 1347)]
     """
     X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
     y = check_targets(y, X.shape[0])
