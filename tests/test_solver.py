@@ -161,7 +161,7 @@ class Quiet(Callback):
 
 @each_estimator
 @pytest.mark.parametrize(
-    "given", [{"callbacks": [Quiet()]}, {"optimizer": torch.optim.RMSprop}], ids=str
+    "given", [{"callbacks": [Quiet()]}, {"optimizer": torch.optim.RMSprop}], ids=" ".join
 )
 def test_what_files_do_not_hold_is_given_again(estimator, given, tmp_path):
     fitted = clone(estimator)

@@ -13,6 +13,7 @@ from ..encoding.network import TaskNetwork
 from .codebook import ClassProjections
 from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
 from .rows import Rows
+from .shared_space import Nearest
 
 # Neighbours of a row where their number is not given: with labels and without.
 _WITH_LABELS, _WITHOUT = 20, 8
@@ -25,7 +26,7 @@ _MOST_GROUPED = 8192
 
 def learn_neighbourhoods(
     network: TaskNetwork, rows: Rows, n_neighbors: int | None, projections: ClassProjections | None
-) -> Neighbourhoods:
+) -> tuple[Neighbourhoods, Nearest | None]:
     """Learn what gives unlabelled rows their targets, from a sample of the rows.
 
     Parameters
@@ -40,6 +41,8 @@ def learn_neighbourhoods(
     Returns
     -------
     neighbourhoods : Neighbourhoods
+    near : Nearest or None
+        The nearest references of each row, if the sample is all of the rows.
     """
     drawn, classes = rows.sample(MOST_REFERENCES, network.seed), tuple(rows.classes)
     labels, labelled = np.full(len(drawn.y), -1), ~drawn.lacks_label
@@ -49,9 +52,10 @@ def learn_neighbourhoods(
     if n_neighbors is None:
         n_neighbors = _WITH_LABELS if classes else _WITHOUT
     features = _features(network, drawn)
-    return Neighbourhoods.learn(
+    learned, near = Neighbourhoods.learn(
         features, labels, classes, n_bits, n_neighbors, network.seed, projections
     )
+    return learned, near if len(drawn.y) == len(rows.y) else None
 
 
 def with_groups(
@@ -116,7 +120,11 @@ def _find_groups(
 
 
 def complete_rows(
-    network: TaskNetwork, rows: Rows, found: Neighbourhoods, flips: np.ndarray
+    network: TaskNetwork,
+    rows: Rows,
+    found: Neighbourhoods,
+    flips: np.ndarray,
+    near: Nearest | None = None,
 ) -> Rows:
     """Give each unlabelled row a class or a code.
 
@@ -127,13 +135,16 @@ def complete_rows(
     found : Neighbourhoods
     flips : ndarray of shape (n_codebook_bits,)
         Signs of the codes.
+    near : Nearest, optional
+        The nearest references of the rows, if they are known.
 
     Returns
     -------
     rows : Rows
     """
     missing, unlabelled, y = np.flatnonzero(rows.lacks_label), rows.lacks_label.copy(), rows.y
-    completion = found.complete(_features(network, rows.take(missing)))
+    known = None if near is None else near.take(missing)
+    completion = found.complete(_features(network, rows.take(missing)), known)
     free = completion.labels < 0
     unlabelled[missing] = free
     codes = np.zeros((len(y), len(flips)), np.int8)
