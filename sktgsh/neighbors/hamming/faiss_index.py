@@ -169,8 +169,9 @@ class FaissIndex:
     def _nearest_codes(self, packed: np.ndarray, k: int) -> ranking.Found:
         if self.is_flat:
             # Both ways keep the smaller position of a tie, and order so.
-            self.index.use_heap = not self._is_counted(k)
-            return self.index.search(packed, k)
+            flat: Any = self.index
+            flat.use_heap = not self._is_counted(k)
+            return flat.search(packed, k)
         return ranking.proven_nearest(
             lambda asked, n: self._proposed(packed[asked], n),
             lambda asked, k: self._searched(packed[asked], k),
