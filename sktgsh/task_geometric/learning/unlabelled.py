@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 
 from ..encoding.groups import Groups
 from ..encoding.modulation import Modulation
@@ -20,8 +20,10 @@ _WITH_LABELS, _WITHOUT = 20, 8
 # Rows of a group, where the number of groups is not given; and rows that stand for a group.
 _ROWS_PER_GROUP = 50
 _N_EXAMPLES = 5
-# Groups are found among at most so many rows.
+# Groups are found among at most so many rows, and begin at some of fewer rows: so many, or so many
+# for each group.
 _MOST_GROUPED = 8192
+_FIRST_CENTRES, _FIRST_PER_GROUP = 2048, 8
 
 
 def learn_neighbourhoods(
@@ -95,12 +97,12 @@ def _find_groups(
     free = rows.take(np.flatnonzero(rows.lacks_label))
     share = len(free.y) / len(rows.y)
     free = free.sample(_MOST_GROUPED, network.seed)
-    codes = free.found_codes
-    if codes is None or not codes.any():
+    if free.found_codes is None or not free.found_codes.any():
         return None
-    n_groups = min(n_groups or max(1, len(codes) // _ROWS_PER_GROUP), len(np.unique(codes, axis=0)))
-    means = KMeans(n_groups, n_init=1, random_state=network.seed).fit(codes.astype(np.float32))
-    distances = means.transform(codes.astype(np.float32))
+    codes = free.found_codes.astype(np.float32)
+    n_groups = min(n_groups or max(1, len(codes) // _ROWS_PER_GROUP), _n_distinct(codes))
+    means = _clusters(codes, n_groups, network.seed)
+    distances = means.transform(codes)
     examples = np.full((n_groups, _N_EXAMPLES), -1)
     for group, own in enumerate(examples):
         members = np.flatnonzero(means.labels_ == group)
@@ -117,6 +119,19 @@ def _find_groups(
         tuple(range(n_groups)),
         {},
     )
+
+
+def _clusters(codes: np.ndarray, n_groups: int, seed: int) -> KMeans:
+    """Clusters of codes by k-means, whose first centres are some of fewer codes."""
+    n_first = max(_FIRST_CENTRES, _FIRST_PER_GROUP * n_groups)
+    few = codes[:: -(-len(codes) // n_first)]
+    first = few if _n_distinct(few) >= n_groups else codes
+    centres, _ = kmeans_plusplus(first, n_groups, random_state=seed)
+    return KMeans(n_groups, init=centres, n_init=1, random_state=seed).fit(codes)
+
+
+def _n_distinct(codes: np.ndarray) -> int:
+    return len(np.unique(codes > 0, axis=0))
 
 
 def complete_rows(
