@@ -11,8 +11,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container as wrap_data_with_container
-from sklearn.utils.validation import _check_feature_names
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_feature_names, _check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
@@ -32,3 +31,11 @@ def check_feature_names(estimator: Any, X: Any, *, reset: bool) -> None:
     """scikit-learn's check, which an array beside an estimator without names passes at once."""
     if reset or type(X) is not np.ndarray or hasattr(estimator, "feature_names_in_"):
         _check_feature_names(estimator, X, reset=reset)
+
+
+def check_sample_weight(sample_weight: Any, X: Any, **params: Any) -> np.ndarray:
+    """scikit-learn's check; its version 1.8 takes weights that are all zero."""
+    weight = _check_sample_weight(sample_weight, X, **params)
+    if len(weight) and not weight.any():
+        raise ValueError("sample_weight is 0 in every row; at least one must be non-zero")
+    return weight

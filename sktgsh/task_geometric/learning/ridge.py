@@ -101,18 +101,24 @@ class Spectrum(NamedTuple):
         return self.values > self.least * self.largest
 
 
+def _eigh(matrix: np.ndarray, overwrite_a: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors by the fastest driver, which SciPy 1.13 has not for 1 x 1."""
+    driver = "evd" if len(matrix) > 1 else "ev"
+    return eigh(matrix, driver=driver, check_finite=False, overwrite_a=overwrite_a)
+
+
 def _spectrum(gram: np.ndarray, roughly: bool = False) -> Spectrum:
     """Decompose a Gram matrix; with `roughly`, a wide one in float32."""
     single = roughly and len(gram) > _WIDE
     matrix = gram.astype(np.float32) if single else gram
-    values, vectors = eigh(matrix, driver="evd", check_finite=False, overwrite_a=single)
+    values, vectors = _eigh(matrix, overwrite_a=single)
     values = np.maximum(values.astype(np.float64), 0)
     return Spectrum(values, vectors, _LEAST_SINGLE if single else _LEAST_PIVOT)
 
 
 def _spectrum_of_rows(rows: np.ndarray) -> Spectrum:
     """Decompose the Gram matrix of a few rows, of which the range alone counts."""
-    values, small = eigh(rows @ rows.T, driver="evd", check_finite=False)
+    values, small = _eigh(rows @ rows.T)
     kept = values > _LEAST_PIVOT * max(values[-1], _EPSILON)
     return Spectrum(values[kept], rows.T @ (small[:, kept] / np.sqrt(values[kept])))
 
