@@ -57,8 +57,8 @@ for s in seeds:
 
 # %%
 # A method's figure on classes that it was trained on says little about other classes. Lines join
-# the medians of three seeds, and bars are their range. Points of one length stand a little apart, so
-# that none hides another.
+# the medians of three seeds, and bars are their range. Points of one length stand a little apart,
+# so that none hides another.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")

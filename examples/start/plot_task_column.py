@@ -19,8 +19,8 @@ table.loc[table["shop"] == "Lima", features] *= -1
 print(table.groupby("shop").mean().round(1).to_string())
 
 # %%
-# ``FeaturesOnly`` lets a transformer see the features, and passes the task on by its name. A third of
-# the flowers is held out.
+# ``FeaturesOnly`` lets a transformer see the features, and passes the task on by its name. A third
+# of the flowers is held out.
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
@@ -37,7 +37,8 @@ print(codes.shape, model[-1].tasks_)
 
 # %%
 # The codebook is shared: the bits that spell a species are nearly the same in every shop. Three
-# species need few bits; the others (0 in the codebook) follow differences between flowers within a shop.
+# species need few bits; the others (0 in the codebook) follow differences between flowers within
+# a shop.
 import matplotlib.pyplot as plt
 
 from sktgsh.codes import modal_codes
@@ -90,6 +91,6 @@ except ValueError as error:
     print(textwrap.fill(str(error), 80))
 
 # %%
-# The bits that spell a species are nearly the same in all shops although no shop measures as another
-# does, and flowers find their species in the other shops' rows, too. **Use this when** rows of several sources lie in one
-# table and each source measures in its own way.
+# The bits that spell a species are nearly the same in all shops although no shop measures as
+# another does, and flowers find their species in the other shops' rows, too. **Use this when** rows
+# of several sources lie in one table and each source measures in its own way.
