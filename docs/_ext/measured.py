@@ -23,7 +23,7 @@ NUMBER = re.compile(r"-?[\d,]*\.?\d+")
 # How the names of our rows begin; "the same" is ours where the row before it is.
 OURS = re.compile(
     r"(default|ours|TaskGeometric|HammingNeighbors|LSHNeighbors|CodeStore|solver=|encoder=|head=|alpha="
-    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship|sktgsh|novelty_scores"
+    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship|sktgsh|novelty_scores|(Conv)?WinnerTakeAll"
     r"|(DuckDB|SQLite|Postgres)Codes|random codewords$|[\d,]+ units|no features|Gaussian units)"
 )
 # Columns beside the first that may name what is ours.
@@ -138,7 +138,9 @@ def _bars(columns, rows, log, label):
         places = [place for place, value in enumerate(values) if value is not None]
         own = [colours[place] for place in places]
         bars = ax.barh(places, [values[place] for place in places], color=own)
-        ax.bar_label(bars, fmt="{:,g}", padding=3, fontsize=8)
+        # Shares have the digits of their table.
+        shown = "{:.3f}" if max(values[place] for place in places) <= 1 else "{:,g}"
+        ax.bar_label(bars, fmt=shown, padding=3, fontsize=8)
         ax.margins(x=0.2)
         ax.set_title(column, fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)

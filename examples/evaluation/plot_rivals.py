@@ -78,5 +78,5 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
 
 # %%
 # On the classes trained on, everything that knows labels is ahead. On classes never seen, ITQ and
-# the signs of principal components are the best, codewords alone are the worst, and half structure
-# bits lie between. **Use this when** somebody shows you figures of one kind only.
+# the signs of principal components are the best, and from 16 bits on codewords alone are the worst;
+# half structure bits lie between. **Use this when** somebody shows you figures of one kind only.
