@@ -123,6 +123,15 @@ def _join_deviations(app, doctree):
             text.parent.replace(text, nodes.Text(joined))
 
 
+def _keep_brackets(app, doctree):
+    """The name at the end of a heading is on one line with its brackets."""
+    for title in doctree.findall(nodes.title):
+        before, *rest = title.children[-3:]
+        if [text.astext() for text in rest[1:]] == [")"] and before.astext().endswith("("):
+            name = nodes.inline("", "(", rest[0].deepcopy(), ")", classes=["keep"])
+            title[-3:] = [nodes.Text(before.astext()[:-1]), name]
+
+
 def _value(cell):
     found = NUMBER.match(cell.lstrip("*"))
     return float(found[0].replace(",", "")) if found else None
@@ -180,4 +189,5 @@ def setup(app):
     app.add_directive("measured", Measured)
     app.connect("doctree-read", _colour_rows)
     app.connect("doctree-read", _join_deviations)
+    app.connect("doctree-read", _keep_brackets)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
