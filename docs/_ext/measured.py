@@ -128,7 +128,7 @@ def _keep_brackets(app, doctree):
     for title in doctree.findall(nodes.title):
         before, *rest = title.children[-3:]
         if [text.astext() for text in rest[1:]] == [")"] and before.astext().endswith("("):
-            name = nodes.inline("", "(", rest[0].deepcopy(), ")", classes=["keep"])
+            name = nodes.inline("", "(", rest[0].deepcopy(), nodes.Text(")"), classes=["keep"])
             title[-3:] = [nodes.Text(before.astext()[:-1]), name]
 
 
