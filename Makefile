@@ -6,6 +6,8 @@ DATA ?=
 # What `make oldest` tries beside the lowest versions of everything else.
 TORCH ?= torch==2.13.0
 TESTS ?=
+# Tests run side by side, each process on one thread.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test oldest lint types coverage package docs bench clean
 
@@ -13,11 +15,11 @@ demo: .venv/.installed
 	$(BIN)/python -m sktgsh.demo $(if $(DATA),--data "$(DATA)")
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # The suite with the lowest versions that pyproject.toml allows.
 oldest: .venv-oldest/.installed
-	.venv-oldest/bin/python -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE) $(TESTS)
 
 # Which lines the suite runs: no less than the floor of [coverage:report] in setup.cfg.
 coverage: .venv/.installed

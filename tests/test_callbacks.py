@@ -136,8 +136,9 @@ def test_scores_after_each_epoch(estimator):
     assert logged[(0,)] == pytest.approx(fitted.score(X, y))
 
 
-@each_network
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(
+    "estimator, n_jobs", [*((one, 1) for one in NETWORKS), (NETWORKS[0], 2)], ids=str
+)
 def test_from_a_grid_search_down_to_the_epoch(estimator, n_jobs):
     log = Log()
     model = make_pipeline(StandardScaler(), estimator)

@@ -3,7 +3,9 @@
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -33,32 +35,52 @@ NAMES = (
 ).split()
 
 
-def imported(code):
-    """Heavy libraries that a new process has imported after the code."""
-    code += f"\nimport sys; print(*[name for name in {HEAVY} if name in sys.modules])"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(ran.stdout.split())
+@pytest.fixture(scope="module")
+def new_processes():
+    """New processes, which begin with the libraries that every module may import."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["numpy", "scipy.sparse", "sklearn.model_selection"])
+    return context
+
+
+@pytest.fixture
+def imported(new_processes):
+    """Heavy libraries that a new process has imported after some code."""
+
+    def run(code):
+        with ProcessPoolExecutor(1, new_processes) as pool:
+            return pool.submit(heavy_after, code).result()
+
+    return run
+
+
+def heavy_after(code):
+    assert not set(HEAVY) & set(sys.modules)
+    exec(code, {})
+    return set(HEAVY) & set(sys.modules)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_module_imports_what_it_may(name):
+def test_a_module_imports_what_it_may(imported, name):
     assert imported(f"import sktgsh.{name}") <= MAY.get(name, set())
 
 
-def test_the_package_imports_nothing_until_it_is_asked():
+def test_the_package_imports_nothing_until_it_is_asked(imported):
     code = "import sys; before = set(sys.modules); import sktgsh; dir(sktgsh)"
     code += "\nassert not {'numpy', 'scipy', 'sklearn'} & (set(sys.modules) - before)"
-    assert imported(code) == set()
+    subprocess.run([sys.executable, "-c", code], check=True)
     assert "torch" in imported("import sktgsh; sktgsh.TaskGeometricHasher")
 
 
 @pytest.mark.parametrize("name", ["signs", "sparse", "fly", "tables", "codes_flat", "rescored"])
-def test_files_of_families_and_indexes_open_without_torch(name):
+def test_files_of_families_and_indexes_open_without_torch(imported, name):
     found = imported(f"from sktgsh import load; load({str(KEPT / (name + '.sktgsh'))!r})")
     assert "torch" not in found
 
 
-def test_sparse_families_and_search_run_without_torch():
+def test_sparse_families_and_search_run_without_torch(imported):
     code = """
 import numpy as np
 from scipy import sparse
@@ -86,7 +108,7 @@ def test_every_name_is_there_and_listed():
         _ = sktgsh.nothing
 
 
-def test_every_public_module_is_an_attribute():
+def test_every_public_module_is_an_attribute(imported):
     found = [module.name for module in iter_modules(sktgsh.__path__) if module.name[0] != "_"]
     public = [name for name in found if hasattr(import_module(f"sktgsh.{name}"), "__all__")]
     assert sorted(public) == sorted(sktgsh._MODULES)

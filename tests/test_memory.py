@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 import pytest
 
-N_ROWS, N_FEATURES = 50_000, 768  # 146 MiB
+N_ROWS, N_FEATURES = 38_000, 768  # 111 MiB
 SCRIPT = textwrap.dedent(
     """
     import resource

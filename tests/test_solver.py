@@ -1,6 +1,7 @@
 """Settings of gradient steps: one object for all estimators that have such steps."""
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -87,6 +88,12 @@ def test_optimizer_by_name_or_class(estimator):
     assert (one != adam).any()
 
 
+@pytest.fixture(scope="module")
+def fitted_before():
+    """Fitted estimators, by their class; tests change copies of them."""
+    return {}
+
+
 @each_estimator
 @pytest.mark.parametrize(
     "name, value",
@@ -106,8 +113,11 @@ def test_optimizer_by_name_or_class(estimator):
         ("start", "ones"),
     ],
 )
-def test_bad_settings_are_named_and_change_nothing(estimator, name, value):
-    fitted = clone(estimator).fit(X, y)
+def test_bad_settings_are_named_and_change_nothing(estimator, name, value, fitted_before):
+    kind = type(estimator)
+    if kind not in fitted_before:
+        fitted_before[kind] = clone(estimator).fit(X, y)
+    fitted = deepcopy(fitted_before[kind])
     codes = fitted.transform(X)
     fitted.set_params(**{f"solver__{name}": value})
     with pytest.raises(
@@ -161,7 +171,7 @@ class Quiet(Callback):
 
 @each_estimator
 @pytest.mark.parametrize(
-    "given", [{"callbacks": [Quiet()]}, {"optimizer": torch.optim.RMSprop}], ids=str
+    "given", [{"callbacks": [Quiet()]}, {"optimizer": torch.optim.RMSprop}], ids=" ".join
 )
 def test_what_files_do_not_hold_is_given_again(estimator, given, tmp_path):
     fitted = clone(estimator)

@@ -7,6 +7,8 @@ import numpy as np
 from ..random import generator
 
 _N_ROTATIONS = 2000
+# Numbers that are compared at once, which bounds memory.
+_MOST_NUMBERS = 2**20
 
 
 def split_thresholds(outputs: np.ndarray, n_steps: int = 20) -> np.ndarray:
@@ -15,16 +17,25 @@ def split_thresholds(outputs: np.ndarray, n_steps: int = 20) -> np.ndarray:
     The loss depends on differences of outputs only, so the outputs of a network may all have one
     sign.
 
+    Parameters
+    ----------
+    outputs : ndarray of shape (..., n_rows, n_outputs)
+    n_steps : int, default=20
+
+    Returns
+    -------
+    thresholds : ndarray of shape (..., n_outputs), dtype float32
+
     References
     ----------
     T. W. Ridler and S. Calvard, "Picture thresholding using an iterative selection method", 1978.
     """
-    thresholds = outputs.mean(axis=0)
+    thresholds, n_rows = outputs.mean(axis=-2), outputs.shape[-2]
     for _ in range(n_steps):
-        above = outputs > thresholds
-        n_above = above.sum(axis=0)
-        high = (outputs * above).sum(axis=0) / np.maximum(n_above, 1)
-        low = (outputs * ~above).sum(axis=0) / np.maximum(len(outputs) - n_above, 1)
+        above = outputs > thresholds[..., None, :]
+        n_above = above.sum(axis=-2)
+        high = (outputs * above).sum(axis=-2) / np.maximum(n_above, 1)
+        low = (outputs * ~above).sum(axis=-2) / np.maximum(n_rows - n_above, 1)
         thresholds = (high + low) / 2
     return thresholds.astype(np.float32)
 
@@ -54,28 +65,52 @@ def separating_rotation(
     """
     classes, index = np.unique(y, return_inverse=True)
     means = np.stack([outputs[index == position].mean(axis=0) for position in range(len(classes))])
-    within = np.cov((outputs - means[index]).T).reshape((outputs.shape[1],) * 2)
-    first, second = np.triu_indices(len(means), 1)
-
-    def quality(rotation: np.ndarray, thresholds: np.ndarray) -> tuple[int, float]:
-        offset = means @ rotation.T - thresholds
-        bits = offset > 0
-        least = int((bits[first] != bits[second]).sum(axis=1).min())
-        spread = np.sqrt(np.einsum("bi,ij,bj->b", rotation, within, rotation)) + 1e-12
-        return min(least, 2), float(np.tanh(np.abs(offset) / spread / 2).mean())
-
+    n_bits = outputs.shape[1]
+    within = np.cov((outputs - means[index]).T).reshape(n_bits, n_bits)
     thresholds = split_thresholds(outputs)
-    best, found = quality(np.eye(outputs.shape[1]), thresholds), None
+    kept = _qualities(means, within, np.eye(n_bits)[None], thresholds[None])
+    best, found = max(kept), None
     if best[0] >= 2:
         return found, thresholds
     rng = generator(seed, "rotation")
-    for _ in range(_N_ROTATIONS):
-        rotation = np.linalg.qr(rng.standard_normal((outputs.shape[1],) * 2))[0].T
-        between = split_thresholds(means @ rotation.T)
-        score = quality(rotation, between)
-        if score > best:
-            best, found, thresholds = score, rotation.astype(np.float32), between
+    at_once = max(1, _MOST_NUMBERS // (max(len(means), n_bits) ** 2))
+    for start in range(0, _N_ROTATIONS, at_once):
+        count = min(at_once, _N_ROTATIONS - start)
+        drawn = np.linalg.qr(rng.standard_normal((count, n_bits, n_bits)))[0].mT
+        between = split_thresholds(means @ drawn.mT)
+        scores = _qualities(means, within, drawn, between)
+        place = max(range(count), key=scores.__getitem__)
+        if scores[place] > best:
+            best, thresholds = scores[place], between[place]
+            found = drawn[place].astype(np.float32)
     return found, thresholds
+
+
+def _qualities(
+    means: np.ndarray, within: np.ndarray, rotations: np.ndarray, thresholds: np.ndarray
+) -> list[tuple[int, float]]:
+    """Least distance between codes of classes, at most 2, and distance from thresholds.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_classes, n_bits)
+    within : ndarray of shape (n_bits, n_bits)
+        Covariance within the classes.
+    rotations : ndarray of shape (n_rotations, n_bits, n_bits)
+    thresholds : ndarray of shape (n_rotations, n_bits)
+
+    Returns
+    -------
+    qualities : list of n_rotations tuples
+    """
+    offset = means @ rotations.mT - thresholds[:, None]
+    signs = np.where(offset > 0, np.float32(1), np.float32(-1))
+    alike = signs @ signs.mT
+    alike[:, range(len(means)), range(len(means))] = -np.inf
+    least = (means.shape[1] - alike.max(axis=(1, 2), initial=-np.inf)) / 2
+    spread = np.sqrt(np.einsum("rbi,rbi->rb", rotations @ within, rotations)) + 1e-12
+    firm = np.tanh(np.abs(offset) / spread[:, None] / 2).mean(axis=(1, 2))
+    return list(zip(np.minimum(least, 2).tolist(), firm.tolist()))
 
 
 def project_rows(outputs: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -218,6 +218,7 @@ def proven_nearest(
     n_rows: int,
     k: int,
     n_rounds: int = _N_ROUNDS,
+    n_first: int = 0,
 ) -> Found:
     """The `k` nearest rows by a search that is fast, but inexact or without a rule for ties.
 
@@ -232,13 +233,15 @@ def proven_nearest(
         There are at least `k` rows.
     n_rounds : int, default=3
         How often to ask for more proposals.
+    n_first : int, default=0
+        Least number of proposals to ask for at first.
 
     Returns
     -------
     distances, rows : ndarray of shape (n_queries, k)
     """
     distances, rows = np.empty((n_queries, k)), np.empty((n_queries, k), np.int64)
-    left, n_proposals = np.arange(n_queries), k + _SPARE
+    left, n_proposals = np.arange(n_queries), max(n_first, k + _SPARE)
     for _ in range(n_rounds):
         if not len(left) or n_proposals >= n_rows:
             break

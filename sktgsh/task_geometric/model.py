@@ -278,15 +278,18 @@ class TaskModel(SolvedTasks):
         found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
         if not rows.has_unlabelled:
             return rows, found
+        near = None
         if found is None:
             shared = settings.share_codebook and self.network.encoder.passthrough
             projections = self.codebook.projections if shared else None
-            found = learn_neighbourhoods(self.network, rows, settings.n_neighbors, projections)
+            found, near = learn_neighbourhoods(
+                self.network, rows, settings.n_neighbors, projections
+            )
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
         structure = self.codebook.structure if settings.share_codebook else None
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
-        return complete_rows(self.network, rows, found, flips), found
+        return complete_rows(self.network, rows, found, flips, near), found
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""

@@ -18,7 +18,7 @@ from .learning.ridge import CentredProblem
 from .learning.rows import sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
-from .learning.together import Gathered, Pool, PooledProblem, kind_of
+from .learning.together import Gathered, Pool, kind_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class SolvedTasks(LearnedTasks):
         model = replace(self, pools=less(self.pools, kind_of(statistics)))
         if not settings.share_codebook or not statistics.class_sums:
             return model
-        problem = PooledProblem(statistics)
+        problem = gathered.pool.problem
         classes = sorted_classes(problem.classes)
         return replace(model, codebook=self._codewords(None, classes, problem, None, settings)[1])
 

@@ -29,7 +29,7 @@ def digits(digit_tasks):
     [
         dict(),
         dict(module="resnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=8)),
-        dict(module="convnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=40)),
+        dict(module="convnet", image_shape=(8, 8), solver=GradientSolver(max_epochs=20)),
         dict(pairs="random", solver=GradientSolver(max_epochs=30)),
         dict(class_weight="balanced"),
     ],
@@ -161,7 +161,7 @@ def manifolds():
     """400 manifolds to train on, and 10 that are held out."""
     drawn = make_manifolds(410, 60, random_state=0)
     held_out = drawn.target >= 400
-    hasher = GeometricHasher(128, solver=GradientSolver(max_epochs=15), random_state=0)
+    hasher = GeometricHasher(128, solver=GradientSolver(max_epochs=8), random_state=0)
     hasher.fit(drawn.data[~held_out], drawn.target[~held_out])
     return drawn, held_out, hasher
 

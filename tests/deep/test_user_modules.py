@@ -1,6 +1,8 @@
 """Networks of a user's: what is kept of them, and what they are told when they do not fit."""
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,6 +22,11 @@ def hasher(module, kind=DeepSupervisedHasher, n_outputs=8):
     params = {"n_components": n_outputs} if kind is GeometricHasher else {}
     solver = GradientSolver(max_epochs=2, batch_size=64)
     return kind(8, module=module, solver=solver, random_state=0, **params)
+
+
+@cache
+def fitted_once(kind):
+    return hasher("auto", kind).fit(X, y)
 
 
 def each_kind(function):
@@ -147,7 +154,7 @@ BAD = {
 @each_kind
 @pytest.mark.parametrize("module, message", BAD.values(), ids=BAD)
 def test_errors_name_the_module_and_change_nothing(kind, module, message):
-    model = hasher("auto", kind).fit(X, y)
+    model = deepcopy(fitted_once(kind))
     codes = model.transform(X)
     with pytest.raises(ValueError, match=f"(?s){message}"):
         model.set_params(module=module).fit(X, y)

@@ -189,8 +189,10 @@ def test_neighbourhoods_take_rows_among_labelled_ones_and_leave_the_others():
     cluster = np.arange(400) % 4
     features = (centres[cluster] + rng.normal(size=(400, 16))).astype(np.float32)
     labels = np.where((cluster < 2) & (rng.random(400) < 0.5), cluster, -1)
-    found = Neighbourhoods.learn(features, labels, ("a", "b"), 8, 10, 0)
+    found, near = Neighbourhoods.learn(features, labels, ("a", "b"), 8, 10, 0)
     completion = found.complete(features)
+    for part, expected in zip(found.complete(features, near), completion):
+        np.testing.assert_array_equal(part, expected)
     known = cluster < 2
     assert (completion.labels[known] == cluster[known]).mean() > 0.8
     assert (completion.labels[~known] == -1).all()

@@ -22,8 +22,11 @@ PARAMETERS = {
     "multihash": {"n_hashes": (8, 1, 2**20), "bits_per_hash": (16, 1, 32), "n_flips": (1, 0, 32)},
 }
 
-# Candidates of a graph or of hash tables among which the last ties are looked for.
-_MOST_TIES = 4096
+# Candidates of a graph or of hash tables among which ties are looked for, at first and at last.
+_FIRST_TIES, _MOST_TIES = 64, 4096
+# faiss's scan sorts distances by counting instead of a heap from these numbers of neighbours on,
+# for each code and at all; and the most counters and places a query that it may take for it.
+_COUNTED_SHARE, _LEAST_COUNTED, _MOST_COUNTED = 1 / 400, 9, 2**18
 
 
 def check_parameters(algorithm: str, given: dict | None) -> dict[str, int]:
@@ -165,15 +168,23 @@ class FaissIndex:
 
     def _nearest_codes(self, packed: np.ndarray, k: int) -> ranking.Found:
         if self.is_flat:
-            # faiss's scan keeps the smaller position of a tie, and orders so.
-            return self.index.search(packed, k)
+            # Both ways keep the smaller position of a tie, and order so.
+            flat: Any = self.index
+            flat.use_heap = not self._is_counted(k)
+            return flat.search(packed, k)
         return ranking.proven_nearest(
             lambda asked, n: self._proposed(packed[asked], n),
             lambda asked, k: self._searched(packed[asked], k),
             len(packed),
             len(self),
             k,
+            n_first=_FIRST_TIES,
         )
+
+    def _is_counted(self, k: int) -> bool:
+        """Whether a scan for `k` neighbours is faster by counting."""
+        is_faster = k >= max(_LEAST_COUNTED, _COUNTED_SHARE * len(self))
+        return is_faster and (self.index.d + 1) * k <= _MOST_COUNTED
 
     def can_propose(self, queries: Queries) -> bool:
         """Whether lookup tables can answer, instead of a scan."""

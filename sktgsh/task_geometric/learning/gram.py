@@ -10,7 +10,7 @@ from ...persistence import saved
 # Products of fewer operations run in float64: there it costs next to nothing.
 CHEAP_PRODUCT = 2e8
 # Rows are kept up to this share of the units; more of them are summed up.
-_FEW_ROWS = 0.5
+_FEW_ROWS = 0.7
 
 
 @saved("GramSums")

@@ -106,7 +106,7 @@ class Neighbourhoods:
         n_neighbors: int,
         seed: int,
         projections: ClassProjections | None = None,
-    ) -> Neighbourhoods:
+    ) -> tuple[Neighbourhoods, Nearest]:
         """Learn from some rows of a task.
 
         Parameters
@@ -126,6 +126,8 @@ class Neighbourhoods:
         Returns
         -------
         neighbourhoods : Neighbourhoods
+        near : Nearest
+            The nearest of these rows to each of them, which is among them.
         """
         centre = features.mean(axis=0)
         angles = unit(features - centre)
@@ -134,17 +136,18 @@ class Neighbourhoods:
         first = _spread(len(features), _FIRST_REFERENCES)
         # Half as many neighbours in fewer rows.
         count = min(max(1, n_neighbors // 2), len(first) - 1)
-        near = nearest(angles[first], angles[first], count, but_self=True)
+        near = nearest(angles[first], angles[first], count + 1).but_self()
         taken = _taken(near, labels[first])[0]
         space = SharedSpace.learn(features[first], _shared_points(angles[first], near, taken))
         references = space.directions(features)
-        near = nearest(references, references, n_neighbors, but_self=True)
+        found = nearest(references, references, n_neighbors + 1)
+        near = found.but_self()
         taken, least = _taken(near, labels)
         if projections is None:
             points = centre + scale * _shared_points(angles, near, taken)
             projections = _learn_projections(points, n_bits, seed)
         margins = projections.margins(centre + scale * angles).astype(np.float32)
-        return cls(
+        learned = cls(
             projections,
             centre,
             scale,
@@ -157,6 +160,7 @@ class Neighbourhoods:
             n_neighbors,
             least,
         )
+        return learned, found.first(n_neighbors)
 
     def __deepcopy__(self, memo: dict) -> Neighbourhoods:
         # Nothing changes it, so copies share it.
@@ -169,25 +173,29 @@ class Neighbourhoods:
             for name in ("references", "margins", "labels", "taken", "n_neighbors")
         )
 
-    def complete(self, features: np.ndarray) -> Completion:
+    def complete(self, features: np.ndarray, near: Nearest | None = None) -> Completion:
         """Targets of rows that have no label.
 
         Parameters
         ----------
         features : ndarray of shape (n_rows, n_features), dtype float32
+        near : Nearest, optional
+            The nearest references of these rows, if they are known.
 
         Returns
         -------
         completion : Completion
         """
-        parts = [
-            self._complete(features[start : start + ROWS_AT_ONCE])
-            for start in range(0, len(features), ROWS_AT_ONCE)
-        ]
+        parts = []
+        for start in range(0, len(features), ROWS_AT_ONCE):
+            span = slice(start, start + ROWS_AT_ONCE)
+            known = None if near is None else near.take(span)
+            parts.append(self._complete(features[span], known))
         return Completion(*(np.concatenate(column) for column in zip(*parts)))
 
-    def _complete(self, features: np.ndarray) -> Completion:
-        near = nearest(self.space.directions(features), self.references, self.n_neighbors)
+    def _complete(self, features: np.ndarray, near: Nearest | None) -> Completion:
+        if near is None:
+            near = nearest(self.space.directions(features), self.references, self.n_neighbors)
         voted, share = _votes(near, self.labels)
         known = (share >= self.least_share) & (voted >= 0)
         angles = unit(features - self.centre)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
+from .factors import Factors
 from .learner import TaskLearner
-from .prior import FIRM_ALPHA, POOL_ALPHA, FirmSolution
+from .prior import FIRM_ALPHA, MIXING_CLASSES, POOL_ALPHAS, FirmSolution
 from .ridge import CentredProblem
 from .rows import Rows
 from .statistics import RidgeStatistics
@@ -26,6 +27,28 @@ _STRIP = 256
 
 class PooledProblem(CentredProblem):
     """Problem of the rows of several tasks; nothing needs its spectrum."""
+
+    @cached_property
+    def factors(self) -> list[Factors] | None:
+        """Cholesky factors of each block, unless rows are few."""
+        return None if self.rows is not None else [Factors(gram) for gram in self.gram]
+
+    def best_alpha(self, alphas: Sequence[float]) -> float:
+        """The penalty of least error for all classes and real-valued targets together.
+
+        Parameters
+        ----------
+        alphas : sequence of float
+            The first one is taken where rows cannot tell, or each bit has units of its own.
+        """
+        if self.n_blocks > 1:
+            return alphas[0]
+        frequent = np.argsort(-self.counts, kind="stable")[:MIXING_CLASSES]
+        n_targets = len(self.target_totals)
+        bits = np.arange(len(frequent)), len(frequent) + np.arange(n_targets)
+        right, _, squares = self.targets(np.eye(len(self.counts))[:, frequent], *bits)
+        errors = self.generalised_cross_validation(right, squares, np.array(alphas)).sum(axis=0)
+        return alphas[int(errors.argmin())]
 
     def explained(self, bits: np.ndarray, alpha: float, classes: np.ndarray) -> np.ndarray:
         """As in :class:`.CentredProblem`, from Cholesky factors."""
@@ -48,11 +71,17 @@ class Pool:
         self.statistics = statistics
 
     @cached_property
+    def problem(self) -> PooledProblem:
+        """The ridge problem of all rows."""
+        return PooledProblem(self.statistics)
+
+    @cached_property
     def penalties(self) -> np.ndarray:
         """Ridge penalty of each block."""
         gram, total = self.statistics.gram.matrix, self.statistics.total
         diagonal = np.einsum("buu->bu", gram)[:, :-1] - gram[:, -1, :-1] ** 2 / total
-        return POOL_ALPHA * np.maximum(diagonal.mean(axis=1), np.finfo(float).eps)
+        alpha = self.problem.best_alpha(POOL_ALPHAS)
+        return alpha * np.maximum(diagonal.mean(axis=1), np.finfo(float).eps)
 
     @cached_property
     def factors(self) -> list:

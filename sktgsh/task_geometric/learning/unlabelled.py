@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 
 from ..encoding.groups import Groups
 from ..encoding.modulation import Modulation
@@ -13,19 +13,22 @@ from ..encoding.network import TaskNetwork
 from .codebook import ClassProjections
 from .neighbourhoods import MOST_REFERENCES, Neighbourhoods
 from .rows import Rows
+from .shared_space import Nearest
 
 # Neighbours of a row where their number is not given: with labels and without.
 _WITH_LABELS, _WITHOUT = 20, 8
 # Rows of a group, where the number of groups is not given; and rows that stand for a group.
 _ROWS_PER_GROUP = 50
 _N_EXAMPLES = 5
-# Groups are found among at most so many rows.
+# Groups are found among at most so many rows, and begin at some of fewer rows: so many, or so many
+# for each group.
 _MOST_GROUPED = 8192
+_FIRST_CENTRES, _FIRST_PER_GROUP = 2048, 8
 
 
 def learn_neighbourhoods(
     network: TaskNetwork, rows: Rows, n_neighbors: int | None, projections: ClassProjections | None
-) -> Neighbourhoods:
+) -> tuple[Neighbourhoods, Nearest | None]:
     """Learn what gives unlabelled rows their targets, from a sample of the rows.
 
     Parameters
@@ -40,6 +43,8 @@ def learn_neighbourhoods(
     Returns
     -------
     neighbourhoods : Neighbourhoods
+    near : Nearest or None
+        The nearest references of each row, if the sample is all of the rows.
     """
     drawn, classes = rows.sample(MOST_REFERENCES, network.seed), tuple(rows.classes)
     labels, labelled = np.full(len(drawn.y), -1), ~drawn.lacks_label
@@ -49,9 +54,10 @@ def learn_neighbourhoods(
     if n_neighbors is None:
         n_neighbors = _WITH_LABELS if classes else _WITHOUT
     features = _features(network, drawn)
-    return Neighbourhoods.learn(
+    learned, near = Neighbourhoods.learn(
         features, labels, classes, n_bits, n_neighbors, network.seed, projections
     )
+    return learned, near if len(drawn.y) == len(rows.y) else None
 
 
 def with_groups(
@@ -91,12 +97,12 @@ def _find_groups(
     free = rows.take(np.flatnonzero(rows.lacks_label))
     share = len(free.y) / len(rows.y)
     free = free.sample(_MOST_GROUPED, network.seed)
-    codes = free.found_codes
-    if codes is None or not codes.any():
+    if free.found_codes is None or not free.found_codes.any():
         return None
-    n_groups = min(n_groups or max(1, len(codes) // _ROWS_PER_GROUP), len(np.unique(codes, axis=0)))
-    means = KMeans(n_groups, n_init=1, random_state=network.seed).fit(codes.astype(np.float32))
-    distances = means.transform(codes.astype(np.float32))
+    codes = free.found_codes.astype(np.float32)
+    n_groups = min(n_groups or max(1, len(codes) // _ROWS_PER_GROUP), _n_distinct(codes))
+    means = _clusters(codes, n_groups, network.seed)
+    distances = means.transform(codes)
     examples = np.full((n_groups, _N_EXAMPLES), -1)
     for group, own in enumerate(examples):
         members = np.flatnonzero(means.labels_ == group)
@@ -115,8 +121,25 @@ def _find_groups(
     )
 
 
+def _clusters(codes: np.ndarray, n_groups: int, seed: int) -> KMeans:
+    """Clusters of codes by k-means, whose first centres are some of fewer codes."""
+    n_first = max(_FIRST_CENTRES, _FIRST_PER_GROUP * n_groups)
+    few = codes[:: -(-len(codes) // n_first)]
+    first = few if _n_distinct(few) >= n_groups else codes
+    centres, _ = kmeans_plusplus(first, n_groups, random_state=seed)
+    return KMeans(n_groups, init=centres, n_init=1, random_state=seed).fit(codes)
+
+
+def _n_distinct(codes: np.ndarray) -> int:
+    return len(np.unique(codes > 0, axis=0))
+
+
 def complete_rows(
-    network: TaskNetwork, rows: Rows, found: Neighbourhoods, flips: np.ndarray
+    network: TaskNetwork,
+    rows: Rows,
+    found: Neighbourhoods,
+    flips: np.ndarray,
+    near: Nearest | None = None,
 ) -> Rows:
     """Give each unlabelled row a class or a code.
 
@@ -127,13 +150,16 @@ def complete_rows(
     found : Neighbourhoods
     flips : ndarray of shape (n_codebook_bits,)
         Signs of the codes.
+    near : Nearest, optional
+        The nearest references of the rows, if they are known.
 
     Returns
     -------
     rows : Rows
     """
     missing, unlabelled, y = np.flatnonzero(rows.lacks_label), rows.lacks_label.copy(), rows.y
-    completion = found.complete(_features(network, rows.take(missing)))
+    known = None if near is None else near.take(missing)
+    completion = found.complete(_features(network, rows.take(missing)), known)
     free = completion.labels < 0
     unlabelled[missing] = free
     codes = np.zeros((len(y), len(flips)), np.int8)

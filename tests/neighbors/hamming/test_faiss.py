@@ -25,10 +25,13 @@ def flat_of(codes):
 
 @pytest.mark.parametrize("n_queries", [1, 100])
 @pytest.mark.parametrize("k", [1, 10, 1000])
-def test_flat_scans_keep_the_smaller_position_of_a_tie_and_order_so(codes, n_queries, k):
+@pytest.mark.parametrize("use_heap", [True, False])
+def test_flat_scans_keep_the_smaller_position_of_a_tie_and_order_so(codes, n_queries, k, use_heap):
     queries = codes[:n_queries] ^ np.uint8(1)
     expected = np.argsort(hamming_distances(queries, codes, packed=True), axis=1, kind="stable")
-    np.testing.assert_array_equal(flat_of(codes).search(queries, k)[1], expected[:, :k])
+    index = flat_of(codes)
+    index.use_heap = use_heap
+    np.testing.assert_array_equal(index.search(queries, k)[1], expected[:, :k])
     np.testing.assert_array_equal(faiss.knn_hamming(queries, codes, k)[1], expected[:, :k])
 
 
