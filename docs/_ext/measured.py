@@ -23,7 +23,8 @@ NUMBER = re.compile(r"-?[\d,]*\.?\d+")
 # How the names of our rows begin; "the same" is ours where the row before it is.
 OURS = re.compile(
     r"(default|ours|TaskGeometric|HammingNeighbors|LSHNeighbors|CodeStore|solver=|encoder=|head=|alpha="
-    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship|sktgsh|novelty_scores|(Conv)?WinnerTakeAll"
+    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship|sktgsh"
+    r"|novelty_scores|(Conv)?WinnerTakeAll"
     r"|(DuckDB|SQLite|Postgres)Codes|random codewords$|[\d,]+ units|no features|Gaussian units)"
 )
 # Columns beside the first that may name what is ours.
