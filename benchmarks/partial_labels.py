@@ -23,7 +23,7 @@ from sktgsh.datasets import fetch_cifar10, fetch_clinc150
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics.retrieval import average_precisions
 
-from ._common import load_images, report
+from ._common import OPTIONS, load_images, report
 from ._peers import itq_signs, pca_signs
 
 SEEDS = (0, 1, 2)
@@ -120,11 +120,11 @@ def codes_of(
         yield ("none", "PCA signs", *pca_signs(X, n_bits, X, Q))
 
 
-def run(data: str | None, peers: bool = True) -> None:
+def run(data: str | None) -> None:
     for setting in SETTINGS if data is not None else (DIGITS,):
         figures: dict[tuple, list] = {}
-        for seed in SEEDS:
-            for key, found in judged(setting, data, seed, peers):
+        for seed in SEEDS[:1] if OPTIONS.quick else SEEDS:
+            for key, found in judged(setting, data, seed, peers=not OPTIONS.quick):
                 figures.setdefault(key, []).append(found)
         report(f"partial_labels_{setting.name}_{setting.n_bits}", table(figures))
 

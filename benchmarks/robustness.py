@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 from xml.etree import ElementTree
@@ -17,6 +18,9 @@ import numpy as np
 from scipy import sparse
 
 from sktgsh import TaskGeometricHasher
+
+# Tests import each other by their names alone.
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from tests.bad_inputs import CASES, EVERYTHING, try_case
 from tests.situations import SITUATIONS
 

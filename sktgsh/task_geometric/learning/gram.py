@@ -43,7 +43,7 @@ class GramSums:
     @property
     def matrix(self) -> np.ndarray:
         """Lower triangles of the sums, (n_blocks, width, width); the others are 0."""
-        self._sum_up()
+        self.sum_up()
         assert self._summed is not None
         return self._summed
 
@@ -74,7 +74,7 @@ class GramSums:
         """Add rows (n_blocks, n_rows, width), each times the square root of its weight."""
         most = int(_FEW_ROWS * rows.shape[2])
         if self.rows.shape[1] + rows.shape[1] > most:
-            self._sum_up()
+            self.sum_up()
         if rows.shape[1] > most:
             self._add_products(rows, 1.0)
         else:
@@ -88,7 +88,7 @@ class GramSums:
         if sign > 0:
             self.add(other.rows)
         else:
-            self._sum_up()
+            self.sum_up()
             self._add_products(other.rows, sign)
 
     def without_rows(self) -> GramSums:
@@ -98,7 +98,8 @@ class GramSums:
         found.rows = np.stack([np.linalg.qr(block, mode="r") for block in self.rows])
         return found
 
-    def _sum_up(self) -> None:
+    def sum_up(self) -> None:
+        """Add all rows to the matrix."""
         rows, self.rows = self.rows, self.rows[:, :0]
         self._add_products(rows, 1.0)
 

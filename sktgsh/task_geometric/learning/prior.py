@@ -23,8 +23,8 @@ from ..encoding.layout import BitLayout
 from ..encoding.modulation import TaskGain
 from .ridge import CentredProblem
 
-# Penalties of the others' solutions: few rows of one task need a firm one; for the rows of all tasks
-# the best of several is taken.
+# Penalties of the others' solutions: few rows of one task need a firm one; for the rows of all
+# tasks the best of several is taken.
 FIRM_ALPHA, POOL_ALPHAS = 0.1, (0.01, 0.1, 1.0)
 # A mixture looks at this many tasks at most, the last ones learned. Short codes are prefixes of
 # long ones, so it fits the most frequent classes, or the first bits where there is no more to see.

@@ -72,7 +72,8 @@ class Pool:
 
     @cached_property
     def problem(self) -> PooledProblem:
-        """The ridge problem of all rows."""
+        """The ridge problem of all rows, of which the matrix is needed however few they are."""
+        self.statistics.gram.sum_up()
         return PooledProblem(self.statistics)
 
     @cached_property
