@@ -115,7 +115,7 @@ def draw(hashers: dict[str, TaskGeometricHasher], images: Images) -> None:
         RepresentationSimilarityDisplay.from_estimator(hasher, X, y, task=task, ax=below)
         above.set_title(f"{name}: similarity of tasks", fontsize="small")
         below.set_title(f"{name}: pairs of rows", fontsize="small")
-        below.legend(fontsize="x-small")
+        below.legend(fontsize="x-small", loc="upper right")
     save_picture(figure, f"rotations_settings_{images.name}")
 
 

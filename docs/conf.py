@@ -70,7 +70,9 @@ sphinx_gallery_conf = {
     "minigallery_sort_order": "gallery.place",
     # Of examples that draw nothing.
     "default_thumb_file": str(HERE / "images" / "thumbnail.png"),
+    "thumbnail_size": (480, 300),
     "show_memory": False,
+    "remove_config_comments": True,
     "show_signature": False,
     # What an expression gives is not printed unless it is asked to be.
     "capture_repr": (),

@@ -16,15 +16,19 @@ matplotlib.use("Agg")
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
 from sphinx.util import ensuredir
 
 NUMBER = re.compile(r"-?[\d,]*\.?\d+")
 # How the names of our rows begin; "the same" is ours where the row before it is.
 OURS = re.compile(
     r"(default|ours|TaskGeometric|HammingNeighbors|LSHNeighbors|CodeStore|solver=|encoder=|head=|alpha="
-    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship"
-    r"|(DuckDB|SQLite|Postgres)Codes)"
+    r"|structure bits|codes of all|the task inferred|(conv|fly), |flagship|sktgsh"
+    r"|novelty_scores|(Conv)?WinnerTakeAll"
+    r"|(DuckDB|SQLite|Postgres)Codes|random codewords$|[\d,]+ units|no features|Gaussian units)"
 )
+# Columns beside the first that may name what is ours.
+NAMES = ("method", "hasher", "index")
 COLOURS = {True: "tab:orange", False: "tab:blue"}
 
 
@@ -90,7 +94,8 @@ def _ours(names):
     """Which rows are this package's, by their names."""
     found = []
     for name in names:
-        before = name.startswith("the same") and bool(found) and found[-1]
+        again = name.startswith("the same") or not name.strip("\\ ")
+        before = again and bool(found) and found[-1]
         found.append(before or bool(OURS.match(name)))
     return found
 
@@ -99,12 +104,33 @@ def _colour_rows(app, doctree):
     """Rows of this package get a class, in tables that also have others."""
     if app.env.docname not in ("measurements", "reproductions"):
         return
-    for body in doctree.findall(nodes.tbody):
-        rows = list(body.findall(nodes.row))
-        ours = _ours([next(row.findall(nodes.entry)).astext().strip() for row in rows])
+    for table in doctree.findall(nodes.table):
+        head, *rows = list(table.findall(nodes.row))
+        columns = [cell.astext() for cell in head.findall(nodes.entry)]
+        place = next((columns.index(name) for name in NAMES if name in columns), 0)
+        ours = _ours([list(row.findall(nodes.entry))[place].astext().strip() for row in rows])
         for row, own in zip(rows, ours):
             if own and not all(ours):
                 row["classes"].append("ours")
+
+
+def _join_deviations(app, doctree):
+    """A deviation stays on one line with its sign."""
+    if app.env.docname not in ("measurements", "reproductions"):
+        return
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, (nodes.literal, nodes.literal_block)):
+            joined = re.sub(r"(\d) (\+-|±) (\d)", "\\1 ±\N{NO-BREAK SPACE}\\3", text.astext())
+            text.parent.replace(text, nodes.Text(joined))
+
+
+def _keep_brackets(app, doctree):
+    """The name at the end of a heading is on one line with its brackets."""
+    for title in doctree.findall(nodes.title):
+        before, *rest = title.children[-3:]
+        if [text.astext() for text in rest[1:]] == [")"] and before.astext().endswith("("):
+            name = nodes.inline("", "(", rest[0].deepcopy(), nodes.Text(")"), classes=["keep"])
+            title[-3:] = [nodes.Text(before.astext()[:-1]), name]
 
 
 def _value(cell):
@@ -122,7 +148,9 @@ def _bars(columns, rows, log, label):
         places = [place for place, value in enumerate(values) if value is not None]
         own = [colours[place] for place in places]
         bars = ax.barh(places, [values[place] for place in places], color=own)
-        ax.bar_label(bars, fmt="{:,g}", padding=3, fontsize=8)
+        # Shares have the digits of their table.
+        shown = "{:.3f}" if max(values[place] for place in places) <= 1 else "{:,g}"
+        ax.bar_label(bars, fmt=shown, padding=3, fontsize=8)
         ax.margins(x=0.2)
         ax.set_title(column, fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)
@@ -143,8 +171,15 @@ def _lines(columns, rows, log, label):
         points = [(_value(name), numbers[position]) for name, numbers in rows]
         ax.plot(*zip(*points), marker="o", label=column)
     ax.set_xscale("log")
+    firsts = [_value(name) for name, _ in rows]
+    ax.set_xticks(firsts, [f"{first:,.0f}" for first in firsts])
+    ax.xaxis.set_minor_locator(NullLocator())
     if log:
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        ax.yaxis.set_major_formatter("{x:g}")
+        # Less than a decade has hardly a major tick.
+        ax.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
     ax.set_xlabel(label)
     ax.legend()
     ax.spines[["top", "right"]].set_visible(False)
@@ -154,4 +189,6 @@ def _lines(columns, rows, log, label):
 def setup(app):
     app.add_directive("measured", Measured)
     app.connect("doctree-read", _colour_rows)
+    app.connect("doctree-read", _join_deviations)
+    app.connect("doctree-read", _keep_brackets)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

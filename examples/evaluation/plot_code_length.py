@@ -85,7 +85,7 @@ ax.errorbar(
 )
 ax.set_xscale("log", base=2)
 ax.set_xticks(lengths, lengths)
-ax.set(xlabel="bits", ylabel="mean average precision", title="Longer codes are better codes")
+ax.set(xlabel="bits", ylabel="mean average precision", title="Each doubling gains less")
 
 # %%
 # From 16 bits on, longer codes of the ten digits hardly get better. **Use this when** you pay for

@@ -111,7 +111,7 @@ centres = np.array(positions) + SIDE / 2
 axes[1].scatter(*centres.T[::-1], s=4 + 200 * votes / votes.max(), alpha=0.6, label="votes")
 axes[1].scatter(column + SIDE / 2, row + SIDE / 2, marker="x", s=120, c="r", label="true position")
 axes[1].scatter(*(found + SIDE / 2)[::-1], marker="+", s=160, c="lime", label="found")
-axes[1].legend(loc="upper left")
+axes[1].legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False)
 axes[1].set(title="votes of the training views", xticks=[], yticks=[])
 
 # %%

@@ -56,7 +56,7 @@ figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 ax.plot(radii, precision, label="precision: pairs that are copies")
 ax.plot(radii, recall, label="recall: copies that are pairs")
 ax.set(xlabel="radius in bits, of 128", ylim=(0, 1.03), title="Pairs within a radius")
-ax.legend(loc="lower right")
+ax.legend(loc="lower center")
 
 # %%
 # Some of the groups, each with all of its pictures.

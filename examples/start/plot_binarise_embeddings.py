@@ -81,6 +81,8 @@ for (name, values), line in zip(curves.items(), ("-o", "-s", "--^")):
 right.set(
     xscale="log", xlabel="oversampling", ylabel="recall of 10 float neighbours", ylim=(0, 1.02)
 )
+right.set_xticks(factors, factors)
+right.minorticks_off()
 right.legend()
 
 # %%

@@ -48,6 +48,7 @@ for ax, figure_of_merit, title in zip(
     ax.set(title=title, xlabel="mean average precision", xlim=(0, 1.02))
     ax.grid(axis="y", alpha=0.3)
 axes[0].set_yticks(range(values.shape[1]), [row["hasher"] for row in reports[0].rows])
+axes[0].invert_yaxis()  # the order of the table
 
 # %%
 # On the classes that were trained on, all that learn from labels are ahead of what learns nothing.

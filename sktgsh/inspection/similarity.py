@@ -251,5 +251,7 @@ class RepresentationSimilarityDisplay:
         ):
             self.ax_.hist(values, edges, density=True, alpha=0.6, label=label)
         self.ax_.set(xlabel="cosine similarity", ylabel="density", title="Representations of pairs")
-        self.ax_.legend()
+        self.ax_.set_xticks(np.linspace(-1, 1, 5))
+        self.ax_.margins(y=0.3)  # room for the legend above the bars
+        self.ax_.legend(loc="upper right")
         return self
