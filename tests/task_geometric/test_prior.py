@@ -73,6 +73,24 @@ def test_the_pool_leaves_out_a_task_exactly(n_own, n_blocks):
     assert Pool(parts[1]).solution(parts[1]) is None
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.7, 1.0])
+def test_the_penalty_of_the_pool_is_that_of_least_error(noise):
+    """By generalised cross-validation, in NumPy; noisy classes need a firmer penalty."""
+    H, y = rows(0, 400)
+    rng = np.random.default_rng(1)
+    by_units = (H @ rng.standard_normal((N_UNITS, 3))).argmax(axis=1)
+    y = np.where(rng.random(400) < noise, y, by_units)
+    alphas = (0.01, 0.1, 1.0, 10.0)
+    problem = Pool(statistics_of(H, y)).problem
+    centred, K = (part - part.mean(axis=0) for part in (H.astype(float), np.eye(3)[y]))
+    errors = []
+    for alpha in alphas:
+        gram = centred.T @ centred + alpha * problem.penalty_unit[0] * np.eye(N_UNITS)
+        hat = centred @ np.linalg.solve(gram, centred.T)
+        errors.append(np.square(K - hat @ K).sum() / (399 - np.trace(hat)) ** 2)
+    assert problem.best_alpha(alphas) == alphas[int(np.argmin(errors))]
+
+
 def test_the_mixture_finds_the_solution_that_fits():
     H, y = rows(0, 200)
     words = np.random.default_rng(1).choice([-1.0, 1.0], (3, 8))

@@ -102,7 +102,7 @@ class Spectrum(NamedTuple):
 
 
 def _eigh(matrix: np.ndarray, overwrite_a: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues and eigenvectors by the fastest driver, which SciPy 1.13 has not for 1 x 1."""
+    """Decompose by the fastest driver; that of SciPy 1.13 fails on a matrix of one number."""
     driver = "evd" if len(matrix) > 1 else "ev"
     return eigh(matrix, driver=driver, check_finite=False, overwrite_a=overwrite_a)
 
