@@ -16,6 +16,26 @@ from ..neighbors.checks import check_ids
 from ..tasks import check_task
 
 _FORMAT = "1"
+# Name of the note of a version; where each task has one, the task's label follows.
+VERSION = "code_version"
+
+
+def version_notes(version: Any) -> dict[str, str]:
+    """Names and values of the notes that say of which version codes are.
+
+    Raises
+    ------
+    ValueError
+        Unless the version is a string, a mapping of strings by task, or None.
+    """
+    by_task = version if isinstance(version, Mapping) else {}
+    single = {} if version is None or isinstance(version, Mapping) else {VERSION: version}
+    notes = single | {f"{VERSION} of task {label}": one for label, one in by_task.items()}
+    if not all(isinstance(one, str) for one in notes.values()):
+        raise ValueError(
+            f"code_version={version!r}; expected a string, a dict of strings by task, or None"
+        )
+    return notes
 
 
 def check_table_name(table: Any) -> str:

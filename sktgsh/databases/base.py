@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..neighbors.checks import name_ids
-from .about import About, check_table_name
+from .about import VERSION, About, check_table_name, version_notes
 from .search import DatabaseSearchMixin
 
 # How often, and how many seconds apart, a table is tried to be made that others are making.
@@ -46,11 +46,10 @@ class DatabaseCodes(DatabaseSearchMixin):
         packed: bool = False,
         id_type: str | None = None,
         task_type: str | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ):
         self.address, self.table, self.packed = str(address), check_table_name(table), packed
-        if code_version is not None and not isinstance(code_version, str):
-            raise ValueError(f"code_version={code_version!r}; expected a string")
+        version_notes(code_version)
         self.code_version = code_version
         self._connection = self._connect()
         asked = dict(n_bits=n_bits, id_type=id_type, task_type=task_type)
@@ -138,22 +137,35 @@ class DatabaseCodes(DatabaseSearchMixin):
     def _hold_version(self, alone: bool) -> None:
         """Keep the version as it is until the transaction ends, where transactions overlap."""
 
-    def _check_version(self, version: str | None, *, writing: bool = False) -> None:
+    def _check_version(self, version: str | Mapping | None, *, writing: bool = False) -> None:
         """Raise ValueError unless codes of this version belong to those that are there."""
-        if version is None or version == self._notes().get("code_version"):
+        asked, there = version_notes(version), self._version_notes()
+        if asked.items() <= there.items():
             return
         if writing:
             self._hold_version(alone=True)
-        there = self._notes().get("code_version")
-        if writing and version != there and not len(self):
-            self._note("code_version", version)
-        elif version != there:
-            state = "no version" if there is None else f"version {there!r}"
+            there = self._version_notes()
+            if not len(self):
+                for name in there:
+                    self._run(f'delete from "{self.table}_about" where name = {self._mark}', [name])
+                there = asked
+        # Where each task has a version, tasks may come that are not there yet.
+        may_come = bool(there) and VERSION not in there and VERSION not in asked
+        if any(
+            there[name] != one if name in there else not may_come for name, one in asked.items()
+        ):
+            state = ", ".join(f"{name.removeprefix('code_')} {there[name]!r}" for name in there)
             raise ValueError(
-                f"code_version={version!r}, but the table {self.table} holds codes of {state}: "
-                "distances between them mean nothing. Encode the rows again into another table, or "
-                "remove those that are there first"
+                f"code_version={version!r}, but the table {self.table} holds codes of "
+                f"{state or 'no version'}: distances between them mean nothing. Encode the rows "
+                "again into another table, or remove those that are there first"
             )
+        if writing:
+            for name, value in asked.items():
+                self._note(name, value)
+
+    def _version_notes(self) -> dict[str, str]:
+        return {name: one for name, one in self._notes().items() if name.startswith(VERSION)}
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -174,7 +186,7 @@ class DatabaseCodes(DatabaseSearchMixin):
         *,
         ids: ArrayLike,
         task: Any = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ) -> None:
         """Add codes, all of them or none.
 
@@ -186,7 +198,7 @@ class DatabaseCodes(DatabaseSearchMixin):
             Ids, none of them in the table.
         task : int, str or array-like of shape (n_samples,), optional
             One task label for all rows, or one per row; NULL where it is not given.
-        code_version : str, optional
+        code_version : str or dict of str by task, optional
             Of which version the codes are; by default that of the object. An empty table takes it
             over, one with codes must have it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -29,7 +30,7 @@ class DuckDBCodes(DatabaseCodes):
     id_type, task_type : {"int", "str"}, optional
         What ids and tasks are: integers of 64 bits, by default, or strings. Fixed when the table is
         made.
-    code_version : str, optional
+    code_version : str or dict of str by task, optional
         Of which version the codes are that this object adds and asks for: the name of a model, say.
         Kept with the table; another one is an error.
 
@@ -70,7 +71,7 @@ class DuckDBCodes(DatabaseCodes):
         packed: bool = False,
         id_type: str | None = None,
         task_type: str | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ):
         chosen: dict = dict(id_type=id_type, task_type=task_type, code_version=code_version)
         super().__init__(address, n_bits, table=table, packed=packed, **chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class PostgresCodes(DatabaseCodes):
     id_type, task_type : {"int", "str"}, optional
         What ids and tasks are: integers of 64 bits, by default, or strings. Fixed when the table is
         made.
-    code_version : str, optional
+    code_version : str or dict of str by task, optional
         Of which version the codes are that this object adds and asks for: the name of a model, say.
         Kept with the table; another one is an error.
     index : {None, "hnsw", "ivfflat"}, default=None
@@ -81,7 +82,7 @@ class PostgresCodes(DatabaseCodes):
         packed: bool = False,
         id_type: str | None = None,
         task_type: str | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
         index: str | None = None,
     ):
         chosen: dict = dict(id_type=id_type, task_type=task_type, code_version=code_version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ class DatabaseSearchMixin:
 
     table: str
     packed: bool
-    code_version: str | None
+    code_version: str | Mapping | None
     _mark: str
     _about: About
     _run: Callable[..., Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class SQLiteCodes(DatabaseCodes):
     id_type, task_type : {"int", "str"}, optional
         What ids and tasks are: integers of 64 bits, by default, or strings. Fixed when the table is
         made.
-    code_version : str, optional
+    code_version : str or dict of str by task, optional
         Of which version the codes are that this object adds and asks for: the name of a model, say.
         Kept with the table; another one is an error.
 
@@ -79,7 +80,7 @@ class SQLiteCodes(DatabaseCodes):
         packed: bool = False,
         id_type: str | None = None,
         task_type: str | None = None,
-        code_version: str | None = None,
+        code_version: str | Mapping | None = None,
     ):
         chosen: dict = dict(id_type=id_type, task_type=task_type, code_version=code_version)
         super().__init__(address, n_bits, table=table, packed=packed, **chosen)

@@ -149,8 +149,25 @@ def test_the_version_of_codes_is_kept(database):
     database(8, table="plain").add([[1] * 8], ids=[1])
     with pytest.raises(ValueError, match="no version"):
         database(8, table="plain", code_version="a")
-    with pytest.raises(ValueError, match="expected a string"):
-        database(code_version=3)
+    for wrong in (3, {1: None}):
+        with pytest.raises(ValueError, match="expected a string"):
+            database(code_version=wrong)
+
+
+def test_each_task_may_have_a_version(database):
+    table = database(8, code_version={0: "a", 1: "b"})
+    table.add([[0] * 8, [1] * 8], ids=[1, 2], task=[0, 1])
+    later = database(code_version={1: "b", np.int64(2): "c"})  # a task that came later
+    later.add([[1] * 8], ids=[3], task=2)
+    assert later.kneighbors([[0] * 8], 1, task=0)[1] == 1 and len(table) == 3
+    for version in ({2: "a"}, {0: "a", 1: "c"}, "a"):
+        with pytest.raises(ValueError, match="holds codes of version of task 0 'a', version of"):
+            database(code_version=version)
+    table.remove([1, 2, 3])
+    assert len(database(code_version="a")) == 0  # an empty table takes it over
+    database().add([[0] * 8], ids=[1], code_version="a")
+    with pytest.raises(ValueError, match="holds codes of version 'a'"):
+        table.kneighbors([[0] * 8], 1)
 
 
 @pytest.mark.parametrize(
