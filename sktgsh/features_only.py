@@ -52,8 +52,8 @@ class FeaturesOnly(
     Notes
     -----
     A DataFrame of pandas or polars stays one, so that the next step finds the task by its name,
-    whatever `set_output` asks for. The task is the last column of what comes out: in an array, the
-    next step finds it by ``task_column=-1``.
+    whatever `set_output` asks for; with scikit-learn 1.8, its columns need names. The task is the
+    last column of what comes out: in an array, the next step finds it by ``task_column=-1``.
 
     Examples
     --------
