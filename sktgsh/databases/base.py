@@ -146,7 +146,7 @@ class DatabaseCodes(DatabaseSearchMixin):
             self._hold_version(alone=True)
             there = self._version_notes()
             if not len(self):
-                for name in there:
+                for name in there.keys() - asked.keys():
                     self._run(f'delete from "{self.table}_about" where name = {self._mark}', [name])
                 there = asked
         # Where each task has a version, tasks may come that are not there yet.
