@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sequences import Sequences
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import TaskGeometricHasher, load
 
 FEW = settings(
     derandomize=True,
@@ -63,3 +63,23 @@ def test_an_adopted_task_does_not_close_one_that_is_merged():
     assert list(one.model_.statistics) == ["shared"]
     # Rows from before the copy are in the sums of both.
     assert one.model_.statistics["shared"].gram.total == 4 * 30
+
+
+def test_all_sums_hold_the_rows_of_a_known_task_that_comes_beside_new_ones():
+    """They were lost, so forgetting tasks left sums of no rows, from which nothing was learned."""
+    fitted = hasher().partial_fit(X, Y, task=np.array(["west", "north"])[np.arange(30) // 3 % 2])
+    fitted.forget_task("west")
+    task = np.array(["east", "north", "south"])[np.arange(30) // 3 % 3]
+    fitted.partial_fit(np.roll(X, 1, axis=1), Y, task=task)
+    expected = sum(sums.gram.total for sums in fitted.model_.statistics.values())
+    assert expected == 15 + 30 and fitted.model_.pools["classes"].total == pytest.approx(expected)
+    for label in ("east", "north", "south"):
+        fitted.forget_task(label)
+    assert not fitted.model_.pools
+    fitted.partial_fit(X, Y, task="north").partial_fit(X, Y, task="west")
+
+
+def test_a_hasher_that_forgot_everything_is_saved_with_sums(tmp_path):
+    fitted = hasher().fit(X, Y, task="west").forget_task("west")
+    fitted.save(tmp_path / "file", sums=True)
+    assert not load(tmp_path / "file").model_.modulations

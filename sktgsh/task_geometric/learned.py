@@ -17,7 +17,7 @@ from .encoding.network import TaskNetwork
 from .learning.codebook import Codebook
 from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import TaskPrior
-from .learning.statistics import RidgeStatistics
+from .learning.statistics import NO_ROW, RidgeStatistics
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,10 @@ class LearnedTasks:
             )
             if kind in pools and label in self.statistics:
                 if takes_part(self.statistics[label]):
-                    pools[kind] = pools[kind] - self.statistics[label]
+                    left = pools[kind] - self.statistics[label]
+                    # What rounding leaves of no rows is no sum.
+                    has_rows = left.total > NO_ROW * pools[kind].total
+                    pools = less(pools, kind) | ({kind: left} if has_rows else {})
             elif kind in pools:
                 rest = [kept.statistics[task] for task in kept._open_tasks(kind)]
                 rest = [sums for sums in rest if takes_part(sums)]

@@ -75,6 +75,9 @@ class TaskModel(SolvedTasks):
             model = forgotten._with_codebook(gathered, settings)
         # Tasks that get more rows later in this call stay open until then.
         waiting = [] if reset else [label for label in parts if label in self.statistics]
+        known = [label for label in parts if label not in new]
+        before = {label: model.statistics.get(label) for label in known}
+        after = dict[Hashable, RidgeStatistics | None]()
         for label, part in parts.items():
             waiting = [later for later in waiting if later != label]
             now = replace(settings, kept_open=waiting)
@@ -83,10 +86,25 @@ class TaskModel(SolvedTasks):
                 model = model.learn_sums(label, part, now, others)
             else:
                 model = model.learn(label, part, now, reset, others)
+            if label in before:
+                after[label] = model.statistics.get(label)
             if gathered is not None and label == list(parts)[-1]:
-                statistics = gathered.pool.statistics
-                model = replace(model, pools=model.pools | {kind_of(statistics): statistics})
+                model = model._with_pool(gathered.pool.statistics, before, after)
             yield model
+
+    def _with_pool(
+        self,
+        pool: RidgeStatistics,
+        before: Mapping[Hashable, RidgeStatistics | None],
+        after: Mapping[Hashable, RidgeStatistics | None],
+    ) -> TaskModel:
+        """Set the sums of all rows: those of a pool, and what known tasks got beside it."""
+        model = replace(self, pools=self.pools | {kind_of(pool): pool})
+        for task, sums in after.items():
+            if sums is not None:
+                added = model._pooled(kind_of(sums), before[task], sums)
+                model = replace(model, pools=model.pools | added)
+        return model
 
     def learn(
         self,

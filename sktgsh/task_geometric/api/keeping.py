@@ -30,10 +30,9 @@ class KeepingMixin(FittedTasks):
             bytes for each open task, and as many for all tasks together. They hold no row, but for
             tasks that have rows without a label: the features of up to 8,192 of these.
         """
-        if not sums:
+        if not sums or not self.__sklearn_is_fitted__():
             super().save(path)
             return
-        check_is_fitted(self)
         whole = working_copy(self, fresh=False)
         whole.model_ = self.model_.with_sums_alone()
         whole._saves_sums = True

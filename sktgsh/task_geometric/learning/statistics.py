@@ -13,7 +13,7 @@ from .gram import CHEAP_PRODUCT, GramSums
 from .neighbourhoods import Neighbourhoods
 
 # Share of all rows below which a class has none: rounding errors of sums and differences.
-_NO_ROW = 1e-12
+NO_ROW = 1e-12
 
 
 @saved("RidgeStatistics")
@@ -84,7 +84,7 @@ class RidgeStatistics:
         rest.increase(other, -1.0)
         weights = {label: sums[0, -1] for label, sums in rest.class_sums.items()}
         # What rounding leaves of a class that only the other has is no row.
-        least = _NO_ROW * max(self.total, 1e-300)
+        least = NO_ROW * max(self.total, 1e-300)
         rest.class_sums = {c: sums for c, sums in rest.class_sums.items() if weights[c] > least}
         return rest
 
