@@ -1,7 +1,7 @@
 """The number of neighbours without any label: classes against nearest rows.
 
 mAP of 1,500 test queries among all training rows, and the share of their 10 nearest rows by cosine
-among the first 100 of the code; three draws, beside ITQ and the cosine itself.
+among the first 100 of the code; three draws.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NUMBERS = (4, 8, 12, 20, 40)
 
 
 def measured(setting: Setting, data: str, seed: int) -> list[tuple[float, float]]:
-    """mAP and recall for each number of neighbours, on the draw of `partial_labels`."""
+    """mAP and recall for each number of neighbours, on one draw of rows and queries."""
     rng = np.random.default_rng(seed)
     X, y = setting.fetch(data, return_X_y=True)
     Q, q = setting.fetch(data, subset="test", return_X_y=True)

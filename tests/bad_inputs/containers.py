@@ -14,6 +14,7 @@ import sklearn
 import torch
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.utils.fixes import parse_version
 
 from .harness import N_ROWS, NAMES, Case, Subject, Y, quietly, read_only, refit
 
@@ -135,7 +136,9 @@ def _any(subject: Subject) -> bool:
 
 def _takes_numbered_columns(subject: Subject) -> bool:
     """ColumnTransformer of scikit-learn 1.8 names columns without names twice, and refuses them."""
-    return subject.name != "FeaturesOnly" or sklearn.__version__ >= "1.9"
+    return subject.name != "FeaturesOnly" or parse_version(sklearn.__version__) >= parse_version(
+        "1.9"
+    )
 
 
 def _same(subject: Subject) -> np.ndarray:
