@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -68,6 +68,12 @@ def frozen_features_of(hasher: TaskGeometricHasher, X: Any) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def halved(images: np.ndarray) -> np.ndarray:
+    """Images of 28 x 28 pixels as rows of 14 x 14 means, dtype float32."""
+    means = np.asarray(images, np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
+    return means.reshape(len(means), -1)
+
+
 def seconds(function: Callable[[], Any], repeat: int = 1) -> tuple[float, Any]:
     """Median wall time of some runs, and the last result."""
     times = []
@@ -81,6 +87,11 @@ def seconds(function: Callable[[], Any], repeat: int = 1) -> tuple[float, Any]:
 def medians(tries: list[dict[str, float]]) -> dict[str, float]:
     """Median of each figure over repetitions."""
     return {key: float(np.median([found[key] for found in tries])) for key in tries[0]}
+
+
+def plus_minus(values: Sequence[float]) -> str:
+    """Mean and standard deviation of one figure over repetitions."""
+    return f"{np.mean(values):.3f} +- {np.std(values):.3f}"
 
 
 def skip_without(files: str) -> Callable:

@@ -23,7 +23,7 @@ from sktgsh.datasets import fetch_cifar10, fetch_clinc150
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics.retrieval import average_precisions
 
-from ._common import OPTIONS, load_images, report
+from ._common import OPTIONS, load_images, plus_minus, report
 from ._peers import itq_signs, pca_signs
 
 SEEDS = (0, 1, 2)
@@ -134,12 +134,8 @@ def table(figures: dict[tuple, list]) -> list[dict[str, Any]]:
     rows = []
     for (name, n_bits, labels, method), values in figures.items():
         row = dict(data=name, bits=n_bits, labels=labels, method=method)
-        means, deviations = np.mean(values, axis=0), np.std(values, axis=0)
-        for column, mean, deviation in zip(
-            ("labelled", "others", "all", "recall"), means, deviations
-        ):
-            row[column] = f"{mean:.3f} +- {deviation:.3f}"
-        rows.append(row)
+        columns = "labelled", "others", "all", "recall"
+        rows.append(row | dict(zip(columns, map(plus_minus, zip(*values)))))
     return rows
 
 

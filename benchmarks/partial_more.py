@@ -18,7 +18,7 @@ from sktgsh import ITQHasher, TaskGeometricHasher
 from sktgsh.datasets import fetch_cifar10, fetch_mnist, fetch_omniglot
 from sktgsh.metrics import mean_average_precision
 
-from ._common import report, skip_without
+from ._common import halved, plus_minus, report, skip_without
 from .domains import Part, office
 from .tenants import seeds
 
@@ -50,8 +50,7 @@ def images(fetch: Any, data: str, seed: int) -> Case:
 def drawers(data: str, seed: int) -> Case:
     """Characters of ten alphabets: ten drawers to learn from, of which five are labelled."""
     bunch = fetch_omniglot(data, subset="background")
-    X = np.asarray(bunch.data, np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
-    everything = one_task(X.reshape(len(X), -1), bunch.target)
+    everything = one_task(halved(bunch.data), bunch.target)
     order = np.random.default_rng(seed).permutation(20)
     place, few = order[bunch.drawer - bunch.drawer.min()], bunch.task < 10
     train, test = np.flatnonzero(few & (place < 10)), np.flatnonzero(few & (place >= 10))
@@ -100,16 +99,9 @@ def run(data: str) -> None:
         ("office_caltech_surf, one of four domains labelled", partial(domains, data), {}),
         ("omniglot, five of ten drawers labelled", partial(drawers, data), conv),
         ("MNIST, five classes half labelled", partial(images, fetch_mnist, data), conv),
-        (
-            "CIFAR-10, five classes half labelled",
-            partial(images, photographs, data),
-            conv,
-        ),
+        ("CIFAR-10, five classes half labelled", partial(images, photographs, data), conv),
     ):
         tries = [dict(found(load(seed), seed, **params)) for seed in seeds()]
-        row = dict(data=name)
-        for method in tries[0]:
-            values = [one[method] for one in tries]
-            row[method] = f"{np.mean(values):.3f} +- {np.std(values):.3f}"
-        rows.append(row)
+        means = {method: plus_minus([one[method] for one in tries]) for method in tries[0]}
+        rows.append(dict(data=name) | means)
         report("partial_more", rows)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sktgsh import TaskGeometricHasher
 from sktgsh.metrics import mean_average_precision
 
-from ._common import report, skip_without
+from ._common import plus_minus, report, skip_without
 from .partial_labels import N_NEAREST, SETTINGS, Setting, neighbour_recall
 from .tenants import seeds
 
@@ -42,9 +42,7 @@ def run(data: str) -> None:
     rows = []
     for setting in SETTINGS[1:3]:
         tries = np.array([measured(setting, data, seed) for seed in seeds()])
-        for number, means, deviations in zip(NUMBERS, tries.mean(axis=0), tries.std(axis=0)):
+        for number, found in zip(NUMBERS, np.moveaxis(tries, 1, 0)):
             row: dict = dict(data=setting.name, bits=setting.n_bits, n_neighbors=number)
-            for name, mean, deviation in zip(("mAP", "recall"), means, deviations):
-                row[name] = f"{mean:.3f} +- {deviation:.3f}"
-            rows.append(row)
+            rows.append(row | dict(zip(("mAP", "recall"), map(plus_minus, found.T))))
         report("partial_neighbors", rows)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import fetch_clinc150
 
-from ._common import report
+from ._common import plus_minus, report
 from .partial_labels import SEEDS, fetch_digits
 
 SETTINGS = {"digits": (fetch_digits, 32), "clinc150": (fetch_clinc150, 64)}
@@ -36,8 +36,6 @@ def run(data: str | None) -> None:
             ours = np.mean(hasher.fit(X, partial).predict_class(Q) == q)
             nearest = (normalize(Q) @ normalize(X[shown]).T).argmax(axis=1)
             found.append((ours, np.mean(y[shown][nearest] == q)))
-        means, deviations = np.mean(found, axis=0), np.std(found, axis=0)
-        for method, mean, deviation in zip(("ours", "cosine"), means, deviations):
-            row = dict(data=name, method=method, accuracy=f"{mean:.3f} +- {deviation:.3f}")
-            rows.append(row)
+        for method, values in zip(("ours", "cosine"), zip(*found)):
+            rows.append(dict(data=name, method=method, accuracy=plus_minus(values)))
     report("partial_one_shot", rows)

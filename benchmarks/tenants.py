@@ -20,7 +20,7 @@ from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150, fetch_mnist, fetch_omniglot
 from sktgsh.metrics import mean_average_precision
 
-from ._common import OPTIONS, report
+from ._common import OPTIONS, halved, report
 from .domains import Part, amazon, office
 
 SEEDS = (0, 1, 2)
@@ -93,8 +93,7 @@ def turned_mnist(data: str, n_rows: int, seed: int) -> tuple[Part, Part]:
 def alphabets(data: str, seed: int) -> tuple[Part, Part]:
     """Characters of 20 alphabets as tasks; 5 drawers of each to train with."""
     bunch = fetch_omniglot(data, subset="background")
-    X = np.asarray(bunch.data, np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
-    X, keep = X.reshape(len(X), -1), bunch.task < 20
+    X, keep = halved(bunch.data), bunch.task < 20
     drawers = np.random.default_rng(seed).permutation(20)[:5]
     train = np.isin(bunch.drawer - bunch.drawer.min(), drawers)
     whole = Part(X, bunch.target, bunch.task)

@@ -22,7 +22,12 @@ from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
 from .learning.together import Gathered, Pool, gather, kind_of
-from .learning.unlabelled import complete_rows, learn_neighbourhoods, with_groups
+from .learning.unlabelled import (
+    complete_rows,
+    learn_neighbourhoods,
+    thin_unlabelled,
+    with_groups,
+)
 from .solving import SolvedTasks
 
 # Task inference is calibrated against this many tasks, the last ones learned.
@@ -132,14 +137,16 @@ class TaskModel(SolvedTasks):
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
         known = self.statistics.get(label) if previous else None
-        rows, found = self._completed(label, learner.extract(rows), known, settings)
+        n_seen = known.n_unlabelled if known else 0
+        n_unlabelled = n_seen + int(rows.lacks_label.sum())
+        rows, found = self._completed(label, rows, known, settings, n_seen)
         before = previous.classes if previous else ()
         classes = sorted_classes([*before, *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
             kept = None if gathered is None else gathered.statistics.get(label)
             statistics = kept or learner.add_statistics(rows, known)
-            statistics.neighbourhoods = found
+            statistics.neighbourhoods, statistics.n_unlabelled = found, n_unlabelled
             start, codebook, prior = self._solve(
                 label, statistics, classes, previous, settings, gathered
             )
@@ -162,7 +169,7 @@ class TaskModel(SolvedTasks):
 
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
         """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
-        found = self._completed(label, self.learner.extract(rows), None, settings)[1]
+        found = self._completed(label, rows, None, settings)[1]
         added = {} if found is None else {label: found}
         return replace(self, neighbourhoods=added | self.neighbourhoods)
 
@@ -178,15 +185,27 @@ class TaskModel(SolvedTasks):
         added = {label: part for label, part in found.items() if part is not None}
         return replace(self, neighbourhoods=added | self.neighbourhoods)
 
-    def sums_of(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskSums:
-        """Sufficient statistics of rows of one task, with a sample of the rows."""
-        rows, known = self.learner.extract(rows), self.statistics.get(label)
-        rows, found = self._completed(label, rows, known, settings)
+    def sums_of(
+        self, label: Hashable, rows: Rows, settings: LearningSettings, n_seen: int = 0
+    ) -> TaskSums:
+        """Sufficient statistics of rows of one task, with a sample of the rows.
+
+        Parameters
+        ----------
+        label : task label
+        rows : Rows
+        settings : LearningSettings
+        n_seen : int, default=0
+            Number of unlabelled rows of the task that other sums have seen.
+        """
+        n_rows, n_unlabelled = len(rows.positions), int(rows.lacks_label.sum())
+        rows, found = self._completed(label, rows, self.statistics.get(label), settings, n_seen)
         statistics = self.learner.add_statistics(rows, None)
-        statistics.neighbourhoods = found
+        statistics.neighbourhoods, statistics.n_unlabelled = found, n_unlabelled
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
-        drawn = replace(drawn, X=drawn.X[drawn.positions], positions=np.arange(len(drawn.y)))
-        return TaskSums(statistics, drawn, len(rows.positions))
+        X = drawn.X[drawn.positions]
+        drawn = replace(drawn, X=X, positions=np.arange(len(drawn.y)), stands_for=None)
+        return TaskSums(statistics, drawn, n_rows)
 
     def learn_sums(
         self,
@@ -290,10 +309,19 @@ class TaskModel(SolvedTasks):
         return replace(self, general=general)
 
     def _completed(
-        self, label: Hashable, rows: Rows, known: RidgeStatistics | None, settings: LearningSettings
+        self,
+        label: Hashable,
+        rows: Rows,
+        known: RidgeStatistics | None,
+        settings: LearningSettings,
+        n_seen: int = 0,
     ) -> tuple[Rows, Neighbourhoods | None]:
-        """Give each unlabelled row a class or a code; also returns what decides on later rows."""
+        """Compute costly features, and give each unlabelled row a class or a code.
+
+        Of many unlabelled rows some are drawn. Also returns what decides on later rows.
+        """
         found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
+        rows = self.learner.extract(thin_unlabelled(rows, n_seen, self.network.seed))
         if not rows.has_unlabelled:
             return rows, found
         near = None

@@ -88,7 +88,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
                 with part:
                     if num_samples(chunk[0]):
                         draft = self.started(*chunk) if draft is None else draft
-                        more = draft.sums_of(*chunk)
+                        more = draft._sums_after(sums, *chunk)
                         draft.model_ = draft.model_.remembering(more)
                         add_sums(sums, more)
                 if part.stopped:
@@ -198,12 +198,19 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         -------
         sums : dict of TaskSums
         """
+        return self._sums_after({}, X, y, task)
+
+    def _sums_after(
+        self, sums: Mapping[Hashable, TaskSums], X: Any, y: Any = None, task: Any = None
+    ) -> dict[Hashable, TaskSums]:
+        """Sufficient statistics of a chunk that comes after others, of which these are the sums."""
         rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
         settings = self._sums_settings()
         rows = with_class_weight(rows, labels, self.class_weight, in_chunks=True)
+        n_seen = {label: part.statistics.n_unlabelled for label, part in sums.items()}
         return {
-            label: self.model_.sums_of(label, rows.take(positions), settings)
-            for label, positions in iter_tasks(labels)
+            label: self.model_.sums_of(label, rows.take(part), settings, n_seen.get(label, 0))
+            for label, part in iter_tasks(labels)
         }
 
     def learn_sums(self, sums: Mapping[Hashable, TaskSums]) -> Self:

@@ -138,7 +138,7 @@ class TaskLearner:
             len(self.layout.target_bits(rows.codes is not None)),
         )
         statistics = known.copy() if known else RidgeStatistics(n_blocks, units, n_targets)
-        classes, weight = rows.classes, rows.sample_weight
+        classes, weight = rows.classes, rows.weights
         shares = rows.shares(classes)
         most = int(np.clip(GRAM_VALUES // (n_blocks * units), FEWEST_GRAM_ROWS, MOST_GRAM_ROWS))
         at_once = min(most, n_rows)
@@ -328,7 +328,7 @@ class TaskLearner:
     def _training_targets(self, rows: Rows, classes: Sequence[Hashable]) -> Tensor:
         """Columns of the loss: weight, real-valued targets, and class index or shares."""
         n_rows = len(rows.positions)
-        weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
+        weight = np.ones(n_rows) if rows.weights is None else rows.weights
         parts = [weight[:, None]]
         if len(self.layout.target_bits(rows.codes is not None)):
             found = self.network.map_features(

@@ -19,7 +19,7 @@ def sorted_classes(classes: Iterable[Hashable]) -> list:
 
 
 # Fields of a table that have an entry for each row.
-ROW_ARRAYS = ("y", "sample_weight", "codes", "unlabelled", "found_codes")
+ROW_ARRAYS = ("y", "sample_weight", "codes", "unlabelled", "found_codes", "stands_for")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Rows:
         Rows without a label; `y` is ignored there. None if every row has one.
     found_codes : ndarray of shape (n_rows, n_codebook_bits), dtype int8, or None
         Codes of the unlabelled rows, -1 and +1, and 0 for all other rows.
+    stands_for : ndarray of shape (n_rows,), or None
+        Number of rows of the task that each row stands for. None if every row stands for itself.
     extracted : bool
         Whether X holds the encoder's features rather than samples.
     expected_classes : tuple
@@ -53,6 +55,7 @@ class Rows:
     codes: np.ndarray | None = None
     unlabelled: np.ndarray | None = None
     found_codes: np.ndarray | None = None
+    stands_for: np.ndarray | None = None
     extracted: bool = False
     expected_classes: tuple = ()
 
@@ -81,11 +84,45 @@ class Rows:
         return replace(self, **picked)
 
     def sample(self, n_rows: int, seed: int) -> Rows:
-        """Draw at most `n_rows` rows without replacement and keep their order."""
-        if len(self.positions) <= n_rows:
+        """Draw at most `n_rows` rows without replacement and keep their order.
+
+        Each row that is drawn stands for as many of the task's rows as every other.
+        """
+        n_all = len(self.positions)
+        if n_all <= n_rows:
             return self
-        drawn = generator(seed, "sample").choice(len(self.positions), n_rows, replace=False)
-        return self.take(np.sort(drawn))
+        chances = None if self.stands_for is None else self.counts / self.counts.sum()
+        drawn = generator(seed, "sample").choice(n_all, n_rows, replace=False, p=chances)
+        return replace(self.take(np.sort(drawn)), stands_for=None)
+
+    def thinned(self, n_kept: int, seed: int) -> Rows:
+        """Draw `n_kept` of the unlabelled rows, which stand for all of them, and keep the others.
+
+        Parameters
+        ----------
+        n_kept : int
+        seed : int
+        """
+        missing = np.flatnonzero(self.lacks_label)
+        if n_kept >= len(missing):
+            return self
+        counts = np.zeros(len(self.y))
+        drawn = generator(seed, "thinned").choice(missing, n_kept, replace=False)
+        counts[drawn] = len(missing) / n_kept
+        counts[~self.lacks_label] = 1
+        return replace(self, stands_for=counts).take(np.flatnonzero(counts))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of rows of the task that each row stands for, (n_rows,)."""
+        return np.ones(len(self.y)) if self.stands_for is None else self.stands_for
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weight of each row in sums, (n_rows,); None for ones."""
+        if self.stands_for is None:
+            return self.sample_weight
+        return self.counts * (1 if self.sample_weight is None else self.sample_weight)
 
     @property
     def has_unlabelled(self) -> bool:

@@ -30,8 +30,8 @@ class PooledProblem(CentredProblem):
 
     @cached_property
     def factors(self) -> list[Factors] | None:
-        """Cholesky factors of each block, unless rows are few."""
-        return None if self.rows is not None else [Factors(gram) for gram in self.gram]
+        """Cholesky factors of each block, however few the rows."""
+        return [Factors(gram) for gram in self.gram]
 
     def best_alpha(self, alphas: Sequence[float]) -> float:
         """The penalty of least error for all classes and real-valued targets together.
@@ -79,10 +79,7 @@ class Pool:
     @cached_property
     def penalties(self) -> np.ndarray:
         """Ridge penalty of each block."""
-        gram, total = self.statistics.gram.matrix, self.statistics.total
-        diagonal = np.einsum("buu->bu", gram)[:, :-1] - gram[:, -1, :-1] ** 2 / total
-        alpha = self.problem.best_alpha(POOL_ALPHAS)
-        return alpha * np.maximum(diagonal.mean(axis=1), np.finfo(float).eps)
+        return self.problem.best_alpha(POOL_ALPHAS) * self.problem.penalty_unit
 
     @cached_property
     def factors(self) -> list:

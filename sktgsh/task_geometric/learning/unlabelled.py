@@ -24,6 +24,29 @@ _N_EXAMPLES = 5
 # for each group.
 _MOST_GROUPED = 8192
 _FIRST_CENTRES, _FIRST_PER_GROUP = 2048, 8
+# A task learns from so many unlabelled rows, and from as many more each time that e times as many
+# rows have come.
+_ALL_UNLABELLED = 16384
+
+
+def thin_unlabelled(rows: Rows, n_before: int, seed: int) -> Rows:
+    """Draw some of many unlabelled rows of a task.
+
+    Parameters
+    ----------
+    rows : Rows
+    n_before : int
+        Number of unlabelled rows that came before.
+    seed : int
+    """
+    n_all = n_before + int(rows.lacks_label.sum())
+    n_kept = round(_n_learned(n_all) - _n_learned(n_before))
+    return rows.thinned(max(1, n_kept), seed)
+
+
+def _n_learned(n_rows: int) -> float:
+    """Number of unlabelled rows that a task learns from once `n_rows` have come."""
+    return min(n_rows, _ALL_UNLABELLED) * (1 + max(0.0, np.log(max(n_rows, 1) / _ALL_UNLABELLED)))
 
 
 def learn_neighbourhoods(
@@ -95,7 +118,7 @@ def _find_groups(
 ) -> Groups | None:
     """Groups of the codes of the rows without a class; None if such rows have no codes."""
     free = rows.take(np.flatnonzero(rows.lacks_label))
-    share = len(free.y) / len(rows.y)
+    share = float(free.counts.sum() / rows.counts.sum())
     free = free.sample(_MOST_GROUPED, network.seed)
     if free.found_codes is None or not free.found_codes.any():
         return None
