@@ -23,7 +23,7 @@ from .partial_labels import N_NEAREST, N_QUERIES, neighbour_recall
 from .tenants import seeds
 
 N_BITS = 32
-PARTS = {"all": 10**9, "default": unlabelled._ALL_UNLABELLED, "half of it": 8192}
+PARTS = {"all": 10**9, "default": unlabelled._ALL_UNLABELLED}
 
 
 def measured(data: str, seed: int) -> dict[tuple[str, str], tuple[float, ...]]:

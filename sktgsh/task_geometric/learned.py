@@ -322,8 +322,10 @@ def less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
 
 
 def takes_part(statistics: RidgeStatistics | None) -> bool:
-    """Whether the rows of a task tell other tasks something: those with unlabelled rows do not.
+    """Whether the rows of a task tell other tasks something.
 
-    Their codes follow neighbourhoods of their own task.
+    Those of classes without a name do not: their codes follow neighbourhoods of their own task.
     """
-    return statistics is not None and statistics.neighbourhoods is None
+    if statistics is None:
+        return False
+    return statistics.neighbourhoods is None or not statistics.neighbourhoods.has_others

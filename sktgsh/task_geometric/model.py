@@ -321,7 +321,8 @@ class TaskModel(SolvedTasks):
         Of many unlabelled rows some are drawn. Also returns what decides on later rows.
         """
         found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
-        rows = self.learner.extract(thin_unlabelled(rows, n_seen, self.network.seed))
+        whole, rows = rows, thin_unlabelled(rows, n_seen, self.network.seed)
+        thinned, rows = rows is not whole, self.learner.extract(rows)
         if not rows.has_unlabelled:
             return rows, found
         near = None
@@ -329,13 +330,14 @@ class TaskModel(SolvedTasks):
             shared = settings.share_codebook and self.network.encoder.passthrough
             projections = self.codebook.projections if shared else None
             found, near = learn_neighbourhoods(
-                self.network, rows, settings.n_neighbors, projections
+                self.network, whole if thinned else rows, settings.n_neighbors, projections
             )
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
         structure = self.codebook.structure if settings.share_codebook else None
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
-        return complete_rows(self.network, rows, found, flips, near), found
+        known = None if thinned else near
+        return complete_rows(self.network, rows, found, flips, known), found
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""

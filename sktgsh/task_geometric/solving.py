@@ -132,6 +132,7 @@ class SolvedTasks(LearnedTasks):
         """Codewords (n_classes, n_codebook_bits) of the task, shared codebook, and structure."""
         known = self._fixed_codewords(label, previous, settings.share_codebook)
         found = None if problem is None else problem.neighbourhoods
+        found = found if found is not None and found.has_others else None
         if found is not None and self.network.encoder.passthrough and not known.words:
             groups = self.modulations[label].groups if label in self.modulations else None
             named = {} if groups is None else dict(groups.named)

@@ -2,7 +2,9 @@
 
 An unlabelled row among rows of a labelled class belongs to that class. Every other unlabelled row
 gets a code: the signs of projections of the mean of its neighbours. The mean keeps what neighbours
-share and drops what tells them apart, so the codes follow classes that nobody has named.
+share and drops what tells them apart, so the codes follow classes that nobody has named. Rows among
+several labelled classes are left out. If nearly all unlabelled rows lie among labelled ones, there
+is no class without a name, and the few others are left out, too.
 
 Neighbours are found twice: by the cosine of the features, and then in the space of what the first
 neighbours share (:mod:`.shared_space`). The second ones decide.
@@ -25,10 +27,14 @@ MOST_REFERENCES = 16384
 _FIRST_REFERENCES = 4096
 # Share of the labelled rows that may have fewer labelled neighbours than a known row must have.
 _MISSED = 0.1
+# A row belongs to the class with at least this share of the votes.
+_LEAST_VOTE = 0.5
+# Up to this share of the unlabelled rows without a class, there are no classes but labelled ones.
+_FEW_OTHERS = 2 * _MISSED
 # Steps from a random rotation of the axes; more of them find classes better, and neighbours worse.
 _ROTATION_STEPS = 2
 # Neighbours vote with the weight exp(sharpness * cosine).
-_SHARPNESS = 10.0
+_SHARPNESS, _LEAST_WEIGHT = 10.0, 1e-30
 _UNLABELLED = -1
 
 
@@ -41,12 +47,15 @@ class Completion(NamedTuple):
         Index of the class that each row is taken to belong to, -1 for none.
     nearest : ndarray of shape (n_rows,), dtype int64
         Index of the class that has most of the labelled neighbours, -1 without any.
+    left_out : ndarray of shape (n_rows,), dtype bool
+        Rows without a target.
     codes : ndarray of shape (n_rows, n_bits), dtype int8
         Code of the neighbourhood, -1 and +1.
     """
 
     labels: np.ndarray
     nearest: np.ndarray
+    left_out: np.ndarray
     codes: np.ndarray
 
 
@@ -82,6 +91,8 @@ class Neighbourhoods:
         Number of neighbours that decide on a row.
     least_share : float
         Share of labelled neighbours from which on a row belongs to a class.
+    has_others : bool
+        Whether there are rows of other classes than the labelled ones.
     """
 
     projections: ClassProjections
@@ -95,6 +106,7 @@ class Neighbourhoods:
     taken: np.ndarray
     n_neighbors: int
     least_share: float
+    has_others: bool = True
 
     @classmethod
     def learn(
@@ -159,6 +171,7 @@ class Neighbourhoods:
             taken >= 0,
             n_neighbors,
             least,
+            len(classes) < 2 or int((taken < 0).sum()) > _FEW_OTHERS * int((labels < 0).sum()),
         )
         return learned, found.first(n_neighbors)
 
@@ -196,7 +209,7 @@ class Neighbourhoods:
     def _complete(self, features: np.ndarray, near: Nearest | None) -> Completion:
         if near is None:
             near = nearest(self.space.directions(features), self.references, self.n_neighbors)
-        voted, share = _votes(near, self.labels)
+        voted, share, agreement = _votes(near, self.labels)
         known = (share >= self.least_share) & (voted >= 0)
         angles = unit(features - self.centre)
         margins = self.projections.margins(self.centre + self.scale * angles)
@@ -204,7 +217,8 @@ class Neighbourhoods:
         for rows in near.rows.T:
             margins += self.margins[rows] * ~self.taken[rows, None]
         codes = np.where(margins > 0, 1, -1).astype(np.int8)
-        return Completion(np.where(known, voted, _UNLABELLED), voted, codes)
+        left_out = np.where(known, agreement < _LEAST_VOTE, not self.has_others)
+        return Completion(np.where(known, voted, _UNLABELLED), voted, left_out, codes)
 
 
 def _spread(n_rows: int, most: int) -> np.ndarray:
@@ -214,21 +228,26 @@ def _spread(n_rows: int, most: int) -> np.ndarray:
 
 def _taken(near: Nearest, labels: np.ndarray) -> tuple[np.ndarray, float]:
     """The class that each row belongs to or is taken to, or -1; and the share that decides."""
-    voted, share = _votes(near, labels)
+    voted, share, _ = _votes(near, labels)
     least = _least_share(share[labels >= 0])
     taken = np.where(share >= least, voted, _UNLABELLED)
     taken[labels >= 0] = labels[labels >= 0]
     return taken, least
 
 
-def _votes(near: Nearest, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The class with most of the labelled neighbours, -1 without any, and the labelled share."""
+def _votes(near: Nearest, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The class with most votes of labelled neighbours, -1 without any; two shares.
+
+    The first is the share of neighbours with a label, the second that of the votes for the class.
+    """
     found = labels[near.rows]
     labelled = found >= 0
     weights = np.where(labelled, np.exp(_SHARPNESS * (near.cosines - 1)), 0)
     votes = np.stack([(weights * (found == own[:, None])).sum(axis=1) for own in found.T], axis=1)
-    best = np.where(labelled, votes, -1).argmax(axis=1)
-    return found[np.arange(len(found)), best], labelled.mean(axis=1)
+    votes = np.where(labelled, votes, -1)
+    best = found[np.arange(len(found)), votes.argmax(axis=1)]
+    agreement = votes.max(axis=1) / np.maximum(weights.sum(axis=1), _LEAST_WEIGHT)
+    return best, labelled.mean(axis=1), agreement
 
 
 def _least_share(shares: np.ndarray) -> float:

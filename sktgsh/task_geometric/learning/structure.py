@@ -12,6 +12,7 @@ varies between classes, rotated so that signs lose little. All of this comes fro
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtri
 
 from ...random import generator
 from ..encoding.layout import BitLayout
@@ -25,8 +26,9 @@ _PART = 0.4
 # Axes are rotated together for so many bits, each time with as many axes more; so a short code has
 # the first directions of a long one.
 _BITS_AT_ONCE, _MOST_AXES = 16, 64
-# With more bits than axes, thresholds lie beside the mean by this share of the deviation.
-_OFFSET = 0.5
+# With more bits than axes, thresholds lie at quantiles between this and one minus this, spread by
+# multiples of the golden section.
+_FIRST_QUANTILE, _GOLDEN = 0.15, 0.618034
 _N_DRAWN, _ROTATION_STEPS = 4096, 2
 # The covariance of more features is that along given axes.
 _WIDE = 1024
@@ -77,10 +79,10 @@ def learn_structure(
     structure : Structure or None
     """
     repeated = repetitions(words)
-    # Before this bit there may still be a new way to split the classes.
-    repeated[: min(2 ** (len(words) - 1) - 1, len(repeated))] = 0
+    # Before this bit there may still be a new way to split the classes: copies stay copies.
+    n_ways = min(2 ** (len(words) - 1) - 1, len(repeated))
     alone, part = np.zeros(layout.n_bits, dtype=bool), np.zeros(layout.n_bits)
-    alone[layout.codebook_bits] = repeated % 2 == 1
+    alone[layout.codebook_bits] = (repeated % 2 == 1) & (np.arange(len(repeated)) >= n_ways)
     part[layout.codebook_bits] = np.where(repeated > 0, _PART, 0)
     part[alone] = 1
     bits = np.flatnonzero(part)
@@ -128,14 +130,16 @@ def _rotated_axes(
         used = min(len(columns) + _BITS_AT_ONCE, width)
         rotation = np.linalg.qr(rng.standard_normal((used, used)))[0]
         along = drawn[:, :used]
-        for _ in range(_ROTATION_STEPS):
+        # Once all axes are used, more rotations of them had better be random ones.
+        for _ in range(_ROTATION_STEPS if len(columns) < width else 0):
             left, _, right = np.linalg.svd(along.T @ np.sign(along @ rotation))
             rotation = left @ right
         columns.extend(np.pad(rotation, ((0, width - used), (0, 0))).T[:_BITS_AT_ONCE])
     turned = np.array(columns)[:n_bits].T
     turned /= np.maximum((drawn @ turned).std(axis=0), 1e-12)
     directions = basis @ whitening @ turned
-    offset = np.where(np.arange(n_bits) < width, 0.0, _OFFSET * (-1.0) ** np.arange(n_bits))
+    spread = np.arange(n_bits) * _GOLDEN % 1 * (1 - 2 * _FIRST_QUANTILE) + _FIRST_QUANTILE
+    offset = np.where(np.arange(n_bits) < width, 0.0, ndtri(spread))
     return directions, problem.means[0, features] @ directions + offset
 
 

@@ -24,6 +24,8 @@ _N_EXAMPLES = 5
 # for each group.
 _MOST_GROUPED = 8192
 _FIRST_CENTRES, _FIRST_PER_GROUP = 2048, 8
+# Weights of rows that neighbours gave a class, or a code, beside labelled rows.
+_CLASS_WEIGHT, _CODE_WEIGHT = 0.3, 0.7
 # A task learns from so many unlabelled rows, and from as many more each time that e times as many
 # rows have come.
 _ALL_UNLABELLED = 16384
@@ -164,7 +166,7 @@ def complete_rows(
     flips: np.ndarray,
     near: Nearest | None = None,
 ) -> Rows:
-    """Give each unlabelled row a class or a code.
+    """Give each unlabelled row a class or a code, or leave it out.
 
     Parameters
     ----------
@@ -192,7 +194,18 @@ def complete_rows(
         nearest = np.array(found.classes)[np.maximum(completion.nearest, 0)]
         y = y.astype(np.result_type(y, nearest))
         y[missing] = nearest
-    return replace(rows, y=y, unlabelled=unlabelled, found_codes=codes)
+    weights = rows.sample_weight
+    if found.classes:
+        weights = np.ones(len(y)) if weights is None else weights.copy()
+        weights[missing] *= np.where(free, _CODE_WEIGHT, _CLASS_WEIGHT)
+    completed = replace(
+        rows,
+        y=y,
+        sample_weight=weights,
+        unlabelled=unlabelled,
+        found_codes=codes if found.has_others else None,
+    )
+    return completed.take(np.setdiff1d(np.arange(len(y)), missing[completion.left_out]))
 
 
 def _features(network: TaskNetwork, rows: Rows) -> np.ndarray:
