@@ -11,6 +11,7 @@ from learned_tasks import small
 
 from sktgsh import SparseEncoder
 from sktgsh.networks import DenseExpansion
+from sktgsh.task_geometric.encoding import short
 from sktgsh.task_geometric.encoding.short import MOST_ROWS, ShortReader
 
 SETTINGS = [
@@ -39,8 +40,8 @@ def test_any_few_rows_have_the_bits_that_they_have_among_all(fitted, data):
     found = hasher.transform(X[rows].astype(dtype), task=task[rows])
     np.testing.assert_array_equal(found, codes[rows])
     width = data.draw(st.integers(1, hasher.n_bits_))
-    short = hasher.transform(X[rows], task=task[rows], n_bits=width)
-    np.testing.assert_array_equal(short, hasher.transform(X, task=task, n_bits=width)[rows])
+    prefix = hasher.transform(X[rows], task=task[rows], n_bits=width)
+    np.testing.assert_array_equal(prefix, hasher.transform(X, task=task, n_bits=width)[rows])
 
 
 def test_rows_on_the_threshold_are_read_in_a_full_batch(few):
@@ -88,6 +89,15 @@ def test_a_closer_look_settles_what_norms_leave_in_doubt(few, monkeypatch):
     _, by_norms = network.short_bits(X, positions, modulation)
     assert certain[by_norms].all()
     assert (~certain).sum() <= (~by_norms).sum() / 3
+
+
+def test_a_row_of_many_units_takes_no_inner_products(few, monkeypatch):
+    X, y, task = few
+    hasher = small().fit(X, y, task=task)
+    codes = hasher.transform(X, task=task)
+    monkeypatch.setattr(short, "_UNSHARED", 0)
+    alone = [hasher.transform(X[row : row + 1], task=task[row]) for row in range(20)]
+    np.testing.assert_array_equal(np.concatenate(alone), codes[:20])
 
 
 def test_weights_that_are_kept_for_the_next_call_are_not_saved(few):

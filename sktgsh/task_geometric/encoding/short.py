@@ -126,9 +126,12 @@ class ShortReader:
         bias = self.bias[bits]
         scores = terms.sum(axis=1) + bias
         largest = (np.abs(terms).sum(axis=1) + np.abs(bias) + np.abs(scores)) / 2
-        full = np.hypot(_rounding(len(hidden)) * largest, unit_bounds)
+        # The same holds for a unit's own sum. Where it is 0 on one path only, it is near 0 on both.
+        active = _rounding(self.expansion.shape[1]) * np.linalg.norm(terms, axis=1)
+        units = (unit_bounds + active) / 2
         # Of this path, only the units are off.
-        return scores, np.abs(scores) > full + unit_bounds
+        full = np.hypot(_rounding(len(hidden)) * largest, units)
+        return scores, np.abs(scores) > full + units
 
 
 def _multiply(rows: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
