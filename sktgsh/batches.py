@@ -63,7 +63,7 @@ class InputScaling:
             values = np.subtract(part, self.shift, dtype=np.float64)
             values *= self.scale
         if np.isfinite(self.limit):
-            np.minimum(np.maximum(values, -self.limit, out=values), self.limit, out=values)
+            np.clip(values, -self.limit, self.limit, out=values)
         return np.ascontiguousarray(values, np.float32)
 
 
