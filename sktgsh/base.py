@@ -23,6 +23,9 @@ from .persistence import SaveMixin, VersionedMixin
 from .targets import check_targets, split_missing
 from .tasks import check_task, iter_tasks, plain_labels, split_task_column
 
+# The largest number that float32 holds.
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 class HasherMixin(VersionedMixin, SaveMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Contract of a hasher.
@@ -162,7 +165,7 @@ def check_samples(estimator: Any, X: Any, *y: Any, **params: Any) -> Any:
     values = samples.data if sparse.issparse(samples) else samples
     if values.dtype == np.float64 and values.size:
         least, most = values.min(), values.max()
-        if max(-least, most) > np.finfo(np.float32).max:
+        if max(-least, most) > _LARGEST:
             raise ValueError(
                 f"X contains a value too large for float32 ({least if -least > most else most:g}); "
                 "scale X"
@@ -185,7 +188,8 @@ def _is_sound(estimator: Any, X: Any, params: dict[str, Any]) -> bool:
         and X.shape[1] == getattr(estimator, "n_features_in_", None)
         and not hasattr(estimator, "feature_names_in_")
         and X.size
-        and float(np.abs(X).max()) <= float(np.finfo(np.float32).max)
+        and -_LARGEST <= X.min()
+        and X.max() <= _LARGEST
     )
 
 

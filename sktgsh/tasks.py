@@ -194,7 +194,7 @@ def check_known(labels: ArrayLike, known: Sequence) -> None:
 
 def iter_tasks(labels: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
     """Yield ``(label, rows)`` for each task, in order of first appearance."""
-    if len(labels) and (labels == labels[0]).all():
+    if len(labels) == 1 or (len(labels) and (labels == labels[0]).all()):
         yield labels[0].item(), np.arange(len(labels))
         return
     unique, first, place = np.unique(labels, return_index=True, return_inverse=True)

@@ -263,18 +263,17 @@ class LearnedTasks:
         no short path.
         """
         codes = np.empty((len(X), self.network.layout.n_bits), bool)
-        uncertain = list[np.ndarray]()
-        for label, positions in iter_tasks(labels):
-            found = self.network.short_bits(X, positions, self.modulation_of(label))
+        certain = np.empty(len(X), bool)
+        for label, rows in iter_tasks(labels):
+            found = self.network.short_bits(X, rows, self.modulation_of(label))
             if found is None:
                 return None
-            codes[positions], certain = found
-            uncertain.append(positions[~certain])
+            codes[rows], certain[rows] = found
+        (left,) = (~certain).nonzero()
 
         def store(rows: slice | np.ndarray, scores: np.ndarray) -> None:
             codes[left[rows]] = scores > 0
 
-        left = np.concatenate(uncertain)
         if len(left):
             self.map_scores(store, X[left], labels[left], self.network.layout.n_bits)
         return codes

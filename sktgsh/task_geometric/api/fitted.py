@@ -137,7 +137,9 @@ class FittedTasks(HasherMixin, TaskParameters):
         X = self._check_samples(X)
         if isinstance(task, str) and task == INFER:
             return X, self.tasks_[self.model_.infer(X, progress=self._progress("predict_task"))[0]]
-        return X, self._resolve_unknown(X, self._check_labels(task, X.shape[0], self.unknown_task))
+        labels = self._check_labels(task, X.shape[0], self.unknown_task)
+        may_be_unknown = task is not None and self.unknown_task != "raise"
+        return X, self._resolve_unknown(X, labels) if may_be_unknown else labels
 
     def _resolve_unknown(self, X: Any, labels: np.ndarray) -> np.ndarray:
         """Give rows of unknown tasks another label, or leave it for the model of all tasks."""
@@ -164,7 +166,7 @@ class FittedTasks(HasherMixin, TaskParameters):
                     f"task is missing, and {len(known)} tasks were learned: {format_labels(known)};"
                     f" give one label per row, a single label for all, or task={INFER!r}"
                 )
-            return np.repeat(np.array(known[:1]), n_samples)
+            return np.array(known[:1]).repeat(n_samples)
         labels = check_task(task, n_samples)
         if unknown_task == "raise":
             check_known(labels, known)

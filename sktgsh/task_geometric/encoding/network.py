@@ -51,7 +51,8 @@ class TaskNetwork(SteadyPickleMixin):
     """
 
     former_fingerprint: str | None = None
-    # Weights of the last modulation that a few rows were read through.
+    # Weights of the last modulation that rows, and that a few rows, were read through.
+    _folded: tuple[Modulation, Tensor, Tensor] | None = None
     _short_reader: ShortReader | None = None
     _fingerprint: str | None = None
 
@@ -75,7 +76,7 @@ class TaskNetwork(SteadyPickleMixin):
     def to(self, device: torch.device) -> TaskNetwork:
         """Move to another device, in place."""
         self.encoder.to(device)
-        self.device, self._short_reader = device, None
+        self.device, self._folded, self._short_reader = device, None, None
         return self
 
     def __getstate__(self) -> dict:
@@ -84,7 +85,8 @@ class TaskNetwork(SteadyPickleMixin):
         if self.device.type != "cpu":
             encoder = deepcopy(encoder).cpu()
         state = vars(self) | {"encoder": encoder, "device": torch.device("cpu")}
-        return {k: v for k, v in state.items() if k not in ("_short_reader", "_fingerprint")}
+        made_again = ("_folded", "_short_reader", "_fingerprint")
+        return {k: v for k, v in state.items() if k not in made_again}
 
     def fingerprint(self) -> str:
         """Digest of everything that decides the output of the network, 64 hexadecimal digits."""
@@ -267,7 +269,16 @@ class TaskNetwork(SteadyPickleMixin):
         return ((coordinates + means) @ to_features).astype(np.float32)
 
     def folded_weights(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
-        """Readout with the modulation folded in, and the bias, as tensors on the device."""
+        """Readout with the modulation folded in, and the bias, as tensors on the device.
+
+        Those of the last modulation are kept.
+        """
+        kept = self._folded
+        if kept is None or kept[0] is not modulation:
+            kept = self._folded = (modulation, *self._fold(modulation))
+        return kept[1:]
+
+    def _fold(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
         projection, mixing = self._readout(modulation.classes, modulation.codewords)
         weights = projection * modulation.vector.reshape(-1, projection.shape[1])
         if mixing is not None:
