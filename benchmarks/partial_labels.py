@@ -1,4 +1,4 @@
-"""Rows without a label: all classes labelled, some classes half labelled, and no label at all.
+"""Rows without a label: all labels, some classes half labelled, a tenth of all labels, and none.
 
 Queries of labelled classes, of the others, and all of them against *all* training rows; and the
 share of the 10 nearest rows by cosine among the first 100 of the code. Mean and standard deviation
@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
-from sklearn.semi_supervised import LabelSpreading
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
-from sktgsh import TaskGeometricHasher
+from sktgsh import DeepSupervisedHasher, TaskGeometricHasher
 from sktgsh.datasets import fetch_cifar10, fetch_clinc150
 from sktgsh.evaluation import ClassifierHasher
 from sktgsh.metrics.retrieval import average_precisions
@@ -28,6 +29,8 @@ from ._peers import itq_signs, pca_signs
 
 SEEDS = (0, 1, 2)
 N_NEAREST, N_FOUND, N_QUERIES = 10, 100, 1500
+# Share of the rows of all classes that are labelled in the setting "tenth".
+TENTH = 0.1
 
 
 class Setting(NamedTuple):
@@ -38,7 +41,7 @@ class Setting(NamedTuple):
     n_bits: int
     n_labelled: int
     n_rows: int
-    labels: tuple[str, ...] = ("all", "some", "none")
+    labels: tuple[str, ...] = ("all", "some", "tenth", "none")
 
 
 def fetch_digits(
@@ -87,30 +90,43 @@ def spread(X: np.ndarray, partial: np.ndarray) -> np.ndarray:
     return np.asarray(model.transduction_)
 
 
+def self_trained(X: np.ndarray, partial: np.ndarray) -> np.ndarray:
+    """Labels of the rows that scikit-learn's self-training gives one, and -1 for the others."""
+    classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    return np.asarray(SelfTrainingClassifier(classifier).fit(X, partial).transduction_)
+
+
 def codes_of(
     setting: Setting,
     X: np.ndarray,
     y: np.ndarray,
-    labelled: np.ndarray,
+    labelled: dict[str, np.ndarray],
     Q: np.ndarray,
     seed: int,
     peers: bool,
 ) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
     """Labels, method, codes of the database and codes of the queries."""
-    partial, n_bits = np.where(labelled, y, -1), setting.n_bits
+    n_bits = setting.n_bits
     ours = TaskGeometricHasher(n_bits, missing_label=-1, random_state=seed)
     # A ridge classifier: a logistic regression of 150 classes takes longer than all else.
     classifier = make_pipeline(StandardScaler(), RidgeClassifier())
     trivial = ClassifierHasher(classifier, n_bits, random_state=seed)
-    learned = [
+    deep = DeepSupervisedHasher(n_bits, random_state=seed)
+    learned: list[tuple[str, str, Any, Any]] = [
         ("all", "ours", ours, lambda: (X, y)),
         ("all", "trivial solution", trivial, lambda: (X, y)),
-        ("some", "ours", ours, lambda: (X, partial)),
-        ("some", "ours, labelled rows only", ours, lambda: (X[labelled], y[labelled])),
-        ("some", "label spreading, then ours", ours, lambda: (X, spread(X, partial))),
-        ("some", "trivial solution", trivial, lambda: (X[labelled], y[labelled])),
         ("none", "ours", ours, lambda: (X, None)),
     ]
+    for labels, known in labelled.items():
+        partial, few = np.where(known, y, -1), (X[known], y[known])
+        learned += [
+            (labels, "ours", ours, lambda p=partial: (X, p)),
+            (labels, "ours, labelled rows only", ours, lambda f=few: f),
+            (labels, "label spreading, then ours", ours, lambda p=partial: (X, spread(X, p))),
+            (labels, "self-training, then ours", ours, lambda p=partial: (X, self_trained(X, p))),
+            (labels, "trivial solution", trivial, lambda f=few: f),
+            (labels, "DeepSupervisedHasher", deep, lambda f=few: f),
+        ]
     for labels, method, hasher, rows in learned:
         if labels in setting.labels and (peers or (method == "ours" and labels != "all")):
             fitted = clone(hasher).fit(*rows())
@@ -149,7 +165,8 @@ def judged(
     drawn = np.sort(rng.permutation(len(X))[: setting.n_rows])
     X, y = X[drawn].astype(np.float32), y[drawn].astype(int)
     known = rng.permutation(np.unique(y))[: setting.n_labelled]
-    labelled = np.isin(y, known) & (rng.random(len(y)) < 0.5)
+    chance = rng.random(len(y))
+    labelled = {"some": np.isin(y, known) & (chance < 0.5), "tenth": chance < TENTH}
     asked = np.sort(rng.permutation(len(Q))[:N_QUERIES])
     Q, q = Q[asked].astype(np.float32), q[asked]
     cosines = normalize(Q) @ normalize(X).T

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from learned_tasks import small
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 
 from sktgsh import load
@@ -55,6 +55,14 @@ def test_two_classes_fill_a_long_code(two_classes):
     assert found["copies"][0] == 1 and found["filled"][0] >= 60
     assert found["filled"][1] > found["copies"][1] - 0.01
     assert found["filled"][2] > found["copies"][2] + 0.4
+
+
+@pytest.mark.parametrize("n_bits", [16, 64])
+def test_four_classes_have_no_column_twice(n_bits):
+    X, y = load_digits(return_X_y=True)
+    filled = small(n_bits=n_bits).fit(X, y % 4)
+    assert distinct_columns(filled.transform(X)) == n_bits
+    assert (filled.predict_class(X) == y % 4).mean() > 0.95
 
 
 def test_a_short_code_is_the_beginning_of_a_long_one(two_classes):

@@ -1,6 +1,7 @@
 """Rows without a label: a class near them, or the code of their neighbourhood."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,10 @@ from sktgsh import SignedRandomProjectionHasher, TaskGeometricHasher, load
 from sktgsh.metrics import mean_average_precision
 from sktgsh.metrics.retrieval import average_precisions
 from sktgsh.targets import split_missing
+from sktgsh.task_geometric.learning import unlabelled
 from sktgsh.task_geometric.learning.neighbourhoods import Neighbourhoods
+from sktgsh.task_geometric.learning.rows import Rows
+from sktgsh.task_geometric.learning.unlabelled import thin_unlabelled
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +259,65 @@ def test_score_leaves_rows_without_a_label_out(digits):
         assert hasher.score(X, partial, sample_weight=given) == expected
     assert hasher.score(X, np.where(labelled, y, np.nan)) == hasher.score(X[labelled], y[labelled])
     assert np.isnan(hasher.score(X, np.full(len(y), np.nan)))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_unlabelled_rows_of_labelled_classes_do_no_harm(digits, share):
+    X, Q, y, q = digits
+    partial = np.where(np.random.default_rng(1).random(len(y)) < share, y, -1)
+    labelled = partial >= 0
+    alone = TaskGeometricHasher(32, random_state=0).fit(X[labelled], y[labelled])
+    both = TaskGeometricHasher(32, missing_label=-1, random_state=0).fit(X, partial)
+    assert not both.groups_ and not both.model_.statistics[0].neighbourhoods.has_others
+    assert precision(both, digits).mean() > precision(alone, digits).mean() - 0.005
+
+
+def test_rows_among_two_classes_are_left_out():
+    rng = np.random.default_rng(0)
+    side = np.arange(400) % 2
+    features = (rng.normal(size=(400, 8)) + 3 * side[:, None]).astype(np.float32)
+    labels = np.where(rng.random(400) < 0.7, side, -1)
+    found, _ = Neighbourhoods.learn(features, labels, ("a", "b", "c"), 8, 10, 0)
+    assert not found.has_others
+    clear = found.complete(features)
+    assert not clear.left_out.any() and (clear.labels == side).mean() > 0.95
+    # Three labels in equal parts, whatever the place of a row: no class has half of the votes.
+    mixed = replace(found, labels=np.arange(400) % 3)
+    assert mixed.complete(features).left_out.mean() > 0.5
+
+
+def test_some_of_many_unlabelled_rows_stand_for_all(monkeypatch, digits):
+    X, _, y, _ = digits
+    partial = np.where((y < 5) & (np.arange(len(y)) % 2 == 0), y, -1)
+    rows = Rows(X, np.arange(len(X)), partial, unlabelled=partial < 0)
+    n_unlabelled = int(rows.lacks_label.sum())
+    assert thin_unlabelled(rows, 0, seed=0) is rows
+    monkeypatch.setattr(unlabelled, "_ALL_UNLABELLED", 256)
+    drawn = thin_unlabelled(rows, 0, seed=0)
+    assert drawn.lacks_label.sum() == round(256 * (1 + np.log(n_unlabelled / 256)))
+    assert drawn.counts.sum() == pytest.approx(len(X))
+    assert (drawn.counts[~drawn.lacks_label] == 1).all()
+    assert (~drawn.lacks_label).sum() == (~rows.lacks_label).sum()
+    # As many rows come from two chunks as from one.
+    parts = [rows.take(np.arange(700)), rows.take(np.arange(700, len(X)))]
+    seen = int(parts[0].lacks_label.sum())
+    kept = [thin_unlabelled(part, n, 0) for part, n in zip(parts, (0, seen))]
+    n_kept = sum(part.lacks_label.sum() for part in kept)
+    assert abs(n_kept - drawn.lacks_label.sum()) <= 1
+    # Rows that are drawn from them stand for equally many.
+    few = drawn.sample(200, seed=0)
+    assert few.stands_for is None
+    assert few.lacks_label.mean() == pytest.approx(rows.lacks_label.mean(), abs=0.1)
+
+
+def test_a_stream_counts_the_unlabelled_rows_that_came(monkeypatch, digits):
+    X = digits[0]
+    all_rows = precision(small(n_bits=32).fit(X), digits).mean()
+    monkeypatch.setattr(unlabelled, "_ALL_UNLABELLED", 256)
+    streamed = small(n_bits=32).fit_batches([(X[:500], None), (X[500:], None)])
+    learned = small(n_bits=32).partial_fit(X[:500]).partial_fit(X[500:])
+    for hasher in (streamed, learned):
+        sums = hasher.model_.statistics[0]
+        assert sums.n_unlabelled == len(X)
+        assert sums.code_weight == pytest.approx(len(X), rel=1e-6)
+        assert precision(hasher, digits).mean() > all_rows - 0.05
