@@ -68,7 +68,9 @@ class SolvedTasks(LearnedTasks):
         gathered: Gathered | None,
     ) -> Others:
         """Solutions of the other tasks, learned before or in the same call, for a new task."""
-        if not settings.share_prior or not takes_part(statistics):
+        # Rows of classes without a name tell others nothing, but labelled rows beside them may ask.
+        asks = takes_part(statistics) or bool(statistics.class_sums)
+        if not settings.share_prior or not asks:
             return Others(None, {})
         learner, kind = self.learner, kind_of(statistics)
         solutions: dict[Hashable, Any] = {

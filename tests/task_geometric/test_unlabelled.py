@@ -321,3 +321,25 @@ def test_a_stream_counts_the_unlabelled_rows_that_came(monkeypatch, digits):
         assert sums.n_unlabelled == len(X)
         assert sums.code_weight == pytest.approx(len(X), rel=1e-6)
         assert precision(hasher, digits).mean() > all_rows - 0.05
+
+
+def test_tasks_with_some_labels_learn_from_others(digits):
+    X, Q, y, q = digits
+    task = np.arange(len(y)) % 8
+    partial = np.where((task < 4) | ((y < 5) & (np.arange(len(y)) % 3 > 0)), y, -1)
+    values = []
+    for share_prior in (False, True):
+        hasher = TaskGeometricHasher(32, missing_label=-1, share_prior=share_prior, random_state=0)
+        hasher.fit(X, partial, task=task)
+        values.append(
+            [
+                average_precisions(
+                    hasher.transform(Q, task=label),
+                    q,
+                    hasher.transform(X[task == label], task=label),
+                    y[task == label],
+                ).mean()
+                for label in range(4, 8)
+            ]
+        )
+    assert np.mean(values[1]) > np.mean(values[0]) + 0.02
