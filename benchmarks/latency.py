@@ -41,26 +41,31 @@ class Plain:
 
 
 def by_turns(
-    ours: Callable[[], Any], theirs: Callable[[], Any], n_calls: int
+    ours: Callable[[np.ndarray], Any],
+    theirs: Callable[[np.ndarray], Any],
+    parts: list[np.ndarray],
 ) -> tuple[list[float], list[float]]:
-    """Seconds a call of both, in changing order."""
+    """Seconds a call of both, on the same parts of the rows, in changing order."""
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(N_ROUNDS):
         for side in ((0, 1), (1, 0))[turn % 2]:
             call, start = (ours, theirs)[side], time.perf_counter()
-            for _ in range(n_calls):
-                call()
-            times[side].append((time.perf_counter() - start) / n_calls)
+            for part in parts:
+                call(part)
+            times[side].append((time.perf_counter() - start) / len(parts))
     return times
+
+
+def parts_of(Q: np.ndarray, size: int) -> list[np.ndarray]:
+    """About 200 rows, or one part, in parts of a size; other queries each time."""
+    many = np.resize(Q, (max(size, 200 // size * size), Q.shape[1]))
+    return np.split(many, len(many) // size)
 
 
 def encode(hasher: TaskGeometricHasher, Q: np.ndarray) -> list[dict]:
     plain, rows = Plain(hasher), []
     for size in SIZES:
-        X = np.resize(Q, (size, Q.shape[1]))
-        ours, theirs = by_turns(
-            lambda X=X: hasher.transform(X), lambda X=X: plain(X), max(1, 200 // size)
-        )
+        ours, theirs = by_turns(hasher.transform, plain, parts_of(Q, size))
         ratios = sorted(a / b for a, b in zip(ours, theirs))
         rows.append(
             dict(

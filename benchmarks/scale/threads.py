@@ -1,4 +1,4 @@
-"""Two threads against one, alternating, idle and beside a busy process."""
+"""Two threads against one, alternating: idle, beside a busy process, and beside two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,25 @@ from sktgsh import (
 )
 from sktgsh.datasets import load_digits_tasks
 
-from .._common import report
+from .._common import OPTIONS, report
 
-TRIES = 15
+TRIES, QUICK_TRIES = 15, 5
+PLACES = ("as it is", "beside a busy process", "beside two busy processes")
 # Short jobs are repeated for as long as this: where the scheduler puts them then weighs less.
 LEAST_SECONDS = 0.7
 
 
 @contextmanager
-def busy_process() -> Iterator[None]:
-    """Another process that computes all the time."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+def busy_processes(n_processes: int) -> Iterator[None]:
+    """Other processes that compute all the time."""
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(n_processes)]
     try:
         yield
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def seconds_each(job: Callable[[], Any]) -> float:
@@ -60,6 +63,11 @@ def run(data: str | None) -> None:
     jobs: dict[str, Callable[[], Any]] = {
         "fit, 12 tasks, 256 units": lambda: small.fit(X, y, task=task)
     }
+    four = task < 4
+    wide_tasks = TaskGeometricHasher(random_state=0)
+    jobs["fit and predict_task, 4 tasks, 2,048 units"] = lambda: wide_tasks.fit(
+        X[four], y[four], task=task[four]
+    ).predict_task(X[four])
     jobs |= {
         "predict_task, 12 tasks, 4,313 rows": lambda: many.predict_task(X[:4313]),
         "transform, 12 tasks, 21,564 rows": lambda: many.transform(X, task=task),
@@ -68,14 +76,14 @@ def run(data: str | None) -> None:
     jobs["signed projections, transform"] = lambda: signs.transform(X)
     jobs["deep hasher, 2 epochs"] = lambda: deep.fit(X[:1797], y[:1797])
     rows = []
-    for where, company in (("as it is", nullcontext), ("beside a busy process", busy_process)):
+    for n_busy, where in enumerate(PLACES):
         load = os.getloadavg()[0]
         for name, job in jobs.items():
             times: dict[int, list[float]] = {1: [], 2: []}
-            for trial in range(TRIES):
+            for trial in range(QUICK_TRIES if OPTIONS.quick else TRIES):
                 # Which comes first changes: a machine's speed drifts.
                 for n_threads in (1, 2) if trial % 2 else (2, 1):
-                    with threadpool_limits(n_threads), company():
+                    with threadpool_limits(n_threads), busy_processes(n_busy):
                         times[n_threads].append(seconds_each(job))
             one, two = np.array(times[1]), np.array(times[2])
             rows.append(
