@@ -170,6 +170,9 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     groups_ : dict of Groups
         Groups of the rows that belong to no class, by task: codeword, share of the rows, a few rows
         of each, and the nearest class.
+    unlabelled_rows_ : dict of UnlabelledRows
+        How many rows without a label got a class from their neighbours, got a code of no class, and
+        were left out, by task.
     history_ : dict of list
         Epochs of the gradient steps of each task, as skorch recorded them.
     n_bits_, n_hidden_ : int

@@ -12,6 +12,7 @@ import numpy as np
 from ..persistence import saved
 from ..tasks import check_same_kind
 from .encoding.density import TaskDensity
+from .encoding.groups import UnlabelledRows
 from .encoding.modulation import Modulation
 from .learned import less, takes_part
 from .learning.learner import DENSITY_ROWS
@@ -137,16 +138,14 @@ class TaskModel(SolvedTasks):
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
         known = self.statistics.get(label) if previous else None
-        n_seen = known.n_unlabelled if known else 0
-        n_unlabelled = n_seen + int(rows.lacks_label.sum())
-        rows, found = self._completed(label, rows, known, settings, n_seen)
-        before = previous.classes if previous else ()
-        classes = sorted_classes([*before, *rows.classes])
+        before = known.unlabelled if known else UnlabelledRows()
+        rows, found, fate = self._completed(label, rows, known, settings, before.total)
+        classes = sorted_classes([*(previous.classes if previous else ()), *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
             kept = None if gathered is None else gathered.statistics.get(label)
             statistics = kept or learner.add_statistics(rows, known)
-            statistics.neighbourhoods, statistics.n_unlabelled = found, n_unlabelled
+            statistics.neighbourhoods, statistics.unlabelled = found, before + fate
             start, codebook, prior = self._solve(
                 label, statistics, classes, previous, settings, gathered
             )
@@ -169,7 +168,7 @@ class TaskModel(SolvedTasks):
 
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
         """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
-        found = self._completed(label, rows, None, settings)[1]
+        _, found, _ = self._completed(label, rows, None, settings)
         added = {} if found is None else {label: found}
         return replace(self, neighbourhoods=added | self.neighbourhoods)
 
@@ -198,10 +197,10 @@ class TaskModel(SolvedTasks):
         n_seen : int, default=0
             Number of unlabelled rows of the task that other sums have seen.
         """
-        n_rows, n_unlabelled = len(rows.positions), int(rows.lacks_label.sum())
-        rows, found = self._completed(label, rows, self.statistics.get(label), settings, n_seen)
+        n_rows, known = len(rows.positions), self.statistics.get(label)
+        rows, found, fate = self._completed(label, rows, known, settings, n_seen)
         statistics = self.learner.add_statistics(rows, None)
-        statistics.neighbourhoods, statistics.n_unlabelled = found, n_unlabelled
+        statistics.neighbourhoods, statistics.unlabelled = found, fate
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
         X = drawn.X[drawn.positions]
         drawn = replace(drawn, X=X, positions=np.arange(len(drawn.y)), stands_for=None)
@@ -315,16 +314,17 @@ class TaskModel(SolvedTasks):
         known: RidgeStatistics | None,
         settings: LearningSettings,
         n_seen: int = 0,
-    ) -> tuple[Rows, Neighbourhoods | None]:
+    ) -> tuple[Rows, Neighbourhoods | None, UnlabelledRows]:
         """Compute costly features, and give each unlabelled row a class or a code.
 
-        Of many unlabelled rows some are drawn. Also returns what decides on later rows.
+        Of many unlabelled rows some are drawn. Also returns what decides on later rows, and what
+        became of these.
         """
         found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
         whole, rows = rows, thin_unlabelled(rows, n_seen, self.network.seed)
         thinned, rows = rows is not whole, self.learner.extract(rows)
         if not rows.has_unlabelled:
-            return rows, found
+            return rows, found, UnlabelledRows()
         near = None
         if found is None:
             shared = settings.share_codebook and self.network.encoder.passthrough
@@ -337,7 +337,8 @@ class TaskModel(SolvedTasks):
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
         known = None if thinned else near
-        return complete_rows(self.network, rows, found, flips, known), found
+        rows, fate = complete_rows(self.network, rows, found, flips, known)
+        return rows, found, fate
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""

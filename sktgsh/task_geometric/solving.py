@@ -57,6 +57,8 @@ class SolvedTasks(LearnedTasks):
         learned = self.learner.solve(
             problem, classes, codewords, settings.alpha, bits, prior, structure
         )
+        if statistics.unlabelled.total:
+            learned = replace(learned, unlabelled=statistics.unlabelled)
         return learned, codebook, prior
 
     def _others(

@@ -268,6 +268,8 @@ def test_unlabelled_rows_of_labelled_classes_do_no_harm(digits, share):
     labelled = partial >= 0
     alone = TaskGeometricHasher(32, random_state=0).fit(X[labelled], y[labelled])
     both = TaskGeometricHasher(32, missing_label=-1, random_state=0).fit(X, partial)
+    fate = both.unlabelled_rows_[0]
+    assert fate.total == (~labelled).sum() and fate.n_grouped == 0 < fate.n_known
     assert not both.groups_ and not both.model_.statistics[0].neighbourhoods.has_others
     assert precision(both, digits).mean() > precision(alone, digits).mean() - 0.005
 
@@ -318,7 +320,7 @@ def test_a_stream_counts_the_unlabelled_rows_that_came(monkeypatch, digits):
     learned = small(n_bits=32).partial_fit(X[:500]).partial_fit(X[500:])
     for hasher in (streamed, learned):
         sums = hasher.model_.statistics[0]
-        assert sums.n_unlabelled == len(X)
+        assert hasher.unlabelled_rows_[0].total == len(X)
         assert sums.code_weight == pytest.approx(len(X), rel=1e-6)
         assert precision(hasher, digits).mean() > all_rows - 0.05
 

@@ -18,7 +18,7 @@ from ...tasks import (
     format_labels,
     split_task_column,
 )
-from ..encoding.groups import Groups
+from ..encoding.groups import Groups, UnlabelledRows
 from ..encoding.modulation import Modulation
 from ..model import TaskModel
 from ..parameters import TaskParameters
@@ -44,6 +44,12 @@ class FittedTasks(HasherMixin, TaskParameters):
     def groups_(self) -> dict[Any, Groups]:
         """Groups of the rows that belong to no class, for tasks that have some."""
         return {task: m.groups for task, m in self.modulations_.items() if m.groups is not None}
+
+    @property
+    def unlabelled_rows_(self) -> dict[Any, UnlabelledRows]:
+        """What became of the rows without a label, for tasks that had some."""
+        found = {task: m.unlabelled for task, m in self.modulations_.items()}
+        return {task: rows for task, rows in found.items() if rows is not None}
 
     @property
     def history_(self) -> dict[Any, list[dict]]:

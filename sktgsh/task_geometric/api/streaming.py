@@ -207,7 +207,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         rows, labels = self._check_training_rows(*_arrays(X, y, task), None, reset=False)
         settings = self._sums_settings()
         rows = with_class_weight(rows, labels, self.class_weight, in_chunks=True)
-        n_seen = {label: part.statistics.n_unlabelled for label, part in sums.items()}
+        n_seen = {label: part.statistics.unlabelled.total for label, part in sums.items()}
         return {
             label: self.model_.sums_of(label, rows.take(part), settings, n_seen.get(label, 0))
             for label, part in iter_tasks(labels)

@@ -1,4 +1,4 @@
-"""Groups of rows without a label: classes that nobody has named yet."""
+"""Rows without a label: what became of them, and groups of those that belong to no class."""
 
 from __future__ import annotations
 
@@ -8,6 +8,40 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...persistence import saved
+
+
+@saved("UnlabelledRows")
+@dataclass(frozen=True)
+class UnlabelledRows:
+    """What became of the rows of a task that had no label.
+
+    Where a part of many rows stands for all, these are estimates.
+
+    Attributes
+    ----------
+    n_known : float
+        Rows that their neighbours gave a class.
+    n_grouped : float
+        Rows of no class, which got a code from the mean of their neighbours.
+    n_left_out : float
+        Rows that nothing was learned from: they lie among several classes.
+    """
+
+    n_known: float = 0.0
+    n_grouped: float = 0.0
+    n_left_out: float = 0.0
+
+    def __add__(self, other: UnlabelledRows) -> UnlabelledRows:
+        return UnlabelledRows(
+            self.n_known + other.n_known,
+            self.n_grouped + other.n_grouped,
+            self.n_left_out + other.n_left_out,
+        )
+
+    @property
+    def total(self) -> int:
+        """Number of all of them."""
+        return round(self.n_known + self.n_grouped + self.n_left_out)
 
 
 @saved("Groups")

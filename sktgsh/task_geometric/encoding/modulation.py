@@ -11,7 +11,7 @@ import numpy as np
 from ...networks.fingerprint import fingerprint
 from ...persistence import saved
 from .density import TaskDensity
-from .groups import Groups
+from .groups import Groups, UnlabelledRows
 from .structure import Structure
 
 # Number of the convention by which a modulation's arrays are named in its code version.
@@ -91,6 +91,8 @@ class Modulation:
         Groups of the rows without a label; None if there are none.
     structure : Structure or None
         Directions that bits follow; the context and the bias hold them.
+    unlabelled : UnlabelledRows or None
+        What became of the rows without a label; None if there were none.
     """
 
     context: np.ndarray
@@ -103,6 +105,7 @@ class Modulation:
     task_gain: TaskGain | None = None
     groups: Groups | None = None
     structure: Structure | None = None
+    unlabelled: UnlabelledRows | None = None
 
     @property
     def vector(self) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ...persistence import saved
+from ..encoding.groups import UnlabelledRows
 from .gram import CHEAP_PRODUCT, GramSums
 from .neighbourhoods import Neighbourhoods
 
@@ -48,14 +49,14 @@ class RidgeStatistics:
         Sum of the weights of the unlabelled rows.
     neighbourhoods : Neighbourhoods or None
         What gives unlabelled rows their targets.
-    n_unlabelled : int
-        Number of unlabelled rows that came, of which a part may have been added.
+    unlabelled : UnlabelledRows
+        What became of the unlabelled rows; a part of them may stand for all.
     weight_squares : float
         Sum of squares of the weights.
     """
 
-    # Files of before have no number.
-    n_unlabelled = 0
+    # Files of before do not say.
+    unlabelled = UnlabelledRows()
 
     def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
         width = units_per_block + 1
@@ -80,7 +81,7 @@ class RidgeStatistics:
             known = 0.0 if total.code_sums is None else total.code_sums
             total.code_sums = other.code_sums + known
         total.code_weight += other.code_weight
-        total.n_unlabelled += other.n_unlabelled
+        total.unlabelled += other.unlabelled
         total.neighbourhoods = common_neighbourhoods(self.neighbourhoods, other.neighbourhoods)
         return total
 

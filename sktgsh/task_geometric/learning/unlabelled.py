@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
-from ..encoding.groups import Groups
+from ..encoding.groups import Groups, UnlabelledRows
 from ..encoding.modulation import Modulation
 from ..encoding.network import TaskNetwork
 from .codebook import ClassProjections
@@ -165,7 +165,7 @@ def complete_rows(
     found: Neighbourhoods,
     flips: np.ndarray,
     near: Nearest | None = None,
-) -> Rows:
+) -> tuple[Rows, UnlabelledRows]:
     """Give each unlabelled row a class or a code, or leave it out.
 
     Parameters
@@ -181,6 +181,9 @@ def complete_rows(
     Returns
     -------
     rows : Rows
+        Without those that are left out.
+    unlabelled : UnlabelledRows
+        What became of the unlabelled rows.
     """
     missing, unlabelled, y = np.flatnonzero(rows.lacks_label), rows.lacks_label.copy(), rows.y
     known = None if near is None else near.take(missing)
@@ -205,7 +208,10 @@ def complete_rows(
         unlabelled=unlabelled,
         found_codes=codes if found.has_others else None,
     )
-    return completed.take(np.setdiff1d(np.arange(len(y)), missing[completion.left_out]))
+    left, counts = completion.left_out, rows.counts[missing]
+    kinds = (~free & ~left, free & ~left, left)
+    fate = UnlabelledRows(*(float(counts[kind].sum()) for kind in kinds))
+    return completed.take(np.setdiff1d(np.arange(len(y)), missing[left])), fate
 
 
 def _features(network: TaskNetwork, rows: Rows) -> np.ndarray:
