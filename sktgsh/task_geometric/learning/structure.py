@@ -86,7 +86,7 @@ def learn_structure(
     part[layout.codebook_bits] = np.where(repeated > 0, _PART, 0)
     part[alone] = 1
     bits = np.flatnonzero(part)
-    if not len(bits):
+    if not alone.any():
         return None
     n_features = len(range(problem.means.shape[1])[features])
     directions, thresholds = np.zeros((layout.n_bits, n_features)), np.zeros(layout.n_bits)
