@@ -71,8 +71,9 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
         row without a label: by default 20 if the task has labels, 8 if it has none. The row belongs
         to a class if as many of them are labelled as for nearly all (90 %) labelled rows, and half
         of their votes are for that class. Rows among several classes are left out. Every other row
-        gets a code from the mean of its neighbours. More neighbours find classes better, fewer find
-        the nearest rows better. Of more than 16,384 unlabelled rows a part is learned from.
+        gets a code from the mean of its neighbours, unless all classes seem to be labelled. More
+        neighbours find classes better, fewer find the nearest rows better. Of more than 16,384
+        unlabelled rows a part is learned from.
     n_groups : "auto" or int, default="auto"
         Number of groups that rows of no class are shown in; 0 for none, ``"auto"`` for one per 50
         rows. Codes do not depend on them.

@@ -183,7 +183,8 @@ class LearnedTasks:
                 rest = [sums for sums in rest if takes_part(sums)]
                 pools = less(pools, kind)
                 if rest:
-                    pools[kind] = reduce(RidgeStatistics.__add__, rest)
+                    parts = [sums.for_pool() for sums in rest]
+                    pools[kind] = reduce(RidgeStatistics.__add__, parts)
         return replace(kept, pools=pools)
 
     def _pooled(
@@ -194,6 +195,7 @@ class LearnedTasks:
         before, after = (part if takes_part(part) else None for part in (before, after))
         if after is None:
             return {} if before is None or pool is None else {kind: pool - before}
+        after = after.for_pool()
         if pool is None:
             return {kind: after}
         return {kind: (pool if before is None else pool - before) + after}

@@ -59,6 +59,9 @@ class TaskModel(SolvedTasks):
     ) -> Iterator[TaskModel]:
         """Learn several tasks, each with all others as its prior, whatever their order.
 
+        A task with unlabelled rows has those as its prior whose rows all have labels, and those
+        that were learned before it.
+
         Parameters
         ----------
         parts : mapping of Rows or TaskSums
@@ -87,11 +90,10 @@ class TaskModel(SolvedTasks):
         for label, part in parts.items():
             waiting = [later for later in waiting if later != label]
             now = replace(settings, kept_open=waiting)
-            others = gathered if label in new else None
             if isinstance(part, TaskSums):
-                model = model.learn_sums(label, part, now, others)
+                model = model.learn_sums(label, part, now, gathered)
             else:
-                model = model.learn(label, part, now, reset, others)
+                model = model.learn(label, part, now, reset, gathered)
             if label in before:
                 after[label] = model.statistics.get(label)
             if gathered is not None and label == list(parts)[-1]:
@@ -198,12 +200,13 @@ class TaskModel(SolvedTasks):
             Number of unlabelled rows of the task that other sums have seen.
         """
         n_rows, known = len(rows.positions), self.statistics.get(label)
+        n_seen += known.unlabelled.total if known else 0
         rows, found, fate = self._completed(label, rows, known, settings, n_seen)
         statistics = self.learner.add_statistics(rows, None)
         statistics.neighbourhoods, statistics.unlabelled = found, fate
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
         X = drawn.X[drawn.positions]
-        drawn = replace(drawn, X=X, positions=np.arange(len(drawn.y)), stands_for=None)
+        drawn = replace(drawn, X=X, positions=np.arange(len(drawn.y)), sources=None)
         return TaskSums(statistics, drawn, n_rows)
 
     def learn_sums(
@@ -237,7 +240,7 @@ class TaskModel(SolvedTasks):
         )
         drawn = learner.extract(sums.drawn)
         # Rows of other chunks have no position in one X.
-        unplaced = replace(drawn, positions=np.full(len(drawn.y), -1))
+        unplaced = replace(drawn, positions=np.full(len(drawn.y), -1), sources=None)
         start = with_groups(self.network, start, unplaced, previous, settings.n_groups)
         learned = learner.with_density(drawn, start, previous, self._calibration_tasks(label))
         return replace(
@@ -321,24 +324,25 @@ class TaskModel(SolvedTasks):
         became of these.
         """
         found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
-        whole, rows = rows, thin_unlabelled(rows, n_seen, self.network.seed)
-        thinned, rows = rows is not whole, self.learner.extract(rows)
-        if not rows.has_unlabelled:
-            return rows, found, UnlabelledRows()
+        some = thin_unlabelled(rows, n_seen, self.network.seed)
+        extracted = self.learner.extract(some)
+        if not some.has_unlabelled:
+            return extracted, found, UnlabelledRows()
         near = None
         if found is None:
             shared = settings.share_codebook and self.network.encoder.passthrough
             projections = self.codebook.projections if shared else None
             found, near = learn_neighbourhoods(
-                self.network, whole if thinned else rows, settings.n_neighbors, projections
+                self.network, extracted if some is rows else rows, settings.n_neighbors, projections
             )
         flips = self.learner.chooser.flips(None if settings.share_codebook else label)
         structure = self.codebook.structure if settings.share_codebook else None
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
-        known = None if thinned else near
-        rows, fate = complete_rows(self.network, rows, found, flips, known)
-        return rows, found, fate
+        # Those of all rows say nothing of a part of them.
+        near = near if some is rows else None
+        completed, fate = complete_rows(self.network, extracted, found, flips, near)
+        return completed, found, fate
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""
@@ -356,7 +360,7 @@ class TaskModel(SolvedTasks):
 
 
 def _is_labelled(part: Rows | TaskSums) -> bool:
-    """Whether every row of a task has a label or a given code."""
+    """Whether every row of a task has a label or a given code, or got one from its sums."""
     if isinstance(part, TaskSums):
         return takes_part(part.statistics)
     return not part.has_unlabelled

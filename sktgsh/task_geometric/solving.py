@@ -79,15 +79,19 @@ class SolvedTasks(LearnedTasks):
             task: learner.solution(modulation)
             for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
             # Codes of tasks with codebooks of their own cannot be compared.
-            if (settings.share_codebook or kind == "codes")
+            if task != label
+            and (settings.share_codebook or kind == "codes")
             and bool(modulation.classes) == (kind == "classes")
             and not (gathered is not None and task in gathered.solutions)
         }
-        pool = self.pools.get(kind)
-        if gathered is not None:
+        old = self.statistics.get(label)
+        own = old if takes_part(old) else None
+        if gathered is not None and kind_of(gathered.pool.statistics) == kind:
+            own = statistics if label in gathered.solutions else own
             solutions |= less(gathered.solutions, label)
-            return Others(gathered.pool.solution(statistics), solutions)
-        return Others(None if pool is None else Pool(pool).solution(), solutions)
+            return Others(gathered.pool.solution(own), solutions)
+        pool = self.pools.get(kind)
+        return Others(None if pool is None else Pool(pool).solution(own), solutions)
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:
         """Choose the codewords that tasks share from the rows of all of them."""

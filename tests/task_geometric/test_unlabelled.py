@@ -345,3 +345,95 @@ def test_tasks_with_some_labels_learn_from_others(digits):
             ]
         )
     assert np.mean(values[1]) > np.mean(values[0]) + 0.02
+
+
+@pytest.fixture(scope="module")
+def two_parts(digits):
+    """Two tasks whose classes are all labelled in part."""
+    X, _, y, _ = digits
+    partial = np.where(np.random.default_rng(2).random(len(y)) < 0.5, y, -1)
+    return X, partial, np.arange(len(y)) % 2
+
+
+def test_tasks_with_labels_in_part_share_a_pool_that_knows_no_row(two_parts, tmp_path):
+    X, y, task = two_parts
+    first, second = task == 0, task == 1
+    together = small(missing_label=-1).fit(X, y, task=task)
+    one = small(missing_label=-1).partial_fit(X[first], y[first], task=0)
+    codes = one.transform(X, task=0)
+    other = copy.deepcopy(one).partial_fit(X[second], y[second], task=1)
+    streamed = small(missing_label=-1).fit_batches([(X[first], y[first], "a")])
+    streamed.partial_fit(X[second], y[second], task="b")
+    merged = copy.deepcopy(one).merge(other)
+    assert np.array_equal(merged.transform(X, task=0), codes)
+    for hasher in (together, other, streamed, merged):
+        assert len(hasher.unlabelled_rows_) == 2
+        pool = hasher.model_.pools["classes"]
+        assert pool.neighbourhoods is None and pool.unlabelled.total == 0
+        kept, gone = hasher.tasks_[1], hasher.tasks_[0]
+        hasher.forget_task(gone)
+        sums = hasher.model_.statistics[kept]
+        assert hasher.model_.pools["classes"].total == pytest.approx(sums.total)
+
+
+def test_a_chunk_that_is_left_out_changes_no_code(digits):
+    X, _, y, _ = digits
+    partial = np.where(np.random.default_rng(2).random(len(y)) < 0.5, y, -1)
+    hasher = small(missing_label=-1).partial_fit(X, partial)
+    decided = hasher.model_.statistics[0].neighbourhoods
+    left = X[decided.complete(hasher.model_.network.inputs(X, slice(None))).left_out]
+    assert len(left)
+    codes, before = hasher.transform(X), hasher.unlabelled_rows_[0]
+    hasher.partial_fit(left[:1]).partial_fit(left)
+    assert np.array_equal(hasher.transform(X), codes)
+    assert hasher.unlabelled_rows_[0].n_left_out == before.n_left_out + 1 + len(left)
+    chunks = [(X, partial), (left, None), (X[:50], partial[:50])]
+    streamed = small(missing_label=-1).fit_batches(chunks)
+    assert (
+        streamed.unlabelled_rows_[0].total
+        == (partial < 0).sum() + len(left) + (partial[:50] < 0).sum()
+    )
+
+
+def test_priors_of_tasks_with_unlabelled_rows_do_not_depend_on_order(digits):
+    X, _, y, _ = digits
+    task = np.arange(len(y)) % 3
+    partial = np.where((task < 2) | ((y < 5) & (np.arange(len(y)) % 2 == 0)), y, -1)
+    # The same task comes last, or first.
+    late = small(missing_label=-1).fit(X, partial, task=task)
+    order = np.argsort(task != 2, kind="stable")
+    early = small(missing_label=-1).fit(X[order], partial[order], task=task[order])
+    assert early.tasks_[0] == 2 == late.tasks_[-1]
+    for hasher in (early, late):
+        prior = hasher.model_.priors[2]
+        assert set(prior.task_weights) <= {0, 1}
+        assert prior.pool_weight + sum(prior.task_weights.values()) > 0.5
+
+
+def test_a_refit_is_no_prior_of_its_own(two_parts):
+    X, y, _ = two_parts
+    hasher = small(missing_label=-1, warm_start=True).fit(X, y)
+    codes = hasher.transform(X)
+    assert np.array_equal(hasher.fit(X, y).transform(X), codes)
+
+
+def test_groups_name_rows_of_the_samples_and_chunks_of_images_add_up(monkeypatch, digits):
+    X = digits[0]
+    monkeypatch.setattr(unlabelled, "_ALL_UNLABELLED", 128)
+    partial = np.where(np.arange(len(X)) % 2 == 0, digits[2], -1)
+    partial[digits[2] > 4] = -1
+    hasher = small(missing_label=-1, encoder="conv").fit(X, partial)
+    shown = hasher.groups_[0].examples
+    assert (partial[shown[shown >= 0]] == -1).all()
+    chunks = [(X[:700], digits[2][:700]), (X[700:], digits[2][700:])]
+    streamed = small(encoder="conv").fit_batches(chunks)
+    assert (streamed.predict_class(X) == digits[2]).mean() > 0.9
+
+
+def test_a_sample_of_rows_that_stand_for_others_is_even():
+    counts = np.r_[np.ones(1000), np.full(800, 12.5)]
+    y = np.r_[np.zeros(1000, int), np.ones(800, int)]
+    rows = Rows(np.zeros((1800, 1)), np.arange(1800), y, stands_for=counts)
+    drawn = rows.sample(2000, seed=0)
+    assert drawn.stands_for is None
+    assert drawn.y.mean() == pytest.approx(10_000 / 11_000, abs=0.03)

@@ -24,7 +24,8 @@ class UnlabelledRows:
     n_grouped : float
         Rows of no class, which got a code from the mean of their neighbours.
     n_left_out : float
-        Rows that nothing was learned from: they lie among several classes.
+        Rows that nothing was learned from: they lie among several classes, or beside those of a
+        task whose classes all have labels.
     """
 
     n_known: float = 0.0

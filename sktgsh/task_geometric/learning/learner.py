@@ -90,7 +90,10 @@ class TaskLearner:
             features[batch[0] : batch[-1] + 1] = values[: len(batch)].cpu().numpy()
 
         self.network.map_features(store, rows.X, rows.positions)
-        return replace(rows, X=features, positions=np.arange(n_rows), extracted=True)
+        positions = np.arange(n_rows)
+        return replace(
+            rows, X=features, positions=positions, sources=rows.positions, extracted=True
+        )
 
     def _targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
         """Real-valued targets of some rows, (batch, n_targets), dtype float32."""
@@ -133,11 +136,11 @@ class TaskLearner:
     def add_statistics(self, rows: Rows, known: RidgeStatistics | None) -> RidgeStatistics:
         """Add the sufficient statistics of the rows to a copy of the known ones."""
         n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
-        n_rows, n_targets = (
-            len(rows.positions),
-            len(self.layout.target_bits(rows.codes is not None)),
-        )
+        n_rows = len(rows.positions)
+        n_targets = len(self.layout.target_bits(rows.codes is not None))
         statistics = known.copy() if known else RidgeStatistics(n_blocks, units, n_targets)
+        if not n_rows:
+            return statistics
         classes, weight = rows.classes, rows.weights
         shares = rows.shares(classes)
         most = int(np.clip(GRAM_VALUES // (n_blocks * units), FEWEST_GRAM_ROWS, MOST_GRAM_ROWS))
@@ -328,7 +331,7 @@ class TaskLearner:
     def _training_targets(self, rows: Rows, classes: Sequence[Hashable]) -> Tensor:
         """Columns of the loss: weight, real-valued targets, and class index or shares."""
         n_rows = len(rows.positions)
-        weight = np.ones(n_rows) if rows.weights is None else rows.weights
+        weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
         parts = [weight[:, None]]
         if len(self.layout.target_bits(rows.codes is not None)):
             found = self.network.map_features(

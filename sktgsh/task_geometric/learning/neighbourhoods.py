@@ -29,8 +29,8 @@ _FIRST_REFERENCES = 4096
 _MISSED = 0.1
 # A row belongs to the class with at least this share of the votes.
 _LEAST_VOTE = 0.5
-# Up to this share of the unlabelled rows without a class, there are no classes but labelled ones.
-_FEW_OTHERS = 2 * _MISSED
+# If at most this share of so many unlabelled rows have no class, there are none but the labelled.
+_FEW_OTHERS, _LEAST_UNLABELLED = 2 * _MISSED, 50
 # Steps from a random rotation of the axes; more of them find classes better, and neighbours worse.
 _ROTATION_STEPS = 2
 # Neighbours vote with the weight exp(sharpness * cosine).
@@ -171,7 +171,7 @@ class Neighbourhoods:
             taken >= 0,
             n_neighbors,
             least,
-            len(classes) < 2 or int((taken < 0).sum()) > _FEW_OTHERS * int((labels < 0).sum()),
+            _has_others(taken, labels, classes),
         )
         return learned, found.first(n_neighbors)
 
@@ -257,6 +257,13 @@ def _least_share(shares: np.ndarray) -> float:
     classes then have as many labelled neighbours.
     """
     return float(np.quantile(shares, _MISSED)) if len(shares) else np.inf
+
+
+def _has_others(taken: np.ndarray, labels: np.ndarray, classes: tuple) -> bool:
+    """Whether there seem to be other classes than the labelled ones."""
+    n_unlabelled, n_free = int((labels < 0).sum()), int((taken < 0).sum())
+    few = n_unlabelled < _LEAST_UNLABELLED or len(classes) < 2
+    return few or n_free > _FEW_OTHERS * n_unlabelled
 
 
 def _shared_points(angles: np.ndarray, near: Nearest, taken: np.ndarray) -> np.ndarray:

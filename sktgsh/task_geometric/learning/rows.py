@@ -19,7 +19,7 @@ def sorted_classes(classes: Iterable[Hashable]) -> list:
 
 
 # Fields of a table that have an entry for each row.
-ROW_ARRAYS = ("y", "sample_weight", "codes", "unlabelled", "found_codes", "stands_for")
+ROW_ARRAYS = ("y", "sample_weight", "codes", "unlabelled", "found_codes", "stands_for", "sources")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Rows:
         Codes of the unlabelled rows, -1 and +1, and 0 for all other rows.
     stands_for : ndarray of shape (n_rows,), or None
         Number of rows of the task that each row stands for. None if every row stands for itself.
+    sources : ndarray of int, or None
+        Rows of the samples, where X holds features.
     extracted : bool
         Whether X holds the encoder's features rather than samples.
     expected_classes : tuple
@@ -56,6 +58,7 @@ class Rows:
     unlabelled: np.ndarray | None = None
     found_codes: np.ndarray | None = None
     stands_for: np.ndarray | None = None
+    sources: np.ndarray | None = None
     extracted: bool = False
     expected_classes: tuple = ()
 
@@ -88,12 +91,13 @@ class Rows:
 
         Each row that is drawn stands for as many of the task's rows as every other.
         """
-        n_all = len(self.positions)
-        if n_all <= n_rows:
+        rng, counts = generator(seed, "sample"), self.stands_for
+        if counts is not None:
+            kept = np.flatnonzero(rng.random(len(counts)) * counts.max() < counts)
+            return replace(self.take(kept), stands_for=None).sample(n_rows, seed)
+        if len(self.positions) <= n_rows:
             return self
-        chances = None if self.stands_for is None else self.counts / self.counts.sum()
-        drawn = generator(seed, "sample").choice(n_all, n_rows, replace=False, p=chances)
-        return replace(self.take(np.sort(drawn)), stands_for=None)
+        return self.take(np.sort(rng.choice(len(self.positions), n_rows, replace=False)))
 
     def thinned(self, n_kept: int, seed: int) -> Rows:
         """Draw `n_kept` of the unlabelled rows, which stand for all of them, and keep the others.

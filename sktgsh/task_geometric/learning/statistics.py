@@ -55,7 +55,7 @@ class RidgeStatistics:
         Sum of squares of the weights.
     """
 
-    # Files of before do not say.
+    # Files of before do not say what became of unlabelled rows.
     unlabelled = UnlabelledRows()
 
     def __init__(self, n_blocks: int, units_per_block: int, n_targets: int = 0):
@@ -69,6 +69,7 @@ class RidgeStatistics:
         self.code_sums: np.ndarray | None = None
         self.code_weight = 0.0
         self.neighbourhoods: Neighbourhoods | None = None
+        self.unlabelled = UnlabelledRows()
         self.weight_squares = 0.0
 
     def __add__(self, other: RidgeStatistics) -> RidgeStatistics:
@@ -108,6 +109,12 @@ class RidgeStatistics:
     def copy(self) -> RidgeStatistics:
         """A copy that can be added to without changing this one."""
         return deepcopy(self)
+
+    def for_pool(self) -> RidgeStatistics:
+        """The same sums without what decides on unlabelled rows of their task."""
+        found = copy(self)
+        found.neighbourhoods, found.unlabelled = None, UnlabelledRows()
+        return found
 
     def without_rows(self) -> RidgeStatistics:
         """The same sums, from which no hidden activity of a single row can be read."""

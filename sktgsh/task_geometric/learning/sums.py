@@ -65,7 +65,7 @@ def _joined(first: Rows, second: Rows) -> Rows:
     stack = sparse.vstack if sparse.issparse(tables[0]) else np.concatenate
     joined: dict[str, Any] = {name: _stacked(first, second, name) for name in ROW_ARRAYS}
     X = stack(tables)
-    return Rows(X, np.arange(X.shape[0]), **joined)
+    return Rows(X, np.arange(X.shape[0]), extracted=first.extracted, **joined)
 
 
 def _stacked(first: Rows, second: Rows, name: str) -> np.ndarray | None:

@@ -246,7 +246,7 @@ def gather(
             else learner.add_statistics(learner.extract(part), None)
         )
         if pool is None:
-            pool = statistics.copy()
+            pool = statistics.for_pool().copy()
             before = known.get(kind_of(statistics))
             if before is not None:
                 pool.increase(before)

@@ -122,6 +122,7 @@ def _find_groups(
     free = rows.take(np.flatnonzero(rows.lacks_label))
     share = float(free.counts.sum() / rows.counts.sum())
     free = free.sample(_MOST_GROUPED, network.seed)
+    places = free.positions if free.sources is None else free.sources
     if free.found_codes is None or not free.found_codes.any():
         return None
     codes = free.found_codes.astype(np.float32)
@@ -132,7 +133,7 @@ def _find_groups(
     for group, own in enumerate(examples):
         members = np.flatnonzero(means.labels_ == group)
         nearest = members[np.argsort(distances[members, group], kind="stable")[:_N_EXAMPLES]]
-        own[: len(nearest)] = free.positions[nearest]
+        own[: len(nearest)] = places[nearest]
     words = np.where(means.cluster_centers_ > 0, 1, -1).astype(np.int8)
     classes, codewords = learned.classes, learned.codewords.astype(int)
     near = (words @ codewords.T).argmax(axis=1) if len(classes) else []
