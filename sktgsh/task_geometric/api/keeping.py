@@ -28,7 +28,7 @@ class KeepingMixin(FittedTasks):
             Also write the sums of the open tasks, so that `partial_fit`, `merge` and `forget_task`
             go on after loading as they would have before. They take up to ``8 * n_hidden_ ** 2``
             bytes for each open task, and as many for all tasks together. They hold no row, but for
-            tasks that have rows without a label: the features of up to 8,192 of these.
+            tasks that have rows without a label: the features of up to 16,384 of these.
         """
         if not sums or not self.__sklearn_is_fitted__():
             super().save(path)
