@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from checksums import check
+from files import check, save
 from sklearn.datasets import load_svmlight_file
 
 # At commit 74eec5e.
@@ -80,6 +80,4 @@ if __name__ == "__main__":
     source = Path(sys.argv[1])
     check(source, CHECKSUMS)
     made = arrays(source)
-    path = Path(sys.argv[2], "amazon_reviews.npz")
-    np.savez_compressed(path, **made)
-    print(path, made["X"].shape)
+    save(Path(sys.argv[2], "amazon_reviews.npz"), made)

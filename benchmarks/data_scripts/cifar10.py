@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from files import save
 from PIL import Image
 from torch.nn.functional import interpolate
 
@@ -125,12 +126,8 @@ def pooled(
 
 if __name__ == "__main__":
     made = arrays(Path(sys.argv[1]), drawn())
-    path = Path(sys.argv[2], "cifar10_images.npz")
-    np.savez_compressed(path, **made)
-    print(path, made["x_train"].shape)
+    save(Path(sys.argv[2], "cifar10_images.npz"), made)
     extract = network()
     for part in N_DRAWN:
         made[f"x_{part}"] = pooled(made[f"x_{part}"], extract)
-    path = Path(sys.argv[2], "cifar10_features.npz")
-    np.savez_compressed(path, **made)
-    print(path, made["x_train"].shape)
+    save(Path(sys.argv[2], "cifar10_features.npz"), made)

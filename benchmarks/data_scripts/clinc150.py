@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from checksums import check
+from files import check, save
 
 # Of the two files, at commit 828f809.
 CHECKSUMS = {
@@ -60,6 +60,4 @@ def embedded(texts: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     made = arrays(*read(Path(sys.argv[1])))
-    path = Path(sys.argv[2], "clinc150.npz")
-    np.savez_compressed(path, **made, embedding=embedded(made["texts"]))
-    print(path, made["texts"].shape)
+    save(Path(sys.argv[2], "clinc150.npz"), made | {"embedding": embedded(made["texts"])})

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from checksums import check
+from files import check, save
 
 # At commit 43f6389.
 CHECKSUMS = {
@@ -109,6 +109,4 @@ if __name__ == "__main__":
     check(source, CHECKSUMS)
     for name, n_labels in N_LABELS.items():
         made = arrays(source, name, n_labels)
-        path = Path(sys.argv[2], f"multilabel_{name}.npz")
-        np.savez_compressed(path, **made)
-        print(path, made["X"].shape, made["Y"].shape)
+        save(Path(sys.argv[2], f"multilabel_{name}.npz"), made)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from checksums import check
+from files import check, save
 from scipy.io import loadmat
 
 # At commit 0bcf683.
@@ -54,6 +54,4 @@ if __name__ == "__main__":
     source = Path(sys.argv[1])
     check(source, CHECKSUMS)
     made = arrays(source)
-    path = Path(sys.argv[2], "office_caltech_surf.npz")
-    np.savez_compressed(path, **made)
-    print(path, made["X"].shape)
+    save(Path(sys.argv[2], "office_caltech_surf.npz"), made)

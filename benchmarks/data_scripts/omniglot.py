@@ -11,6 +11,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
+from files import save
 from PIL import Image
 
 SIDE = 28
@@ -52,6 +53,4 @@ def arrays(parts: dict[str, Path]) -> dict[str, np.ndarray]:
 if __name__ == "__main__":
     source = Path(sys.argv[1])
     made = arrays({part: source / f"images_{part}.zip" for part in ("background", "evaluation")})
-    path = Path(sys.argv[2], "omniglot.npz")
-    np.savez_compressed(path, **made)
-    print(path, made["images"].shape)
+    save(Path(sys.argv[2], "omniglot.npz"), made)

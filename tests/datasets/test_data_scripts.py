@@ -24,7 +24,7 @@ def script(monkeypatch):
 def test_a_source_that_changed_is_refused(script, tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     checksum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    check = script("checksums").check
+    check = script("files").check
     check(tmp_path, {"file": checksum})
     (tmp_path / "file").write_bytes(b"abd")
     with pytest.raises(SystemExit, match=f"has the checksum .*, expected {checksum}"):
