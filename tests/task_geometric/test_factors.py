@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from sktgsh.task_geometric.learning import ridge
-from sktgsh.task_geometric.learning.factors import Factors, search
+from sktgsh.task_geometric.learning.factors import N_PROBES, GramFactors, search
 from sktgsh.task_geometric.learning.ridge import CentredProblem
 from sktgsh.task_geometric.learning.statistics import RidgeStatistics
 
@@ -45,6 +45,8 @@ def both(monkeypatch, **given):
 
 def test_errors_are_those_of_the_eigenvectors(monkeypatch):
     plain, tall = both(monkeypatch)
+    # The unit vectors give the trace itself.
+    monkeypatch.setattr(GramFactors, "probes", np.sqrt(UNITS) * np.eye(UNITS))
     right, _, squares = targets(plain)
     expected = plain.generalised_cross_validation(right, squares, ALPHAS)
     found = tall.generalised_cross_validation(right, squares, ALPHAS)
@@ -52,6 +54,18 @@ def test_errors_are_those_of_the_eigenvectors(monkeypatch):
     assert tried.any(axis=1).all()
     np.testing.assert_allclose(found[tried], expected[tried], rtol=1e-5)
     np.testing.assert_array_equal(found.argmin(axis=1), expected.argmin(axis=1))
+
+
+def test_random_probes_choose_the_same_penalties(monkeypatch):
+    plain, tall = both(monkeypatch)
+    right, _, squares = targets(plain)
+    expected, found = (
+        problem.generalised_cross_validation(right, squares, ALPHAS) for problem in (plain, tall)
+    )
+    np.testing.assert_array_equal(found.argmin(axis=1), expected.argmin(axis=1))
+    best = expected.argmin(axis=1)[:, None]
+    errors = [np.take_along_axis(part, best, 1) for part in (found, expected)]
+    np.testing.assert_allclose(*errors, rtol=0.02)
 
 
 def test_order_and_repetitions_of_penalties_do_not_matter(factored):
@@ -91,11 +105,21 @@ def test_units_without_variance_and_no_penalty(factored):
     assert np.isfinite(weights).all()
 
 
-def test_freedom_is_the_trace_of_the_hat_matrix():
-    gram = problem_of().gram[0]
+def test_freedom_is_an_estimate_of_the_trace_of_the_hat_matrix():
+    gram, nothing = problem_of().gram[0], np.zeros((1, UNITS))
+    judge = GramFactors(gram).judge(nothing, np.zeros(1))
     for penalty in (1e-9, 0.3, 50.0):
-        expected = np.trace(np.linalg.solve(gram + penalty * np.eye(UNITS), gram))
-        assert Factors(gram).at(penalty).freedom == pytest.approx(expected, rel=1e-3)
+        inverse = np.linalg.inv(gram + penalty * np.eye(UNITS))
+        beside = inverse - np.diag(inverse.diagonal())
+        deviation = penalty * np.sqrt(2 * (beside**2).sum() / N_PROBES)
+        expected = UNITS - penalty * inverse.trace()
+        assert judge(penalty)[1] == pytest.approx(expected, abs=4 * deviation + 1e-3 * UNITS)
+
+
+def test_more_freedom_is_left_by_each_larger_penalty():
+    judge = GramFactors(problem_of().gram[0]).judge(np.zeros((1, UNITS)), np.zeros(1))
+    used = [judge(penalty)[1] for penalty in (0.1, 0.3, 1.0, 3.0, 10.0)]
+    assert used == sorted(used, reverse=True)
 
 
 @pytest.mark.parametrize("first", [0.0, 3.0, 99.0])

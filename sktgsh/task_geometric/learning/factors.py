@@ -1,13 +1,15 @@
-"""Cholesky factors of one wide Gram matrix at a few penalties, instead of its eigenvectors."""
+"""Cholesky factors of one Gram matrix at a few penalties, instead of its eigenvectors."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, get_lapack_funcs
 
+from ...random import generator
 from ...threads import one_thread
 
 _EPSILON32 = float(np.finfo(np.float32).eps)
@@ -15,21 +17,61 @@ _EPSILON32 = float(np.finfo(np.float32).eps)
 _SAFETY = 30.0
 # Steps of refinement, which bring a solution from float32 to float64.
 REFINEMENTS = 3
+# Random signs that estimate the trace of an inverse, which itself takes as long as the factor.
+N_PROBES = 64
+# Factors of rows need a penalty that is more than this share of the norm of their products.
+_LEAST_SHARE = 1e-10
 
 
-class Factor(NamedTuple):
-    """Lower Cholesky factor (units, units), float32 or float64, and the degrees of freedom."""
-
-    lower: np.ndarray
-    freedom: float
-
-
-class Factors:
+class Factors(ABC):
     """Ridge solutions of one Gram matrix; a penalty's factor is made once, when it is asked for.
 
-    Wide matrices are factored in a tenth of the time of an eigendecomposition. All of it runs on
+    A wide matrix is factored in a tenth of the time of an eigendecomposition. All of it runs on
     the calling thread: two threads are hardly faster on an idle machine, and take up to five times
     as long beside a busy process.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[float, np.ndarray] = {}
+        self._freedom: dict[float, float] = {}
+
+    def at(self, penalty: float) -> np.ndarray:
+        """Lower factor, float32 or float64, at a penalty; raises LinAlgError if there is none."""
+        if penalty not in self._made:
+            with one_thread():
+                self._made[penalty] = self._make(penalty)
+        return self._made[penalty]
+
+    def freedom(self, penalty: float) -> float:
+        """Degrees of freedom that a penalty leaves to the weights."""
+        if penalty not in self._freedom:
+            with one_thread():
+                self._freedom[penalty] = self._count(penalty)
+        return self._freedom[penalty]
+
+    @abstractmethod
+    def _make(self, penalty: float) -> np.ndarray:
+        """Make the factor at a penalty."""
+
+    @abstractmethod
+    def _count(self, penalty: float) -> float:
+        """Count the degrees of freedom."""
+
+    @abstractmethod
+    def solve(
+        self, right: np.ndarray, penalty: float, refinements: int = REFINEMENTS
+    ) -> np.ndarray:
+        """Weights (n, units) of right-hand sides (n, units), in float64."""
+
+    @abstractmethod
+    def judge(
+        self, right: np.ndarray, squares: np.ndarray
+    ) -> Callable[[float], tuple[np.ndarray, float]]:
+        """A function from a penalty to the residual of each bit and the degrees of freedom."""
+
+
+class GramFactors(Factors):
+    """Factors of the Gram matrix itself.
 
     Parameters
     ----------
@@ -38,37 +80,36 @@ class Factors:
     """
 
     def __init__(self, gram: np.ndarray):
+        super().__init__()
         self.gram = gram
         self._norm = float(np.linalg.norm(gram))
-        self._made: dict[float, Factor] = {}
 
-    def at(self, penalty: float) -> Factor:
-        """The factor of the Gram matrix plus a penalty; raises LinAlgError if there is none."""
-        if penalty not in self._made:
-            with one_thread():
-                self._made[penalty] = self._make(penalty)
-        return self._made[penalty]
+    @cached_property
+    def probes(self) -> np.ndarray:
+        """Random signs, (N_PROBES, units)."""
+        signs = generator(0, "trace").integers(0, 2, (N_PROBES, len(self.gram)), np.int8)
+        return 2.0 * signs - 1
 
-    def _make(self, penalty: float) -> Factor:
+    def _make(self, penalty: float) -> np.ndarray:
         single = penalty > _SAFETY * _EPSILON32 * self._norm
         # The transpose of a symmetric matrix is the same matrix in Fortran's order.
         damped = np.array(self.gram, np.float32 if single else np.float64).T
         np.fill_diagonal(damped, np.diagonal(self.gram) + penalty)
-        factor, invert = get_lapack_funcs(("potrf", "trtri"), (damped,))
-        lower, failed = factor(damped, lower=1, overwrite_a=1, clean=1)
-        if failed:
-            raise LinAlgError(f"no Cholesky factor at the penalty {penalty:g}")
-        inverse, failed = invert(lower, lower=1)
-        if failed:
-            raise LinAlgError(f"a singular Cholesky factor at the penalty {penalty:g}")
-        squares = np.einsum("uv,uv->", inverse, inverse, dtype=np.float64)
-        return Factor(lower, len(damped) - penalty * float(squares))
+        return _cholesky(damped, penalty)
+
+    def _count(self, penalty: float) -> float:
+        """Random signs estimate the trace (Hutchinson 1990).
+
+        The same signs serve all penalties, so differences between these are more precise.
+        """
+        traces = self.solve(self.probes, penalty, 0) * self.probes
+        return len(self.gram) - penalty * float(traces.sum()) / len(self.probes)
 
     def solve(
         self, right: np.ndarray, penalty: float, refinements: int = REFINEMENTS
     ) -> np.ndarray:
-        """Weights (n, units) of right-hand sides (n, units), in float64."""
-        lower = self.at(penalty).lower
+        """As in :class:`Factors`; a factor in float32 needs refinements."""
+        lower = self.at(penalty)
         with one_thread():
             weights = _solve(lower, right)
             if lower.dtype == np.float32:
@@ -79,12 +120,74 @@ class Factors:
     def judge(
         self, right: np.ndarray, squares: np.ndarray
     ) -> Callable[[float], tuple[np.ndarray, float]]:
-        """A function from a penalty to the residual of each bit and the degrees of freedom."""
+        """As in :class:`Factors`."""
 
         def judged(penalty: float) -> tuple[np.ndarray, float]:
             weights = self.solve(right, penalty, 1)
             explained = (weights * (right + penalty * weights)).sum(axis=1)
-            return np.maximum(squares - explained, 0), self.at(penalty).freedom
+            return np.maximum(squares - explained, 0), self.freedom(penalty)
+
+        return judged
+
+
+class RowFactors(Factors):
+    """Factors of the products of fewer rows than there are units.
+
+    The weights are sums of rows, ``H' (HH' + a)^-1 k``, where ``H' k`` is the right-hand side.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, units)
+        Centred, in float64.
+    """
+
+    def __init__(self, rows: np.ndarray):
+        super().__init__()
+        self.rows = rows
+        with one_thread():
+            self._products = rows @ rows.T
+        self._least = _LEAST_SHARE * float(np.linalg.norm(self._products))
+
+    def _make(self, penalty: float) -> np.ndarray:
+        if penalty < self._least:
+            raise LinAlgError(f"the penalty {penalty:g} is as small as rounding errors")
+        damped = self._products.copy().T
+        np.fill_diagonal(damped, np.diagonal(self._products) + penalty)
+        return _cholesky(damped, penalty)
+
+    def _count(self, penalty: float) -> float:
+        """Of few rows the inverse costs little."""
+        lower = self.at(penalty)
+        (invert,) = get_lapack_funcs(("trtri",), (lower,))
+        inverse, _ = invert(lower, lower=1)
+        return len(lower) - penalty * float(np.einsum("uv,uv->", inverse, inverse))
+
+    def _targets(self, right: np.ndarray) -> np.ndarray:
+        """Targets (n, n_rows) that give right-hand sides, without what no row can give."""
+        return _solve(self.at(self._least), right @ self.rows.T)
+
+    def solve(
+        self, right: np.ndarray, penalty: float, refinements: int = REFINEMENTS
+    ) -> np.ndarray:
+        """As in :class:`Factors`; nothing needs refinements."""
+        lower = self.at(penalty)
+        with one_thread():
+            return _solve(lower, self._targets(right)) @ self.rows
+
+    def judge(
+        self, right: np.ndarray, squares: np.ndarray
+    ) -> Callable[[float], tuple[np.ndarray, float]]:
+        """As in :class:`Factors`, without the weights themselves."""
+        with one_thread():
+            targets = self._targets(right)
+            along = targets @ self._products
+
+        def judged(penalty: float) -> tuple[np.ndarray, float]:
+            lower = self.at(penalty)
+            with one_thread():
+                found = _solve(lower, targets)
+                shrunk = along + penalty * (found @ self._products)
+            return np.maximum(squares - (found * shrunk).sum(axis=1), 0), self.freedom(penalty)
 
         return judged
 
@@ -117,6 +220,15 @@ def search(error: Callable[[float], np.ndarray], penalties: np.ndarray, first: f
     errors = np.full((found.shape[1], len(order)), np.inf)
     errors[:, order[places]] = found.T
     return errors
+
+
+def _cholesky(damped: np.ndarray, penalty: float) -> np.ndarray:
+    """Lower factor of a matrix in Fortran's order, in its place; the upper triangle is 0."""
+    (factor,) = get_lapack_funcs(("potrf",), (damped,))
+    lower, failed = factor(damped, lower=1, overwrite_a=1, clean=1)
+    if failed:
+        raise LinAlgError(f"no Cholesky factor at the penalty {penalty:g}")
+    return lower
 
 
 def _solve(lower: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ For a bit with units h, target k and penalty a:
 
 where G is the centred Gram matrix. Units come in blocks: one that all bits share, or one for each
 bit. One eigendecomposition of a block's G serves all its bits, all penalties and the choice of
-codewords. Where G is wide and rows are many, Cholesky factors at a few penalties cost less.
+codewords. Where G is wide, Cholesky factors at a few penalties cost less.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy.linalg import LinAlgError, eigh
 
-from .factors import Factors, search
+from .factors import Factors, GramFactors, RowFactors, search
 from .statistics import RidgeStatistics
 
 _EPSILON = np.finfo(np.float64).eps
@@ -28,14 +28,11 @@ _LEAST_PIVOT = 1e-9
 # Cross-validation skips penalties that leave fewer degrees of freedom than this share of the rows:
 # where units outnumber rows, a few repeated rows would make no penalty at all look best.
 _LEAST_FREEDOM = 0.3
-# Wider Gram matrices are decomposed in float32 to judge penalties, in less than half the time. The
-# final solve always runs in float64.
-_WIDE = 1024
-# With more rows than this for each unit of a wide Gram matrix, Cholesky factors judge penalties.
-_MANY_ROWS = 1.5
+# Cholesky factors at a few penalties take less time than the eigenvectors of wider Gram matrices,
+# and of the products of more rows.
+_WIDE, _MANY_ROWS = 1024, 256
 # The search for the best penalty starts here.
 _FIRST_ALPHA = 0.1
-_LEAST_SINGLE = 1e-6
 _STRIP = 64
 
 
@@ -49,14 +46,10 @@ def _mirror(matrix: np.ndarray) -> None:
 
 
 class Spectrum(NamedTuple):
-    """Eigenvalues (at least 0) and eigenvectors of a Gram matrix.
-
-    Eigenvalues below the share `least` of the largest one are noise.
-    """
+    """Eigenvalues (at least 0) and eigenvectors of a Gram matrix."""
 
     values: np.ndarray
     vectors: np.ndarray
-    least: float = _LEAST_PIVOT
 
     def damped(self, penalties: np.ndarray) -> np.ndarray:
         """Eigenvalues plus penalties, (units, n_penalties); infinite where both vanish."""
@@ -91,29 +84,21 @@ class Spectrum(NamedTuple):
         return max(self.values[-1] if len(self.values) else 0.0, _EPSILON)
 
     @property
-    def is_exact(self) -> bool:
-        """Whether vectors are in float64."""
-        return self.vectors.dtype == np.float64
-
-    @property
     def is_kept(self) -> np.ndarray:
         """Whether an eigenvalue is more than noise, (units,)."""
-        return self.values > self.least * self.largest
+        return self.values > _LEAST_PIVOT * self.largest
 
 
-def _eigh(matrix: np.ndarray, overwrite_a: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Decompose by the fastest driver; that of SciPy 1.13 fails on a matrix of one number."""
     driver = "evd" if len(matrix) > 1 else "ev"
-    return eigh(matrix, driver=driver, check_finite=False, overwrite_a=overwrite_a)
+    return eigh(matrix, driver=driver, check_finite=False)
 
 
-def _spectrum(gram: np.ndarray, roughly: bool = False) -> Spectrum:
-    """Decompose a Gram matrix; with `roughly`, a wide one in float32."""
-    single = roughly and len(gram) > _WIDE
-    matrix = gram.astype(np.float32) if single else gram
-    values, vectors = _eigh(matrix, overwrite_a=single)
-    values = np.maximum(values.astype(np.float64), 0)
-    return Spectrum(values, vectors, _LEAST_SINGLE if single else _LEAST_PIVOT)
+def _spectrum(gram: np.ndarray) -> Spectrum:
+    """Decompose a Gram matrix."""
+    values, vectors = _eigh(gram)
+    return Spectrum(np.maximum(values, 0), vectors)
 
 
 def _spectrum_of_rows(rows: np.ndarray) -> Spectrum:
@@ -174,17 +159,19 @@ class CentredProblem:
 
     @cached_property
     def spectra(self) -> list[Spectrum]:
-        """Spectrum of each block's Gram matrix, precise enough to judge penalties."""
+        """Spectrum of each block's Gram matrix."""
         if self.rows is not None:
             return [_spectrum_of_rows(rows) for rows in self.rows]
-        return [_spectrum(gram, roughly=True) for gram in self.gram]
+        return [_spectrum(gram) for gram in self.gram]
 
     @cached_property
     def factors(self) -> list[Factors] | None:
         """Cholesky factors of each block; None where eigenvectors are cheaper or needed."""
-        units = self.means.shape[1]
-        tall = self.rows is None and units > _WIDE and self.n_effective >= _MANY_ROWS * units
-        return [Factors(gram) for gram in self.gram] if tall else None
+        if self.rows is not None:
+            many = self.rows.shape[1] > _MANY_ROWS
+            return [RowFactors(rows) for rows in self.rows] if many else None
+        wide = self.means.shape[1] > _WIDE
+        return [GramFactors(gram) for gram in self.gram] if wide else None
 
     def class_means(self, units: slice) -> np.ndarray:
         """Mean of some units of the first block over each class, (n_classes, n_units)."""
@@ -274,32 +261,34 @@ class CentredProblem:
     def solve_all(self, right: np.ndarray, alpha: float) -> np.ndarray:
         """Weights of right-hand sides (n, n_blocks, units) that every block has, from one penalty.
 
-        Few rows are solved by their spectrum, which serves again later, many by a Cholesky factor
-        in float32, for which the penalty must not be small.
+        Few rows are solved by their spectrum and others by a Cholesky factor, which serve again
+        later. The solution is not refined: the penalty must not be small.
         """
         weights = np.empty(right.shape, np.float32)
         for block, unit in enumerate(self.penalty_unit):
-            if self.rows is not None:
-                penalties = np.full(len(right), alpha * unit)
-                weights[:, block] = self.spectra[block].solve(right[:, block], penalties)
-                continue
-            damped = self.gram[block].astype(np.float32)
-            damped[np.diag_indices(len(damped))] += np.float32(alpha * unit)
-            factor = cho_factor(damped.T, overwrite_a=True, check_finite=False)
-            weights[:, block] = cho_solve(factor, right[:, block].T.astype(np.float32)).T
+            penalty, sides = alpha * float(unit), right[:, block]
+            if self.factors is None and self.rows is not None:
+                solved = self.spectra[block].solve(sides, np.full(len(sides), penalty))
+            else:
+                solved = self._factors_of(block).solve(sides, penalty, 0)
+            weights[:, block] = solved
         return weights
+
+    def _factors_of(self, block: int) -> Factors:
+        """Factors of a block, for once if there are none to keep."""
+        return GramFactors(self.gram[block]) if self.factors is None else self.factors[block]
 
     def inner(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """Inner products (n, n) of the centred scores that n weights (n_bits, units) give."""
         found, n_parts = np.zeros((len(parts), len(parts))), len(parts)
         for block, bits in self._iter_blocks(np.arange(len(parts[0]))):
             weights = np.concatenate([part[bits] for part in parts]).astype(np.float32)
-            if self.factors is not None:
+            if self.rows is not None:
+                scores = weights @ self.rows[block].T.astype(np.float32)
+            elif self.factors is not None:
                 products = weights @ self.gram[block].astype(np.float32)
                 found += products.reshape(n_parts, -1) @ weights.reshape(n_parts, -1).T
                 continue
-            if self.rows is not None:
-                scores = weights @ self.rows[block].T.astype(np.float32)
             else:
                 spectrum = self.spectra[block]
                 scores = weights @ spectrum.vectors.astype(np.float32)
@@ -323,17 +312,16 @@ class CentredProblem:
 
     def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights of the bits of a block, (n_bits, units)."""
-        if self.factors is None and self.spectra[block].is_exact:
+        if self.factors is None:
             return self.spectra[block].solve(right, penalties)
-        factors = Factors(self.gram[block]) if self.factors is None else self.factors[block]
+        factors = self.factors[block]
         weights = np.empty_like(right)
         for penalty in np.unique(penalties):
             bits = np.flatnonzero(penalties == penalty)
             try:
                 weights[bits] = factors.solve(right[bits], float(penalty))
             except LinAlgError:
-                exact = _spectrum(self.gram[block])
-                weights[bits] = exact.solve(right[bits], penalties[bits])
+                weights[bits] = self.spectra[block].solve(right[bits], penalties[bits])
         return weights
 
     def generalised_cross_validation(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
-from .factors import Factors
+from .factors import Factors, GramFactors
 from .learner import TaskLearner
 from .prior import FIRM_ALPHA, MIXING_CLASSES, POOL_ALPHAS, FirmSolution
 from .ridge import CentredProblem
@@ -31,7 +31,7 @@ class PooledProblem(CentredProblem):
     @cached_property
     def factors(self) -> list[Factors] | None:
         """Cholesky factors of each block, however few the rows."""
-        return [Factors(gram) for gram in self.gram]
+        return [GramFactors(gram) for gram in self.gram]
 
     def best_alpha(self, alphas: Sequence[float]) -> float:
         """The penalty of least error for all classes and real-valued targets together.
