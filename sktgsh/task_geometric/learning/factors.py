@@ -85,6 +85,11 @@ class GramFactors(Factors):
         self._norm = float(np.linalg.norm(gram))
 
     @cached_property
+    def _single(self) -> np.ndarray:
+        """The Gram matrix in float32."""
+        return self.gram.astype(np.float32)
+
+    @cached_property
     def probes(self) -> np.ndarray:
         """Random signs, (N_PROBES, units)."""
         signs = generator(0, "trace").integers(0, 2, (N_PROBES, len(self.gram)), np.int8)
@@ -93,7 +98,7 @@ class GramFactors(Factors):
     def _make(self, penalty: float) -> np.ndarray:
         single = penalty > _SAFETY * _EPSILON32 * self._norm
         # The transpose of a symmetric matrix is the same matrix in Fortran's order.
-        damped = np.array(self.gram, np.float32 if single else np.float64).T
+        damped = (self._single if single else self.gram).copy().T
         np.fill_diagonal(damped, np.diagonal(self.gram) + penalty)
         return _cholesky(damped, penalty)
 
@@ -120,11 +125,18 @@ class GramFactors(Factors):
     def judge(
         self, right: np.ndarray, squares: np.ndarray
     ) -> Callable[[float], tuple[np.ndarray, float]]:
-        """As in :class:`Factors`."""
+        """As in :class:`Factors`.
+
+        The residual is computed from the weights and not from their equation, so an error of the
+        weights hardly changes it: they need no refinement.
+        """
 
         def judged(penalty: float) -> tuple[np.ndarray, float]:
-            weights = self.solve(right, penalty, 1)
-            explained = (weights * (right + penalty * weights)).sum(axis=1)
+            dtype = self.at(penalty).dtype
+            weights = self.solve(right, penalty, 0).astype(dtype, copy=False)
+            with one_thread():
+                product = weights @ (self._single if dtype == np.float32 else self.gram)
+            explained = (weights * (2 * right - product)).sum(axis=1)
             return np.maximum(squares - explained, 0), self.freedom(penalty)
 
         return judged
