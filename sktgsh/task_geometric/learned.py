@@ -191,14 +191,8 @@ class LearnedTasks:
         self, kind: str, before: RidgeStatistics | None, after: RidgeStatistics | None
     ) -> dict[str, RidgeStatistics]:
         """The sums of all tasks' rows, with those of one task replaced."""
-        pool = self.pools.get(kind)
-        before, after = (part if takes_part(part) else None for part in (before, after))
-        if after is None:
-            return {} if before is None or pool is None else {kind: pool - before}
-        after = after.for_pool()
-        if pool is None:
-            return {kind: after}
-        return {kind: (pool if before is None else pool - before) + after}
+        found = replaced(self.pools.get(kind), before, after)
+        return {} if found is None else {kind: found}
 
     def _open_tasks(self, kind: str) -> list:
         """Open tasks with classes, or with given codes."""
@@ -320,6 +314,17 @@ class LearnedTasks:
 def less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
     """A table without one of its entries."""
     return {key: value for key, value in table.items() if key != label}
+
+
+def replaced(
+    pool: RidgeStatistics | None, before: RidgeStatistics | None, after: RidgeStatistics | None
+) -> RidgeStatistics | None:
+    """The sums of many rows with those of one task replaced, where they take part; None if none."""
+    if pool is not None and before is not None and takes_part(before):
+        pool = pool - before
+    if after is None or not takes_part(after):
+        return pool
+    return after.for_pool() if pool is None else pool + after.for_pool()
 
 
 def takes_part(statistics: RidgeStatistics | None) -> bool:

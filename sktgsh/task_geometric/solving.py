@@ -10,7 +10,7 @@ import numpy as np
 
 from .encoding.modulation import Modulation
 from .encoding.structure import Structure
-from .learned import LearnedTasks, less, takes_part
+from .learned import LearnedTasks, less, replaced, takes_part
 from .learning.codebook import Codebook
 from .learning.learner import TaskLearner
 from .learning.prior import MOST_MIXED, Others, TaskPrior
@@ -42,20 +42,26 @@ class SolvedTasks(LearnedTasks):
         """The closed form from sums alone. Given codes have no classes."""
         problem = None if gathered is None else gathered.problems.pop(label, None)
         problem = CentredProblem(statistics) if problem is None else problem
-        book = self._codewords(label, classes, problem, previous, settings)
-        codewords, codebook, structure = book
+        codewords, codebook, structure = self._codewords(
+            label, classes, problem, previous, settings
+        )
         codes_given = not classes and statistics.code_sums is None
         bits = self.network.layout.target_bits(codes_given)
         words = dict(zip(classes, codewords))
+        book = codebook.words | words if settings.share_codebook else words
         if previous is not None:
-            prior = self.priors.get(label)
+            prior, others = self.priors.get(label), Others(None, {})
+            gain = previous.task_gain
+            pool = self._pool_with(label, statistics, gathered) if gain and gain.is_common else None
+            if pool is not None:
+                others = Others(None, {}, pool.everything, pool.used_by(problem))
         else:
-            book = codebook.words | words if settings.share_codebook else words
             others = self._others(label, statistics, problem, settings, gathered)
             right = self.learner.targets(problem, words, bits)[0]
             prior = others.prior(problem, right, book, self.network.layout, bits)
+        common = others.common(book, self.network.layout, bits)
         learned = self.learner.solve(
-            problem, classes, codewords, settings.alpha, bits, prior, structure
+            problem, classes, codewords, settings.alpha, bits, prior, structure, common
         )
         if statistics.unlabelled.total:
             learned = replace(learned, unlabelled=statistics.unlabelled)
@@ -87,11 +93,30 @@ class SolvedTasks(LearnedTasks):
         old = self.statistics.get(label)
         own = old if takes_part(old) else None
         if gathered is not None and kind_of(gathered.pool.statistics) == kind:
-            own = statistics if label in gathered.solutions else own
             solutions |= less(gathered.solutions, label)
-            return Others(gathered.pool.solution(own), solutions)
-        pool = self.pools.get(kind)
-        return Others(None if pool is None else Pool(pool).solution(own), solutions)
+            if label not in gathered.solutions:
+                return Others(gathered.pool.solution(own), solutions)
+        elif kind not in self.pools:
+            return Others(None, solutions)
+        elif not takes_part(statistics):
+            return Others(Pool(self.pools[kind]).solution(own), solutions)
+        pool = self._pool_with(label, statistics, gathered)
+        rest = None if pool is None else pool.solution(statistics)
+        if pool is None or rest is None:
+            return Others(None, solutions)
+        return Others(rest, solutions, pool.everything, pool.used_by(problem))
+
+    def _pool_with(
+        self, label: Hashable, statistics: RidgeStatistics, gathered: Gathered | None
+    ) -> Pool | None:
+        """The rows of all tasks with those of one task as they are now; None if there are none."""
+        sums = self.pools.get(kind_of(statistics))
+        if gathered is not None and kind_of(gathered.pool.statistics) == kind_of(statistics):
+            if label in gathered.solutions:
+                return gathered.pool
+            sums = gathered.pool.statistics
+        sums = replaced(sums, self.statistics.get(label), statistics)
+        return None if sums is None else Pool(sums)
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:
         """Choose the codewords that tasks share from the rows of all of them."""

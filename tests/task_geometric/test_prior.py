@@ -12,7 +12,15 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sktgsh.inspection import TaskGainDisplay, task_gains
 from sktgsh.metrics import mean_average_precision
 from sktgsh.persistence import load, save
-from sktgsh.task_geometric.learning.prior import FirmSolution, TaskPrior, mixture, solve_towards
+from sktgsh.task_geometric.learning import together
+from sktgsh.task_geometric.learning.prior import (
+    Common,
+    FirmSolution,
+    Solution,
+    TaskPrior,
+    mixture,
+    solve_towards,
+)
 from sktgsh.task_geometric.learning.ridge import CentredProblem
 from sktgsh.task_geometric.learning.statistics import RidgeStatistics
 from sktgsh.task_geometric.learning.together import Pool
@@ -91,6 +99,41 @@ def test_the_penalty_of_the_pool_is_that_of_least_error(noise):
     assert problem.best_alpha(alphas) == alphas[int(np.argmin(errors))]
 
 
+@pytest.mark.parametrize("n_own", [3, 90], ids=["few rows", "many rows"])
+def test_what_the_solution_of_all_rows_uses_is_the_trace_of_its_hat_matrix(monkeypatch, n_own):
+    parts = [rows(seed, n_own if seed == 1 else 90) for seed in range(3)]
+    pool = Pool(sum((statistics_of(*part) for part in parts[1:]), statistics_of(*parts[0])))
+    everything = np.concatenate([part[0] for part in parts]).astype(float)
+    everything -= everything.mean(axis=0)
+    own = parts[1][0].astype(float)
+    own -= own.mean(axis=0)
+    damped = everything.T @ everything + pool.penalties[0] * np.eye(N_UNITS)
+    expected = np.trace(own @ np.linalg.solve(damped, own.T))
+    # The unit vectors give the trace itself.
+    unit_vectors = np.sqrt(N_UNITS) * np.eye(N_UNITS)
+    monkeypatch.setattr(together, "random_probes", lambda n_units: unit_vectors)
+    problem = CentredProblem(statistics_of(*parts[1]))
+    np.testing.assert_allclose(pool.used_by(problem), expected, rtol=1e-4)
+
+
+def test_the_common_solution_is_taken_where_it_is_as_good():
+    H, y = rows(0, 200)
+    words = np.random.default_rng(1).choice([-1.0, 1.0], (3, 8))
+    problem = CentredProblem(statistics_of(H, y))
+    targets = problem.targets(words, np.arange(8), np.arange(0))
+    prior = TaskPrior(np.zeros((8, N_UNITS)), np.zeros(8), 1)
+    good = Solution(*problem.solve(targets[0], targets[1], np.full(8, 0.1)))
+    used = np.array([1.0])
+    found = solve_towards(problem, targets, np.array([0.1]), prior, Common(good, used))
+    assert found.gain.is_common and found.gain.share == 0 and np.isinf(found.alpha).all()
+    np.testing.assert_array_equal(found.solution.weights, good.weights)
+    bad = Common(Solution(-good.weights, good.intercepts), used)
+    assert not solve_towards(problem, targets, np.array([0.1]), prior, bad).gain.is_common
+    # A solution that spends all rows on fitting them has no finite error.
+    greedy = Common(good, np.array([199.0]))
+    assert not solve_towards(problem, targets, np.array([0.1]), prior, greedy).gain.is_common
+
+
 def test_the_mixture_finds_the_solution_that_fits():
     H, y = rows(0, 200)
     words = np.random.default_rng(1).choice([-1.0, 1.0], (3, 8))
@@ -131,6 +174,42 @@ def test_tenants_that_mean_the_same_help_one_another(tenants, params):
     assert value > held_out_map(alone, train, test) + 0.03
     gains = [m.task_gain.share for m in helped.modulations_.values()]
     assert max(gains) < 0.2
+
+
+def test_tenants_that_mean_the_same_are_one_task(tenants):
+    (X, y, task), (Q, q, qtask) = tenants
+    together, one = small().fit(X, y, task=task), small().fit(X, y)
+    common = [m.task_gain.is_common for m in together.modulations_.values()]
+    assert np.mean(common) > 0.5
+    rows = np.isin(task, np.array(together.tasks_)[common])
+    # Only the intercepts are those of a tenant's own rows.
+    same = together.transform(X[rows], task=task[rows]) == one.transform(X[rows])
+    assert same.mean() > 0.95
+    turned = np.where((task % 2 == 1)[:, None], X[:, ::-1], X)
+    two = small().fit(turned, y, task=task % 2)
+    assert not any(m.task_gain.is_common for m in two.modulations_.values())
+
+
+def test_stored_codes_of_tenants_that_go_on_learning(tenants):
+    (X, y, task), (Q, q, qtask) = tenants
+    hasher = small(max_open_tasks=10)
+    stored, changed = np.zeros((len(X), 16), np.uint8), []
+    for step in range(3):
+        rows, seen = np.arange(step, len(X), 3), np.flatnonzero(np.arange(len(X)) % 3 < step)
+        before = None if step == 0 else hasher.transform(X[seen], task=task[seen])
+        hasher.partial_fit(X[rows], y[rows], task=task[rows])
+        if step:
+            changed.append((hasher.transform(X[seen], task=task[seen]) != before).mean())
+        stored[rows] = hasher.transform(X[rows], task=task[rows])
+    assert max(changed) < 0.01
+    queries = hasher.transform(Q, task=qtask)
+    at_once = small().fit(X, y, task=task)
+    bound = held_out_map(at_once, (X, y, task), (Q, q, qtask))
+    found = [
+        mean_average_precision(queries[qtask == t], q[qtask == t], stored[task == t], y[task == t])
+        for t in range(10)
+    ]
+    assert np.mean(found) > bound - 0.01
 
 
 def test_tasks_with_nothing_in_common_are_left_alone(tenants):

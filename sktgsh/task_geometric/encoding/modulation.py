@@ -42,6 +42,8 @@ class TaskGain:
         Weight of all other tasks' rows together in the prior.
     task_weights : dict of float
         Weights of the other tasks' own solutions in the prior, if not 0.
+    is_common : bool
+        Whether the task has the solution of the rows of all tasks, its own among them.
     """
 
     n_prior_bits: int
@@ -52,6 +54,7 @@ class TaskGain:
     error: float
     pool_weight: float
     task_weights: dict[Hashable, float] = field(default_factory=dict)
+    is_common: bool = False
 
     @property
     def share(self) -> float:

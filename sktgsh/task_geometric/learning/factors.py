@@ -92,8 +92,7 @@ class GramFactors(Factors):
     @cached_property
     def probes(self) -> np.ndarray:
         """Random signs, (N_PROBES, units)."""
-        signs = generator(0, "trace").integers(0, 2, (N_PROBES, len(self.gram)), np.int8)
-        return 2.0 * signs - 1
+        return random_probes(len(self.gram))
 
     def _make(self, penalty: float) -> np.ndarray:
         single = penalty > _SAFETY * _EPSILON32 * self._norm
@@ -202,6 +201,11 @@ class RowFactors(Factors):
             return np.maximum(squares - (found * shrunk).sum(axis=1), 0), self.freedom(penalty)
 
         return judged
+
+
+def random_probes(n_units: int) -> np.ndarray:
+    """Random signs that estimate traces, (N_PROBES, n_units)."""
+    return 2.0 * generator(0, "trace").integers(0, 2, (N_PROBES, n_units), np.int8) - 1
 
 
 def search(error: Callable[[float], np.ndarray], penalties: np.ndarray, first: float) -> np.ndarray:

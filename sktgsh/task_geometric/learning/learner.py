@@ -22,7 +22,7 @@ from ..encoding.modulation import Modulation, normalised
 from ..encoding.network import TaskNetwork
 from ..encoding.structure import Structure
 from .codewords import CodewordChooser
-from .prior import Solution, TaskPrior, solve_towards
+from .prior import Common, Solution, TaskPrior, solve_towards
 from .ridge import CentredProblem
 from .rows import Rows
 from .statistics import RidgeStatistics
@@ -183,6 +183,7 @@ class TaskLearner:
         target_bits: np.ndarray,
         prior: TaskPrior | None = None,
         structure: Structure | None = None,
+        common: Common | None = None,
     ) -> Modulation:
         """The closed form.
 
@@ -199,13 +200,15 @@ class TaskLearner:
             Where to shrink to, if that is better for a bit.
         structure : Structure, optional
             Directions that bits follow beside codewords, or in place of them.
+        common : Common, optional
+            The solution of the rows of all tasks, which is taken if it is as good.
         """
         right, sums, squares = self.targets(problem, dict(zip(classes, codewords)), target_bits)
         alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
         if prior is not None:
-            solution, chosen, gain = solve_towards(problem, (right, sums, squares), alphas, prior)
-            learned = self.modulation_of(solution, classes, codewords, chosen, structure)
-            return replace(learned, task_gain=gain)
+            found = solve_towards(problem, (right, sums, squares), alphas, prior, common)
+            learned = self.modulation_of(found.solution, classes, codewords, found.alpha, structure)
+            return replace(learned, task_gain=found.gain)
         chosen = np.full(self.layout.n_bits, alphas[0])
         if len(alphas) > 1:
             errors = problem.generalised_cross_validation(right, squares, alphas)

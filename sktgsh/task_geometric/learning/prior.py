@@ -6,13 +6,14 @@ needs the same sums and the same eigendecomposition. The prior c_0 is a mixture,
 are not negative, of the solution of all other tasks' rows together and of the other tasks' own
 solutions, chosen to fit the task's rows. No part of it has seen these rows, so the fit is an honest
 one. Generalised cross-validation decides for each bit whether the prior is used, and how much it
-counts.
+counts. It also decides for all bits of a task together whether the solution of all rows, its own
+among them, does as well: then the task is no task of its own, and takes that one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ FIRM_ALPHA, POOL_ALPHAS = 0.1, (0.01, 0.1, 1.0)
 # A mixture looks at this many tasks at most, the last ones learned. Short codes are prefixes of
 # long ones, so it fits the most frequent classes, or the first bits where there is no more to see.
 MOST_MIXED, MIXING_CLASSES, MIXING_BITS = 64, 16, 8
+# A mixture uses at most this share of the rows' degrees of freedom.
+_MOST_USED = 0.5
 _RIDGE, _EPSILON = 1e-6, 1e-9
 
 
@@ -121,12 +124,15 @@ class TaskPrior:
         Weight of the solution of all other tasks' rows.
     task_weights : dict of float
         Weights of the other tasks' own solutions that count at all.
+    n_used : float
+        Degrees of freedom of a bit that the weights use.
     """
 
     weights: np.ndarray
     intercepts: np.ndarray
     pool_weight: float
     task_weights: dict[Hashable, float] = field(default_factory=dict)
+    n_used: float = 0.0
 
 
 def merged_prior(priors: Sequence[TaskPrior | None], weights: Sequence[float]) -> TaskPrior | None:
@@ -156,7 +162,28 @@ def merged_prior(priors: Sequence[TaskPrior | None], weights: Sequence[float]) -
         np.sum([share * prior.intercepts for prior, share in shares], axis=0),
         sum(share * prior.pool_weight for prior, share in shares),
         by_task,
+        sum(share * prior.n_used for prior, share in shares),
     )
+
+
+@dataclass(frozen=True)
+class Common:
+    """The solution of the rows of all tasks, those of the task in question among them.
+
+    Attributes
+    ----------
+    solution : Solution
+    used : ndarray of shape (n_blocks,)
+        Degrees of freedom that it uses for the rows of the task.
+    """
+
+    solution: Solution
+    used: np.ndarray
+
+    def errors(self, problem: CentredProblem, right: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """Generalised cross-validation error of each bit of the task, (n_bits,)."""
+        residual = problem.residual(right, squares, self.solution.weights)[1]
+        return problem.error_of(residual, np.broadcast_to(self.used, residual.shape))
 
 
 @dataclass(frozen=True)
@@ -169,10 +196,24 @@ class Others:
         Solution of all their rows together.
     solutions : mapping of FirmSolution or Solution
         Solution of each task, by label.
+    everything : FirmSolution or None
+        Solution of their rows and those of the task.
+    used : ndarray of shape (n_blocks,), optional
+        Degrees of freedom that it uses for the rows of the task.
     """
 
     pool: FirmSolution | None
     solutions: Mapping[Hashable, FirmSolution | Solution]
+    everything: FirmSolution | None = None
+    used: np.ndarray | None = None
+
+    def common(
+        self, words: Mapping[Hashable, np.ndarray], layout: BitLayout, target_bits: np.ndarray
+    ) -> Common | None:
+        """The solution of all rows for codewords; None if there are no other rows."""
+        if self.everything is None or self.used is None:
+            return None
+        return Common(self.everything.for_codewords(words, layout, target_bits), self.used)
 
     def prior(
         self,
@@ -207,8 +248,9 @@ class Others:
             labels_of = [problem.classes[place] for place in frequent]
             weights = [part.of_classes(labels_of) for part in by_class]
             shares = mixture(problem, problem.class_sums[frequent, 0], weights)
+            n_targets = max(len(frequent) - 1, 1)
         else:
-            first = slice(MIXING_BITS)
+            first, n_targets = slice(MIXING_BITS), MIXING_BITS
             parts = [_solution(part, words, layout, target_bits).weights[first] for part in found]
             shares = mixture(problem, right[first], parts)
         if not shares.any():
@@ -226,6 +268,7 @@ class Others:
             np.sum([share * part.intercepts for share, part in used], axis=0),
             0.0 if self.pool is None else float(shares[-1]),
             {label: share for label, share in by_task.items() if share > 0},
+            np.count_nonzero(shares) / n_targets,
         )
 
 
@@ -271,13 +314,33 @@ def mixture(
     return shares
 
 
+class Learned(NamedTuple):
+    """What :func:`solve_towards` finds.
+
+    Attributes
+    ----------
+    solution : Solution
+    alpha : ndarray of shape (n_bits,)
+        Penalty of each bit; infinite where the prior is taken as it is.
+    gain : TaskGain
+    """
+
+    solution: Solution
+    alpha: np.ndarray
+    gain: TaskGain
+
+
 def solve_towards(
     problem: CentredProblem,
     targets: tuple[np.ndarray, np.ndarray, np.ndarray],
     alphas: np.ndarray,
     prior: TaskPrior,
-) -> tuple[Solution, np.ndarray, TaskGain]:
-    """Solve with a prior, or without it, whichever is better for a bit.
+    common: Common | None = None,
+) -> Learned:
+    """Solve with a prior, or without it, whichever is better for a bit; or not at all.
+
+    The common solution is taken for all bits if its mean error is not larger by more than a
+    standard error over the bits.
 
     Parameters
     ----------
@@ -286,13 +349,11 @@ def solve_towards(
         Right-hand sides, sums and centred squares, from :meth:`.CentredProblem.targets`.
     alphas : ndarray of shape (n_alphas,)
     prior : TaskPrior
+    common : Common, optional
 
     Returns
     -------
-    solution : Solution
-    alpha : ndarray of shape (n_bits,)
-        Penalty of each bit; infinite where the prior is taken as it is.
-    gain : TaskGain
+    learned : Learned
     """
     right, sums, squares = targets
     rest, rest_squares = problem.residual(right, squares, prior.weights)
@@ -303,11 +364,27 @@ def solve_towards(
     errors = problem.generalised_cross_validation(rest, rest_squares, near[:-1])
     # A mean is fitted first: it takes one degree of freedom, and a single row tells nothing.
     n_rows = problem.n_effective
-    mean_squares = rest_squares / problem.total
-    alone = mean_squares * (n_rows / max(n_rows - 1, _EPSILON)) ** 2
-    shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
+    left = max(n_rows - 1, _EPSILON)
+    alone = rest_squares / problem.total * (n_rows / left) ** 2
+    mixed = left / (left - min(prior.n_used, _MOST_USED * left))
+    shrunk, shrunk_alpha = _best(mixed**2 * np.column_stack([errors, alone]), near)
     knows = n_rows > 1 + _EPSILON and (len(problem.classes) > 1 or len(problem.target_totals))
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
+    best = np.where(used, shrunk, own)
+    gain = TaskGain(
+        n_prior_bits=int(used.sum()),
+        n_bits=len(used),
+        variance=float(squares.mean() / problem.total),
+        prior_error=float(mixed**2 * alone.mean()),
+        own_error=float(own.mean()),
+        error=float(best.mean()),
+        pool_weight=prior.pool_weight,
+        task_weights=prior.task_weights,
+    )
+    if knows and common is not None:
+        found = common.errors(problem, right, squares)
+        if _is_as_good(found, best):
+            return _learned_together(problem, sums, common, found, gain)
     chosen = np.where(used, shrunk_alpha, own_alpha) if knows else np.full(len(own), np.inf)
     base = np.where(used[:, None], prior.weights, 0)
     moved = np.isfinite(chosen)
@@ -316,17 +393,34 @@ def solve_towards(
     )
     weights = base + np.where(moved[:, None], weights, 0)
     intercepts = problem.intercepts(weights, sums) if knows else prior.intercepts
-    gain = TaskGain(
-        n_prior_bits=int(used.sum()),
-        n_bits=len(used),
-        variance=float(squares.mean() / problem.total),
-        prior_error=float(alone.mean()),
-        own_error=float(own.mean()),
-        error=float(np.where(used, shrunk, own).mean()),
-        pool_weight=prior.pool_weight,
-        task_weights=prior.task_weights,
+    return Learned(Solution(weights, intercepts), chosen, gain)
+
+
+def _is_as_good(errors: np.ndarray, others: np.ndarray) -> bool:
+    """Whether errors of bits exceed others by no more than the standard error of their mean."""
+    if not np.isfinite(errors).all() or not np.isfinite(others).all():
+        return bool(np.isfinite(errors).all())
+    excess = errors - others
+    return bool(excess.mean() <= excess.std() / np.sqrt(len(excess)))
+
+
+def _learned_together(
+    problem: CentredProblem, sums: np.ndarray, common: Common, errors: np.ndarray, gain: TaskGain
+) -> Learned:
+    """The solution of all rows as that of a task, around the mean of its own rows."""
+    weights = common.solution.weights
+    error = float(errors.mean())
+    gain = replace(
+        gain,
+        n_prior_bits=gain.n_bits,
+        prior_error=error,
+        error=error,
+        pool_weight=1.0,
+        task_weights={},
+        is_common=True,
     )
-    return Solution(weights, intercepts), chosen, gain
+    solution = Solution(weights, problem.intercepts(weights, sums))
+    return Learned(solution, np.full(len(weights), np.inf), gain)
 
 
 def _best(errors: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

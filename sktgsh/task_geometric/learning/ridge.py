@@ -303,12 +303,15 @@ class CentredProblem:
         """Right-hand sides and centred squares of what weights leave unexplained."""
         product = np.empty_like(right)
         for block, bits in self._iter_blocks(np.arange(len(right))):
-            if self.rows is None:
-                product[bits] = weights[bits] @ self.gram[block]
-            else:
-                product[bits] = (weights[bits] @ self.rows[block].T) @ self.rows[block]
+            product[bits] = self.along_gram(block, weights[bits])
         explained = 2 * (weights * right).sum(axis=1) - (weights * product).sum(axis=1)
         return right - product, np.maximum(squares - explained, 0)
+
+    def along_gram(self, block: int, weights: np.ndarray) -> np.ndarray:
+        """Products (n, units) of weights with the Gram matrix of a block."""
+        if self.rows is None:
+            return weights @ self.gram[block]
+        return (weights @ self.rows[block].T) @ self.rows[block]
 
     def _solve_block(self, block: int, right: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """Weights of the bits of a block, (n_bits, units)."""
@@ -339,6 +342,21 @@ class CentredProblem:
             errors[bits] = self._errors(block, right[bits], squares[bits], penalties)
         return errors
 
+    def error_of(self, residual: np.ndarray, used: float | np.ndarray) -> np.ndarray:
+        """Generalised cross-validation error of residuals, for the degrees of freedom used.
+
+        Parameters
+        ----------
+        residual : ndarray of shape (n_bits,)
+        used : float or ndarray of shape (n_bits,)
+            A degree more is used by the mean.
+        """
+        freedom = self.n_effective - 1 - np.broadcast_to(used, residual.shape)
+        # The error is unbounded, not small, if there are as many parameters as rows.
+        bounded = freedom > _LEAST_FREEDOM * self.n_effective
+        scale = self.n_effective * (self.n_effective / self.total)
+        return np.where(bounded, scale * residual / np.where(bounded, freedom, 1.0) ** 2, np.inf)
+
     def _errors(
         self, block: int, right: np.ndarray, squares: np.ndarray, penalties: np.ndarray
     ) -> np.ndarray:
@@ -351,11 +369,7 @@ class CentredProblem:
                 residual, used = judge(penalty)
             except LinAlgError:  # a singular matrix without a penalty
                 return np.full(len(right), np.inf)
-            freedom = self.n_effective - 1 - used
-            # The error is unbounded, not small, if there are as many parameters as rows.
-            if freedom <= _LEAST_FREEDOM * self.n_effective:
-                return np.full(len(residual), np.inf)
-            return self.n_effective * (self.n_effective / self.total) * residual / freedom**2
+            return self.error_of(residual, used)
 
         if self.factors is not None:
             return search(error, penalties, _FIRST_ALPHA * self.penalty_unit[block])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
-from .factors import Factors, GramFactors
+from .factors import Factors, GramFactors, random_probes
 from .learner import TaskLearner
 from .prior import FIRM_ALPHA, MIXING_CLASSES, POOL_ALPHAS, FirmSolution
 from .ridge import CentredProblem
@@ -113,6 +112,30 @@ class Pool:
             for block, factor in enumerate(self.factors)
         ]
 
+    @cached_property
+    def everything(self) -> FirmSolution:
+        """Solution of all rows."""
+        solved = np.stack(self.solved, axis=1)
+        return FirmSolution(self.sums[0], solved[..., :-1].astype(np.float32), solved[..., -1])
+
+    @cached_property
+    def _solved_probes(self) -> list[np.ndarray]:
+        """Random probes divided by the damped matrix of each block, (n_probes, units)."""
+        probes = random_probes(self.sums[1].shape[2] - 1)
+        sides = np.column_stack([probes, np.zeros(len(probes))]).T
+        return [cho_solve(factor, sides, check_finite=False)[:-1].T for factor in self.factors]
+
+    def used_by(self, problem: CentredProblem) -> np.ndarray:
+        """Degrees of freedom (n_blocks,) that the solution of all rows uses for those of a task."""
+        solved = self._solved_probes
+        probes = random_probes(solved[0].shape[1])
+        return np.array(
+            [
+                (problem.along_gram(block, part) * probes).sum() / len(probes)
+                for block, part in enumerate(solved)
+            ]
+        )
+
     def solution(self, own: RidgeStatistics | None = None) -> FirmSolution | None:
         """Solution of all rows but those of one task; None if no row is left.
 
@@ -121,20 +144,21 @@ class Pool:
         own : RidgeStatistics, optional
             Sums of the rows to leave out.
         """
+        if own is None:
+            return self.everything
         everything = self.statistics.total
-        total = everything - (0 if own is None else own.total)
+        total = everything - own.total
         if total <= 1e-9 * everything:
             return None
         classes, sums = self.sums
         own_sums = np.zeros_like(sums)
-        if own is not None:
-            for place, label in enumerate(classes):
-                own_sums[place] = own.class_sums.get(label, 0.0)
-            own_sums[len(classes) :] = own.target_sums
+        for place, label in enumerate(classes):
+            own_sums[place] = own.class_sums.get(label, 0.0)
+        own_sums[len(classes) :] = own.target_sums
         left = np.ones(len(sums), dtype=bool)
         left[: len(classes)] = (sums - own_sums)[: len(classes), 0, -1] > 1e-9 * total
         most = _FEW_ROWS * sums.shape[2]
-        few = own is not None and own.gram.is_thin and own.gram.rows.shape[1] < most
+        few = own.gram.is_thin and own.gram.rows.shape[1] < most
         solve = self._solve_few if few else self._solve
         solved = [solve(block, left, own_sums[left, block], own) for block in range(sums.shape[1])]
         weights, intercepts = zip(*solved)
@@ -142,7 +166,7 @@ class Pool:
         return FirmSolution(kept, np.stack(weights, axis=1), np.stack(intercepts, axis=1))
 
     def _solve_few(
-        self, block: int, left: np.ndarray, own_sums: np.ndarray, own: Any
+        self, block: int, left: np.ndarray, own_sums: np.ndarray, own: RidgeStatistics
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights and intercepts by Woodbury's identity, from the factor of all rows.
 
@@ -169,18 +193,18 @@ class Pool:
         return solved[:, :-1].astype(np.float32), solved[:, -1]
 
     def _solve(
-        self, block: int, left: np.ndarray, own_sums: np.ndarray, own: Any
+        self, block: int, left: np.ndarray, own_sums: np.ndarray, own: RidgeStatistics
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights and intercepts from a factor of the rows that are left, in float32."""
         gram, right = self.statistics.gram.matrix[block], self.sums[1][left, block] - own_sums
-        less = None if own is None else own.gram.product(block)
-        last = gram[-1] if less is None else gram[-1] - less[-1]
+        less = own.gram.product(block)
+        last = gram[-1] - less[-1]
         means, n_units = last[:-1] / last[-1], len(last) - 1
         centred = np.zeros((n_units, n_units), np.float32)
         for start in range(0, n_units, _STRIP):
             stop = min(start + _STRIP, n_units)
             strip = slice(start, stop), slice(0, stop)
-            part = gram[strip] if less is None else gram[strip] - less[strip]
+            part = gram[strip] - less[strip]
             centred[strip] = part - last[-1] * np.outer(means[strip[0]], means[strip[1]])
         totals = right[:, -1]
         sums = (right[:, :-1] - totals[:, None] * means).astype(np.float32)
