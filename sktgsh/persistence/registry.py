@@ -98,6 +98,9 @@ def class_of(name: str) -> Any:
     """The class of a name in files; ValueError for a name that is not on the list."""
     if name in _LIBRARY_OF:
         return getattr(import_module(_LIBRARY_OF[name]), name)
+    if name not in _CLASSES:
+        # The package knows where a public class is, and imports nothing else for it.
+        getattr(import_module("sktgsh"), name, None)
     for home in _HOMES:
         if name in _CLASSES:
             break
