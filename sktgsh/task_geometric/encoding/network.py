@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import networks
-from ..._torch import has_torch
 from ...batches import BATCH_ROWS, InputScaling, dense_rows
 from ...networks.device import device_or_cpu
 from ...networks.fingerprint import fingerprint
@@ -86,6 +85,7 @@ class TaskNetwork(SteadyPickleMixin):
         held = vars(self)["encoder"]
         if isinstance(held, StoredModule):
             held = vars(self)["encoder"] = held.made().to(self.device)
+            self._short_reader = None
         return held
 
     @property
@@ -214,17 +214,22 @@ class TaskNetwork(SteadyPickleMixin):
 
         None if the network has no short path; see :class:`.ShortReader`.
         """
-        # Without torch, rows are on the CPU whatever the device will be.
-        if has_torch() and self.device.type != "cpu":
-            return None
         reader = self._short_reader
         if reader is None or reader.modulation is not modulation:
-            units = None if self.head == "block" else ShortUnits.of(vars(self)["encoder"])
+            units = self._short_units()
             if units is None:
                 return None
             weights, bias = self._fold(modulation)
             reader = self._short_reader = ShortReader.of(units, weights, bias, modulation)
         return reader.read(self.inputs(X, rows))
+
+    def _short_units(self) -> ShortUnits | None:
+        """The units of the short path, which are those of a stored encoder, or on the CPU."""
+        encoder = vars(self)["encoder"]
+        stored = isinstance(encoder, StoredModule)
+        if self.head == "block" or not (stored or self.device.type == "cpu"):
+            return None
+        return ShortUnits.of(encoder)
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
