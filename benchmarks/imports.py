@@ -1,14 +1,20 @@
 """The cost of an import, against ``import sklearn.base, scipy.linalg``: time and memory.
 
-Each is a process of its own, on Linux; five rounds by turns, medians.
+Each is a process of its own, on Linux; five rounds by turns, medians. A loaded hasher has 64 bits
+and two tasks of digits.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+
+from sktgsh import TaskGeometricHasher
+from sktgsh.datasets import load_digits_tasks
 
 from ._common import report
 
@@ -18,7 +24,20 @@ IMPORTS = {
     "sktgsh.codes, sktgsh.metrics": "import sktgsh.codes, sktgsh.metrics",
     "SignedRandomProjectionHasher": "from sktgsh import SignedRandomProjectionHasher",
     "sktgsh.neighbors (faiss)": "import sktgsh.neighbors",
-    "TaskGeometricHasher (torch)": "from sktgsh import TaskGeometricHasher",
+    "TaskGeometricHasher": "from sktgsh import TaskGeometricHasher",
+}
+_LOAD = """
+import sys
+import numpy as np
+from sktgsh import load
+hasher, row = load(sys.argv[1]), np.zeros((1, 64))
+"""
+LOADED = {
+    "a loaded hasher, one row encoded": f"""{_LOAD}
+hasher.transform(row, task=0)
+assert "torch" not in sys.modules
+""",
+    "a loaded hasher, one row's scores (torch)": f"{_LOAD}hasher.decision_function(row, task=0)",
 }
 _COST = """
 import time
@@ -28,17 +47,23 @@ print(time.process_time(), int(status["VmHWM"].split()[0]) / 1024)
 """
 
 
-def cost(code: str) -> list[float]:
+def cost(code: str, path: Path) -> list[float]:
     """Seconds of the processor, and the most memory in MB, of a process that runs the code."""
-    ran = subprocess.run([sys.executable, "-c", code + _COST], capture_output=True, check=True)
+    command = [sys.executable, "-c", code + _COST, str(path)]
+    ran = subprocess.run(command, capture_output=True, check=True)
     return [float(value) for value in ran.stdout.split()]
 
 
 def run(data: str | None) -> None:
-    costs = np.array([[cost(code) for code in IMPORTS.values()] for _ in range(5)])
+    X, y, task = load_digits_tasks(n_tasks=2)
+    codes = IMPORTS | LOADED
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "hasher.safetensors"
+        TaskGeometricHasher(n_bits=64, random_state=0).fit(X, y, task=task).save(path)
+        costs = np.array([[cost(code, path) for code in codes.values()] for _ in range(5)])
     seconds, memory = np.median(costs, axis=0).T
     rows = [
         dict(imported=name, seconds=seconds[i], ratio=seconds[i] / seconds[0], mb=memory[i])
-        for i, name in enumerate(IMPORTS)
+        for i, name in enumerate(codes)
     ]
     report("imports", rows)

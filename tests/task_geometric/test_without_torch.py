@@ -134,3 +134,31 @@ def test_a_loaded_hasher_goes_on_learning_and_is_saved_again(few, tmp_path):
         learner.partial_fit(X[~first], y[~first], task=task[~first])
         learner.codes = learner.transform(X, task=task)
     np.testing.assert_array_equal(learner.codes, hasher.codes)
+
+
+def test_rows_are_encoded_while_another_thread_imports_torch(few, tmp_path):
+    X, y, task = few
+    hasher = small().fit(X, y, task=task)
+    hasher.save(tmp_path / "hasher.sktgsh")
+    sure = certain_rows(hasher, X, task)
+    np.savez(tmp_path / "rows.npz", X=X[sure], codes=hasher.transform(X, task=task)[sure])
+    code = f"""
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from sktgsh import load
+from sktgsh.threads import one_thread
+given, task = np.load({str(tmp_path / "rows.npz")!r}), {task[sure].tolist()}
+X, codes, hasher = given["X"], given["codes"], load({str(tmp_path / "hasher.sktgsh")!r})
+n_encoded = 0
+with ThreadPoolExecutor(1) as pool:
+    scores = pool.submit(hasher.decision_function, X, task=task)
+    while not scores.done():
+        first = 7 * n_encoded % (len(X) - 8)
+        rows = slice(first, first + 8)
+        with one_thread():
+            assert (hasher.transform(X[rows], task=task[rows]) == codes[rows]).all()
+        n_encoded += 1
+assert n_encoded > 3 and ((scores.result() > 0) == codes).all()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,7 +15,7 @@ from ..._sklearn import wrap_data_with_container
 from ..._torch import has_torch
 from ...bits import pack_bits
 from ...tasks import iter_tasks
-from ..encoding.short import MOST_ROWS
+from ..encoding.short import MOST_ROWS, WORTH_TORCH
 from .fitted import FittedTasks
 
 
@@ -58,7 +58,7 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
     def _codes(self, X: Any, labels: np.ndarray, n_bits: int) -> np.ndarray:
         """Codes of checked rows, packed if `packed` is set."""
         n_rows = X.shape[0]
-        if n_rows <= MOST_ROWS or has_torch():
+        if n_rows <= MOST_ROWS or n_rows > WORTH_TORCH or has_torch():
             return self._codes_at_once(X, labels, n_bits)
         parts = [self._codes_at_once(X[s], labels[s], n_bits) for s in _iter_spans(n_rows)]
         return np.concatenate(parts)

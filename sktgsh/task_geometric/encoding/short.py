@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # More rows are faster as a batch of full size.
 MOST_ROWS = 32
+# An import of torch takes as long as this many rows do that are read a few at a time.
+WORTH_TORCH = 50_000
 # A bound of 8 fails with a probability of 3e-14.
 _LAMBDA, _UNIT = 8.0, float(np.finfo(np.float32).eps) / 2
 # Roundings beside those of a sum of terms: of the terms themselves, and of scaled units. Each is by
