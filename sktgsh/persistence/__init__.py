@@ -1,17 +1,14 @@
 """Files of fitted estimators that are safe to keep and to hand over, and pickles."""
 
 from .files import SaveMixin, load, save
-from .modules import StoredModule, module_name
 from .pickles import SteadyPickleMixin, VersionedMixin
 from .registry import saved
 
 __all__ = [
     "SaveMixin",
     "SteadyPickleMixin",
-    "StoredModule",
     "VersionedMixin",
     "load",
-    "module_name",
     "save",
     "saved",
 ]

@@ -13,7 +13,8 @@ from ...batches import BATCH_ROWS, InputScaling, dense_rows
 from ...networks.device import device_or_cpu
 from ...networks.fingerprint import fingerprint
 from ...networks.readout import class_readout, head_projection
-from ...persistence import SteadyPickleMixin, StoredModule, saved
+from ...persistence import SteadyPickleMixin, saved
+from ...persistence.modules import StoredModule
 from ...threads import ThreadTensor, map_batches
 from .layout import BitLayout
 from .modulation import Modulation

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._torch import has_torch
-from ...persistence import StoredModule, module_name
+from ...persistence.modules import StoredModule, module_name
 from ...threads import one_mkl_thread, one_thread
 from .modulation import Modulation
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # More rows are faster as a batch of full size.
 MOST_ROWS = 32
-# An import of torch takes as long as this many rows do that are read a few at a time.
+# Full batches of more rows on all threads save more time than an import of torch takes.
 WORTH_TORCH = 50_000
 # A bound of 8 fails with a probability of 3e-14.
 _LAMBDA, _UNIT = 8.0, float(np.finfo(np.float32).eps) / 2
