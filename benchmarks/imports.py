@@ -1,7 +1,8 @@
 """The cost of an import, against ``import sklearn.base, scipy.linalg``: time and memory.
 
 Each is a process of its own, on Linux; five rounds by turns, medians. A loaded hasher has 64 bits
-and two tasks of digits.
+and two tasks of digits. Held-out rows are then counted that would have it import torch: of digits,
+and of Gaussian classes in few and in many columns.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.model_selection import train_test_split
 
 from sktgsh import TaskGeometricHasher
 from sktgsh.datasets import load_digits_tasks
 
 from ._common import report
+from .latency import certain_share
 
 IMPORTS = {
     "sklearn.base, scipy.linalg": "import sklearn.base, scipy.linalg",
@@ -67,3 +71,21 @@ def run(data: str | None) -> None:
         for i, name in enumerate(codes)
     ]
     report("imports", rows)
+    report("imports_doubtful", doubtful_rows())
+
+
+def doubtful_rows() -> list[dict]:
+    """Share of held-out rows of which a bit needs a full batch."""
+    blobs = dict(n_samples=4000, random_state=0)
+    data = {
+        "digits": load_digits(return_X_y=True),
+        "10 classes, 32 columns": make_blobs(n_features=32, centers=10, cluster_std=9, **blobs),
+        "50 classes, 384 columns": make_blobs(n_features=384, centers=50, cluster_std=30, **blobs),
+    }
+    rows = []
+    for name, (X, y) in data.items():
+        X, Q, y, _ = train_test_split(X, y, test_size=0.5, random_state=0)
+        for n_bits in (32, 64, 128):
+            hasher = TaskGeometricHasher(n_bits=n_bits, random_state=0).fit(X, y)
+            rows.append(dict(data=name, n_bits=n_bits, doubtful=1 - certain_share(hasher, Q)))
+    return rows
