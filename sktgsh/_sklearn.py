@@ -14,10 +14,13 @@ from sklearn.utils._set_output import _wrap_data_with_container as wrap_data_wit
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
+from ._torch import is_torch
+
 __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "TorchModule",
     "check_feature_names",
     "check_sample_weight",
     "fit_context",
@@ -25,6 +28,20 @@ __all__ = [
     "safe_indexing",
     "wrap_data_with_container",
 ]
+
+
+class TorchModule(HasMethods):
+    """The constraint of a parameter that is a module of torch, which need not be imported."""
+
+    def __init__(self) -> None:
+        super().__init__(["forward", "state_dict"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether a value is such a module."""
+        return is_torch(val, "Module")
+
+    def __str__(self) -> str:
+        return "an instance of 'torch.nn.modules.module.Module'"
 
 
 def check_feature_names(estimator: Any, X: Any, *, reset: bool) -> None:

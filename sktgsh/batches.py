@@ -26,6 +26,11 @@ def dense_rows(X: Any, rows: np.ndarray | slice) -> np.ndarray:
     return np.ascontiguousarray(part.toarray() if sparse.issparse(part) else part, np.float32)
 
 
+def power_of_two(value: float) -> float:
+    """The nearest power of two; scaling by it is exact, so codes do not depend on rounding."""
+    return float(2.0 ** np.round(np.log2(value))) if np.isfinite(value) and value > 0 else 1.0
+
+
 @saved("InputScaling")
 @dataclass(frozen=True)
 class InputScaling:

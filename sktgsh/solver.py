@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from sklearn.base import BaseEstimator
 
 from ._sklearn import Interval, StrOptions
-from .networks.losses import LOSSES
 from .persistence import saved
 
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
+if TYPE_CHECKING:
+    import torch
+
+# Losses of a hasher by codewords; see :class:`sktgsh.networks.CodewordLoss`.
+LOSSES = ("joint", "hinge", "squared_hinge", "cross_entropy")
+# Names in ``torch.optim``.
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
 
 
 @saved("GradientSolver")
@@ -123,7 +122,9 @@ class GradientSolver(BaseEstimator):
         given = {name: value for name, value in vars(self).items() if value is not None}
         values = {"lr_schedule": None, "callbacks": [], **defaults, **given}
         if isinstance(values["optimizer"], str):
-            values["optimizer"] = OPTIMIZERS[values["optimizer"]]
+            from torch import optim
+
+            values["optimizer"] = getattr(optim, OPTIMIZERS[values["optimizer"]])
         for name in ("max_epochs", "batch_size"):
             values[name] = int(values[name])  # torch takes no integer of NumPy
         return SolverSettings(**values)

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from ._torch import has_torch
 from .batches import BATCH_ROWS, dense_rows, iter_batches
 
 if TYPE_CHECKING:
@@ -54,11 +55,6 @@ LEAST_SECONDS = 0.005
 _BATCHES_AT_ONCE = 8
 
 
-def _has_torch() -> bool:
-    """Whether torch is imported; where it is not, there is nothing of it to be set."""
-    return "torch" in sys.modules
-
-
 def _libraries() -> ThreadpoolController:
     """The libraries with threads; those imported since the last call are found, too."""
     return _libraries_of(len(sys.modules))
@@ -71,19 +67,19 @@ def _libraries_of(n_modules: int) -> ThreadpoolController:
 
 def _take_torch_threads() -> None:
     """A new thread takes torch's number of threads at its first call, which must come first."""
-    if _has_torch():
+    if has_torch():
         sys.modules["torch"].get_num_threads()
 
 
 def _number_of_threads() -> int:
     """Threads that the caller may use."""
-    if _has_torch():
+    if has_torch():
         return sys.modules["torch"].get_num_threads()
     return max((found["num_threads"] for found in _libraries().info()), default=1)
 
 
 def _mkl_setter() -> Callable[[int], int]:
-    return _mkl_setter_of_torch() if _has_torch() else lambda n_threads: 0
+    return _mkl_setter_of_torch() if has_torch() else lambda n_threads: 0
 
 
 @cache

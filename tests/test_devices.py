@@ -50,6 +50,18 @@ def test_flagship(name):
     np.testing.assert_array_equal(hasher.transform(X[:3]), hasher.transform(X)[:3])
 
 
+def test_an_encoder_of_a_file_is_made_on_its_device(tmp_path):
+    hasher = sktgsh.TaskGeometricHasher(n_bits=8, n_hidden=64, random_state=0).fit(X, y)
+    hasher.save(tmp_path / "hasher.safetensors")
+    network = sktgsh.load(tmp_path / "hasher.safetensors").model_.network.to("meta")
+    modulation, row = hasher.modulations_[0], np.arange(1)
+    bits, certain = network.short_bits(X, row, modulation)
+    assert certain
+    np.testing.assert_array_equal(bits, hasher.transform(X[:1]))
+    assert {buffer.device.type for buffer in network.encoder.buffers()} == {"meta"}
+    assert network.short_bits(X, row, modulation) is None
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("shape", [None, (8, 8)])
 def test_deep_hashers_and_autoencoders(shape):

@@ -23,8 +23,6 @@ MAY = {
     "export": {"torch", "skorch", "onnx"},
     "linear": {"torch"},
     "neighbors": {"faiss"},
-    "networks": {"torch"},
-    "task_geometric": {"torch", "skorch"},
     "distributed": set(HEAVY),
     "databases": {"faiss", "lancedb"},
 }
@@ -71,11 +69,14 @@ def test_the_package_imports_nothing_until_it_is_asked(imported):
     code = "import sys; before = set(sys.modules); import sktgsh; dir(sktgsh)"
     code += "\nassert not {'numpy', 'scipy', 'sklearn'} & (set(sys.modules) - before)"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert "torch" in imported("import sktgsh; sktgsh.TaskGeometricHasher")
+    assert "torch" in imported("import sktgsh; sktgsh.PCAHasher")
 
 
-@pytest.mark.parametrize("name", ["signs", "sparse", "fly", "tables", "codes_flat", "rescored"])
-def test_files_of_families_and_indexes_open_without_torch(imported, name):
+FILES = "signs sparse fly tables codes_flat rescored tasks tasks_conv chosen_length".split()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_without_a_trained_network_open_without_torch(imported, name):
     found = imported(f"from sktgsh import load; load({str(KEPT / (name + '.sktgsh'))!r})")
     assert "torch" not in found
 

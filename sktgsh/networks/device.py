@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def resolve_device(device: str) -> torch.device:
@@ -13,6 +16,8 @@ def resolve_device(device: str) -> torch.device:
     ValueError
         If torch knows no such device, or this machine has none.
     """
+    import torch
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -32,6 +37,8 @@ def resolve_device(device: str) -> torch.device:
 
 def device_or_cpu(device: str) -> torch.device:
     """The device; or the CPU, where what was made on another machine asks for what is not here."""
+    import torch
+
     try:
         return resolve_device(device)
     except ValueError:
@@ -40,6 +47,8 @@ def device_or_cpu(device: str) -> torch.device:
 
 def _count(kind: str) -> int:
     """Number of devices of a kind."""
+    import torch
+
     if kind in ("cpu", "meta"):
         return 1
     try:

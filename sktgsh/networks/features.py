@@ -7,13 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..batches import power_of_two
 from ..persistence import saved
 from ..random import generator
-
-
-def power_of_two(value: float) -> float:
-    """The nearest power of two; scaling by it is exact, so codes do not depend on rounding."""
-    return float(2.0 ** np.round(np.log2(value))) if np.isfinite(value) and value > 0 else 1.0
 
 
 def _pooling(size: int, cells: int) -> np.ndarray:

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LOSSES = ("joint", "hinge", "squared_hinge", "cross_entropy")
-
 
 class CodewordLoss(nn.Module):
     """Bits must agree with the codeword of their class.

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
+from .._torch import is_torch
 from .registry import name_of
-
-
-def is_torch(value: Any, name: str) -> bool:
-    """Whether a value is of a class of torch; where torch is not imported, none is."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return False
-    return isinstance(value, torch.nn.Module if name == "Module" else getattr(torch, name))
 
 
 def type_name(value: Any) -> str:

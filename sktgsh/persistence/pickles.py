@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._torch import is_torch
 from .._version import __version__
-from .foreign import is_torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,13 +13,13 @@ from scipy import sparse
 from .._version import __version__
 from .foreign import flat, kind_of
 from .format_1 import former_fingerprint
+from .modules import StoredModule
 from .pickles import VERSION, VersionedMixin
 from .registry import class_of
-from .upgrades import FORMAT, upgrade
+from .upgrades import FORMAT, name_today, upgrade
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 _SPARSE = {"csr_array": sparse.csr_array, "csr_matrix": sparse.csr_matrix}
 
@@ -59,8 +59,10 @@ class Reader:
         (kind, content), *others = tree.items()
         if others:
             raise ValueError(f"a node of {len(tree)} kinds")
-        if kind in ("array", "columns", "scalar", "tensor", "channels_last"):
+        if kind in ("array", "columns", "scalar"):
             return self._decode_array(kind, self.arrays[content])
+        if kind in ("tensor", "channels_last"):
+            return _to_tensor(self._decode_array(kind, self.arrays[content]))
         if kind == "items":
             items, shape, code = content
             flat = np.empty(len(items), dtype=object)
@@ -76,7 +78,7 @@ class Reader:
         if kind == "foreign":
             return self._decode_foreign(*content, name=name)
         if kind == "module":
-            return self._decode_module(*content)
+            return self._decode_module(*content).made()
         if kind == "object":
             return self._decode_object(*content)
         raise ValueError(f"a node of the unknown kind {kind!r}")
@@ -96,17 +98,28 @@ class Reader:
         array = array.copy()
         if kind == "scalar":
             return array[()]
-        if kind == "columns":
-            return array.T
-        if kind == "array":
-            return array
-        import torch
+        if kind == "channels_last":
+            return array.transpose(0, 3, 1, 2)
+        return array.T if kind == "columns" else array
 
-        tensor = torch.from_numpy(array)
-        return tensor if kind == "tensor" else tensor.permute(0, 3, 1, 2)
+    def _decode_later(self, tree: Any, name: str = "") -> Any:
+        """The value of a tree without torch: arrays, and the name of a device."""
+        for kind, content in tree.items() if isinstance(tree, dict) else ():
+            if kind in ("tensor", "channels_last"):
+                return self._decode_array(kind, self.arrays[content])
+            if kind == "module":
+                return self._decode_module(*content)
+            if kind == "device":
+                return content
+        return self.decode(tree, name)
 
     def _decode_object(self, class_name: str, attributes: dict) -> Any:
-        state = {name: self.decode(part, name) for name, part in attributes.items()}
+        # The home of an object's class is where those of its attributes are, too.
+        later = getattr(class_of(name_today(class_name, self.written)), "made_later", ())
+        state = {
+            name: self._decode_later(part, name) if name in later else self.decode(part, name)
+            for name, part in attributes.items()
+        }
         if self.written == 1 and class_name == "TaskLearner":
             tree = {"object": [class_name, attributes]}
             state["former_fingerprint"] = former_fingerprint(tree, self.arrays)
@@ -125,32 +138,19 @@ class Reader:
             value.__dict__.update(state)
         return value
 
-    def _decode_module(self, class_name: str, parts: dict) -> nn.Module:
-        from torch import nn
-
+    def _decode_module(self, class_name: str, parts: dict) -> StoredModule:
+        later = self._decode_later
         state = {
             "plain": {name: self.decode(part, name) for name, part in parts["plain"].items()},
             "training": parts["training"],
             "parameters": {
-                name: part and nn.Parameter(self.decode(part[0]), requires_grad=part[1])
+                name: part and (later(part[0]), part[1])
                 for name, part in parts["parameters"].items()
             },
-            "buffers": {name: self.decode(part) for name, part in parts["buffers"].items()},
-            "modules": {name: self.decode(part, name) for name, part in parts["modules"].items()},
+            "buffers": {name: later(part) for name, part in parts["buffers"].items()},
+            "modules": {name: later(part, name) for name, part in parts["modules"].items()},
         }
-        class_name, state = upgrade(class_name, state, self.written)
-        module: nn.Module = object.__new__(class_of(class_name))
-        nn.Module.__init__(module)
-        for name, part in state["plain"].items():
-            object.__setattr__(module, name, part)
-        for name, part in state["parameters"].items():
-            module.register_parameter(name, part)
-        for name, part in state["buffers"].items():
-            module.register_buffer(name, part)
-        for name, part in state["modules"].items():
-            module.add_module(name, part)
-        module.training = state["training"]
-        return module
+        return StoredModule(*upgrade(class_name, state, self.written))
 
     def _decode_foreign(
         self, of_type: str, weights: dict | None, key: str | None = None, *, name: str
@@ -183,6 +183,12 @@ def _to_random_state(state: list) -> np.random.RandomState:
     made = np.random.RandomState()
     made.set_state(tuple(state))
     return made
+
+
+def _to_tensor(array: np.ndarray) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(array)
 
 
 def _to_device(name: str) -> torch.device:

@@ -10,10 +10,11 @@ Class = TypeVar("Class", bound=type)
 
 _CLASSES: dict[str, type] = {}
 _NAMES: dict[type, str] = {}
-# Packages that define the classes, those that import least first. A class that is not registered
-# yet is looked for by importing one after the other.
+# Packages that define the classes. One that is not registered yet is looked for in one after the
+# other: in the package itself, which imports no more than the class, then by what they import.
 _HOMES = (
-    "lsh neighbors features_only linear networks autoencoders deep task_geometric evaluation"
+    "sktgsh sktgsh.lsh sktgsh.neighbors sktgsh.features_only sktgsh.task_geometric sktgsh.networks "
+    "sktgsh.linear sktgsh.autoencoders sktgsh.deep sktgsh.evaluation"
 ).split()
 
 # Classes of libraries: layers, and transformers whose state is made of numbers, names and arrays.
@@ -101,7 +102,8 @@ def class_of(name: str) -> Any:
     for home in _HOMES:
         if name in _CLASSES:
             break
-        import_module(f"sktgsh.{home}")
+        # A package that imports its public classes when they are asked for is asked.
+        getattr(import_module(home), name, None)
     if name not in _CLASSES:
         raise ValueError(f"the class {name!r} is not one that files of sktgsh may hold")
     return _CLASSES[name]

@@ -66,6 +66,13 @@ STEPS: dict[int, Step] = {
 }
 
 
+def name_today(name: str, written: int) -> str:
+    """The name of a class today, by its name in a file of the format `written`."""
+    for number in range(written, FORMAT):
+        name = STEPS[number].classes.get(name, name)
+    return name
+
+
 def upgrade(name: str, state: State, written: int) -> tuple[str, State]:
     """The name and state of an object today.
 

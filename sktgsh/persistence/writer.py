@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from .foreign import flat, is_in, is_torch, kind_of, type_name
+from .._torch import is_torch
+from .foreign import flat, is_in, kind_of, type_name
 from .pickles import VERSION
 from .registry import saved_name
 

@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 from ..base import working_copy
-from ..networks.device import device_or_cpu
 from ..persistence import saved
 from ..solver import GradientSolver
 from .api.comparing import ComparingMixin
@@ -246,7 +245,7 @@ class TaskGeometricHasher(  # numpydoc ignore=PR02
     def __setstate__(self, state: dict) -> None:
         super().__setstate__(state)
         if hasattr(self, "model_"):
-            self.model_.network.to(device_or_cpu(self.device))
+            self.model_.network.to(self.device)
 
     # Copies keep the sums, so that they can go on learning.
 

@@ -252,14 +252,14 @@ class LearnedTasks:
             modulation = self.modulation_of(label)
             self.network.map_scores(place, X, own, modulation, n_bits, progress=progress)
 
-    def short_codes(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-        """Codes of a few dense rows, (n_samples, n_bits), the same as from any batch.
+    def short_codes(self, X: Any, labels: np.ndarray) -> np.ndarray | None:
+        """Codes of a few rows, (n_samples, n_bits), the same as from any batch.
 
         Rows with an uncertain bit are read again in a batch of full size. None if the network has
         no short path.
         """
-        codes = np.empty((len(X), self.network.layout.n_bits), bool)
-        certain = np.empty(len(X), bool)
+        codes = np.empty((X.shape[0], self.network.layout.n_bits), bool)
+        certain = np.empty(X.shape[0], bool)
         for label, rows in iter_tasks(labels):
             found = self.network.short_bits(X, rows, self.modulation_of(label))
             if found is None:

@@ -156,7 +156,9 @@ class TaskModel(SolvedTasks):
             codewords, codebook, _ = self._codewords(label, classes, None, previous, settings)
             start = learner.start(previous, classes, codewords, label)
         if settings.gradient is not None:
-            start, history = learner.polish(rows, start, settings.gradient, settings.verbose)
+            from .learning.polish import polish
+
+            start, history = polish(learner, rows, start, settings.gradient, settings.verbose)
         start = with_groups(self.network, start, rows, previous, settings.n_groups)
         learned = learner.with_density(rows, start, previous, self._calibration_tasks(label))
         earlier = self.history.get(label, []) if previous else []

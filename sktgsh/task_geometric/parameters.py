@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from .._sklearn import Interval, StrOptions
+from .._sklearn import Interval, StrOptions, TorchModule
+from .._torch import is_torch
 from ..networks.device import resolve_device
 from ..solver import GradientSolver
 from .encoding.build import build_network
@@ -22,6 +22,9 @@ from .learning.codebook import CODEBOOKS
 from .learning.rows import Rows
 from .learning.settings import LearningSettings
 from .model import TaskModel
+
+if TYPE_CHECKING:
+    import torch
 
 # Penalties for generalised cross-validation: the least suit data without noise, the largest suit
 # more units than rows.
@@ -37,7 +40,7 @@ class TaskParameters(BaseEstimator):
 
     _parameter_constraints: dict = {
         "n_bits": [Interval(Integral, 1, None, closed="left")],
-        "encoder": [StrOptions(set(ENCODERS)), Encoder, torch.nn.Module],
+        "encoder": [StrOptions(set(ENCODERS)), Encoder, TorchModule()],
         "n_hidden": [None, Interval(Integral, 1, None, closed="left")],
         "head": [StrOptions({"shared", "block", "dense", "readout"})],
         "passthrough": ["boolean"],
@@ -192,7 +195,7 @@ class TaskParameters(BaseEstimator):
         # The values of a module cannot be compared, so its type stands for it.
         encoder = encoder_of(self.encoder)
         params = {
-            name: type(value).__name__ if isinstance(value, torch.nn.Module) else value
+            name: type(value).__name__ if is_torch(value, "Module") else value
             for name, value in encoder.get_params(deep=False).items()
         }
         return values | {"encoder": repr(type(encoder)(**params))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,6 @@ from ...callbacks import (
 )
 from ...targets import split_missing
 from ...tasks import iter_tasks
-from ...training import EpochTasks
 from ..checks import (
     check_classes,
     check_given_codes,
@@ -34,6 +33,9 @@ from ..checks import (
 from ..learning.rows import Rows
 from ..learning.settings import LearningSettings
 from .fitted import FittedTasks
+
+if TYPE_CHECKING:
+    from ...training import EpochTasks
 
 
 class FittingMixin(CallbackSupportMixin, FittedTasks):
@@ -208,6 +210,8 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
         `reset` draws a new network, `relearn` forgets what a task has learned before, and with
         `codes_given` y holds codes.
         """
+        from ...training import EpochTasks
+
         # Bits that split the classes of a first chunk alike may tell later classes apart.
         settings = replace(self._settings(), fill=relearn)
         self._warn_of_unused(settings)

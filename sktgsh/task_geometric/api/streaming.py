@@ -10,10 +10,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sized
 from dataclasses import replace
 from typing import Any, Self
 
-import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import fit_context, num_samples
+from ..._torch import is_torch
 from ...base import working_copy
 from ...callbacks import FitTask, learned_state, whole_fit
 from ...tasks import check_same_kind, iter_tasks
@@ -270,5 +270,5 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
 
 def _arrays(X: Any, y: Any, task: Any) -> tuple[Any, Any, Any]:
     """Turn tensors into arrays; leave everything else as it is."""
-    X, y, task = (v.numpy(force=True) if isinstance(v, torch.Tensor) else v for v in (X, y, task))
+    X, y, task = (v.numpy(force=True) if is_torch(v, "Tensor") else v for v in (X, y, task))
     return X, y, task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from functools import partial
 from typing import Any
@@ -11,9 +12,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn import wrap_data_with_container
+from ..._torch import has_torch
 from ...bits import pack_bits
 from ...tasks import iter_tasks
-from ..encoding.short import MOST_ROWS
+from ..encoding.short import MOST_ROWS, WORTH_TORCH
 from .fitted import FittedTasks
 
 
@@ -55,7 +57,14 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
 
     def _codes(self, X: Any, labels: np.ndarray, n_bits: int) -> np.ndarray:
         """Codes of checked rows, packed if `packed` is set."""
-        if X.shape[0] <= MOST_ROWS and isinstance(X, np.ndarray):
+        n_rows = X.shape[0]
+        if n_rows <= MOST_ROWS or n_rows > WORTH_TORCH or has_torch():
+            return self._codes_at_once(X, labels, n_bits)
+        parts = [self._codes_at_once(X[s], labels[s], n_bits) for s in _iter_spans(n_rows)]
+        return np.concatenate(parts)
+
+    def _codes_at_once(self, X: Any, labels: np.ndarray, n_bits: int) -> np.ndarray:
+        if X.shape[0] <= MOST_ROWS:
             bits = self.model_.short_codes(X, labels)
             if bits is not None:
                 bits = bits[:, :n_bits]
@@ -236,6 +245,15 @@ class TransformingMixin(FittedTasks, auto_wrap_output_keys=()):  # type: ignore[
             tasks = tasks.astype(np.result_type(tasks.dtype, np.asarray(unknown).dtype))
             tasks[is_unknown] = unknown
         return (tasks, scores) if return_score else tasks
+
+
+def _iter_spans(n_rows: int) -> Iterator[slice]:
+    """Yield spans of a few rows until one of them has torch imported, then one of all the rest."""
+    done = 0
+    while done < n_rows:
+        stop = n_rows if has_torch() else done + MOST_ROWS
+        yield slice(done, stop)
+        done = stop
 
 
 def _least_squares(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
-from torch import nn
 
+from ... import networks
 from ...batches import STATISTICS_ROWS, InputScaling
-from ...networks import FrozenEncoder
 from ...random import generator
 from ...threads import map_batches, threads_for
 from .encoder import Encoder, UnitDraw
 from .layout import BitLayout
 from .network import TaskNetwork
 from .scaling import CHUNK_ROWS, distinct_rows
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ...networks import FrozenEncoder
 
 N_AXES, N_PROBES = 32, 128
 # The covariance of at most this many features is cheaper in float64 than random projections.
@@ -116,6 +120,8 @@ def _build_encoder(
     device: torch.device,
 ) -> FrozenEncoder:
     """Make the frozen encoder from scaled samples."""
+    import torch
+
     seed = draw.seed
     mean = inverse_std = None
     extractor = encoder.extractor(features, seed)
@@ -129,7 +135,7 @@ def _build_encoder(
         axes, axes_mean = _principal_axes(features, seed)
         expansion = encoder.expansion(features, extractor, draw)
         unit_scale = _unit_scale(expansion, features) if passthrough else 1.0
-    return FrozenEncoder(
+    return networks.FrozenEncoder(
         extractor,
         None if mean is None else torch.from_numpy(mean.astype(np.float32)),
         None if inverse_std is None else torch.from_numpy(inverse_std),
@@ -185,10 +191,12 @@ def _random_probes(n_features: int, seed: int) -> np.ndarray:
     return drawn / np.float32(np.sqrt(n_features))
 
 
-@torch.no_grad()
 def _unit_scale(expansion: nn.Module, features: np.ndarray) -> float:
     """Factor that gives the rectified units the mean deviation of the features, which is 1."""
-    units = expansion(torch.from_numpy(features[: 4 * CHUNK_ROWS]).to(_device_of(expansion)))
+    import torch
+
+    with torch.no_grad():
+        units = expansion(torch.from_numpy(features[: 4 * CHUNK_ROWS]).to(_device_of(expansion)))
     deviation = float(units.std(dim=1, correction=0).mean())
     return 1 / deviation if deviation > 0 else 1.0
 

@@ -6,19 +6,19 @@ A new kind is a subclass of :class:`Encoder`, with a line in ``kinds.py`` if it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from torch import nn
 
+from ... import networks
 from ...batches import InputScaling
-from ...networks import (
-    DenseExpansion,
-    SparseExpansion,
-    difference_weights,
-)
 from .scaling import scale_as_one, scale_by_column
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ...networks import SparseExpansion
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class UnitDraw:
         n_features = features.shape[1]
         # All units would be equal if each of them saw every feature.
         n_inputs = max(1, min(n_inputs, n_features // 2))
-        return SparseExpansion(
+        return networks.SparseExpansion(
             n_features,
             self.n_blocks,
             self.units_per_block,
@@ -130,8 +130,10 @@ class Encoder(BaseEstimator):
         -------
         expansion : torch.nn.Module
         """
-        weights = difference_weights(features, draw.n_blocks, draw.units_per_block, seed=draw.seed)
-        return DenseExpansion(weights)
+        weights = networks.difference_weights(
+            features, draw.n_blocks, draw.units_per_block, seed=draw.seed
+        )
+        return networks.DenseExpansion(weights)
 
 
 def check_shape(image_shape: tuple[int, ...], n_features: int) -> None:

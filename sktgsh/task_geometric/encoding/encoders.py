@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from copy import deepcopy
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from ..._sklearn import Interval
+from ... import networks
+from ..._sklearn import Interval, TorchModule
 from ...batches import InputScaling
-from ...networks import (
-    DenseExpansion,
-    gaussian_weights,
-)
-from ...networks.random import OwnDraws
-from ...networks.user_modules import check_module
 from ...persistence import saved
 from .encoder import Encoder, UnitDraw, check_shape
 from .scaling import scale_as_one
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Number of raw values that a hidden unit sums, chosen by measurement.
 N_INPUTS_RAW = 7
@@ -76,10 +72,10 @@ class GaussianEncoder(Encoder):
         -------
         expansion : torch.nn.Module
         """
-        weights = gaussian_weights(
+        weights = networks.gaussian_weights(
             features.shape[1], draw.n_blocks, draw.units_per_block, seed=draw.seed
         )
-        return DenseExpansion(weights)
+        return networks.DenseExpansion(weights)
 
 
 @saved("SparseEncoder")
@@ -210,7 +206,7 @@ class ModuleEncoder(Encoder):
 
     keeps_columns = False
     _parameter_constraints: dict = {
-        "module": [nn.Module],
+        "module": [TorchModule()],
         "image_shape": [None, "array-like"],
         "n_inputs": [None, Interval(Integral, 1, None, closed="left")],
     }
@@ -263,6 +259,12 @@ class ModuleEncoder(Encoder):
         -------
         extractor : torch.nn.Module
         """
+        import torch
+        from torch import nn
+
+        from ...networks.random import OwnDraws
+        from ...networks.user_modules import check_module
+
         shaped = [nn.Unflatten(1, tuple(self.image_shape))] if self.image_shape is not None else []
         module = nn.Sequential(*shaped, deepcopy(self.module)).eval()
         with OwnDraws(seed):  # lazy layers draw their weights at the first call

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
+from ... import networks
 from ..._sklearn import Interval
 from ...batches import InputScaling
-from ...networks import RandomConvolution, WhitenedPatchConvolution
 from ...persistence import saved
 from .encoder import Encoder, UnitDraw, check_shape
 from .scaling import scale_as_one
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ...networks import RandomConvolution, WhitenedPatchConvolution
 
 N_FILTERS, N_PHOTOGRAPH_FILTERS = 64, 192
 # Number of features of an extractor that a hidden unit sums, chosen by measurement.
@@ -141,7 +145,7 @@ class ConvEncoder(Encoder):
         # Strokes are seen by a few features each, photographs by all of them. Measured: 0.994
         # against 0.991 for digits with few inputs a unit, 0.585 against 0.611 for photographs.
         n_inputs = self.n_inputs
-        if n_inputs is None and isinstance(extractor, RandomConvolution):
+        if n_inputs is None and isinstance(extractor, networks.RandomConvolution):
             n_inputs = N_INPUTS_EXTRACTED
         if n_inputs is None:
             return super().expansion(features, extractor, draw)
@@ -155,7 +159,7 @@ def default_convolution(
     side = min(image_shape[:2])
     filter_size = int(np.clip(round(side / 4), 3, 9))
     pool = int(np.clip(side // 7, 3, 6))
-    return RandomConvolution(
+    return networks.RandomConvolution(
         image_shape, N_FILTERS, filter_size, pool, stride=stride, images=images, seed=seed
     )
 
@@ -166,7 +170,7 @@ def photograph_convolution(
     """Whitened patches of a sixth of the images' side, for images of several channels."""
     side = min(image_shape[:2])
     filter_size = min(side, int(np.clip(round(side / 6), 3, 9)))
-    return WhitenedPatchConvolution(
+    return networks.WhitenedPatchConvolution(
         image_shape, N_PHOTOGRAPH_FILTERS, filter_size, 3, images=images, seed=seed
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
 from .encoder import Encoder
 from .encoders import DifferenceEncoder, FlyEncoder, GaussianEncoder, ModuleEncoder
 from .image_encoder import ConvEncoder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ENCODERS: dict[str, type[Encoder]] = {
     "differences": DifferenceEncoder,
@@ -20,4 +23,4 @@ def encoder_of(encoder: str | Encoder | nn.Module) -> Encoder:
     """The encoder that a name or a torch module stands for."""
     if isinstance(encoder, str):
         return ENCODERS[encoder]()
-    return ModuleEncoder(encoder) if isinstance(encoder, nn.Module) else encoder
+    return encoder if isinstance(encoder, Encoder) else ModuleEncoder(encoder)

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from ... import networks
 from ...batches import BATCH_ROWS, InputScaling, dense_rows
-from ...networks import (
-    FrozenEncoder,
-    ModulatedHead,
-    apply_weights,
-    class_readout,
-    head_projection,
-)
+from ...networks.device import device_or_cpu
 from ...networks.fingerprint import fingerprint
+from ...networks.readout import class_readout, head_projection
 from ...persistence import SteadyPickleMixin, saved
+from ...persistence.modules import StoredModule
 from ...threads import ThreadTensor, map_batches
 from .layout import BitLayout
 from .modulation import Modulation
-from .short import ShortReader
+from .short import ShortReader, ShortUnits
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ...networks import FrozenEncoder, ModulatedHead
 
 # Number of the convention by which the network's arrays are named in its fingerprint.
 LAYOUT = 1
@@ -34,6 +35,9 @@ N_REFERENCES = 1024
 @saved("TaskNetwork")
 class TaskNetwork(SteadyPickleMixin):
     """The frozen part that all tasks share: it is read through a modulation and never changes.
+
+    A file gives the encoder as arrays and the device by its name. Both are made when they are
+    first needed, which imports torch; codes of rows that are certain need neither.
 
     Parameters
     ----------
@@ -50,6 +54,7 @@ class TaskNetwork(SteadyPickleMixin):
         Fingerprint under which files of format 1 know the network, if it was loaded from one.
     """
 
+    made_later = ("encoder", "device")
     former_fingerprint: str | None = None
     # Weights of the last modulation that rows, and that a few rows, were read through.
     _folded: tuple[Modulation, Tensor, Tensor] | None = None
@@ -65,21 +70,44 @@ class TaskNetwork(SteadyPickleMixin):
         seed: int,
         device: torch.device,
     ):
-        self.inputs, self.encoder = inputs, encoder.to(device)
-        self.layout, self.head, self.seed, self.device = layout, head, seed, device
+        self.inputs = inputs
+        vars(self)["encoder"] = encoder.to(device)
+        self.layout, self.head, self.seed = layout, head, seed
+        vars(self)["device"] = device
         self.projection = None
         if head != "readout":
             self.projection = head_projection(
                 head, layout.n_bits, layout.n_blocks, layout.units_per_block, seed=seed
             )
 
-    def to(self, device: torch.device) -> TaskNetwork:
-        """Move to another device, in place."""
-        self.encoder.to(device)
-        self.device, self._folded, self._short_reader = device, None, None
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """The frozen encoder."""
+        held = vars(self)["encoder"]
+        if isinstance(held, StoredModule):
+            held = vars(self)["encoder"] = held.made().to(self.device)
+            self._short_reader = None
+        return held
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the encoder is on."""
+        held = vars(self)["device"]
+        if isinstance(held, str):
+            held = vars(self)["device"] = device_or_cpu(held)
+        return held
+
+    def to(self, device: torch.device | str) -> TaskNetwork:
+        """Move to another device, in place; a name of one that is not here means the CPU."""
+        vars(self)["device"] = device
+        if not isinstance(vars(self)["encoder"], StoredModule):
+            self.encoder.to(self.device)
+        self._folded, self._short_reader = None, None
         return self
 
     def __getstate__(self) -> dict:
+        import torch
+
         # The encoder is pickled on the CPU, so that machines without a GPU can load it.
         encoder = self.encoder
         if self.device.type != "cpu":
@@ -92,6 +120,8 @@ class TaskNetwork(SteadyPickleMixin):
         """Digest of everything that decides the output of the network, 64 hexadecimal digits."""
         if self._fingerprint is not None:
             return self._fingerprint
+        import torch
+
         layout, inputs = self.layout, self.inputs
         sizes = [layout.n_bits, layout.n_blocks, layout.units_per_block, self.seed]
         arrays: dict[str, Any] = {
@@ -187,9 +217,20 @@ class TaskNetwork(SteadyPickleMixin):
         """
         reader = self._short_reader
         if reader is None or reader.modulation is not modulation:
-            weights, bias = self.folded_weights(modulation)
-            reader = self._short_reader = ShortReader.of(self.encoder, weights, bias, modulation)
-        return None if reader is None else reader.read(self.inputs(X, rows))
+            units = self._short_units()
+            if units is None:
+                return None
+            weights, bias = self._fold(modulation)
+            reader = self._short_reader = ShortReader.of(units, weights, bias, modulation)
+        return reader.read(self.inputs(X, rows))
+
+    def _short_units(self) -> ShortUnits | None:
+        """The units of the short path, which are those of a stored encoder, or on the CPU."""
+        encoder = vars(self)["encoder"]
+        stored = isinstance(encoder, StoredModule)
+        if self.head == "block" or not (stored or self.device.type == "cpu"):
+            return None
+        return ShortUnits.of(encoder)
 
     def class_scores(
         self, X: Any, positions: np.ndarray, modulation: Modulation, extracted: bool = False
@@ -273,25 +314,26 @@ class TaskNetwork(SteadyPickleMixin):
 
         Those of the last modulation are kept.
         """
+        import torch
+
         kept = self._folded
         if kept is None or kept[0] is not modulation:
-            kept = self._folded = (modulation, *self._fold(modulation))
+            weights, bias = (torch.from_numpy(part) for part in self._fold(modulation))
+            kept = self._folded = (modulation, weights.to(self.device), bias.to(self.device))
         return kept[1:]
 
-    def _fold(self, modulation: Modulation) -> tuple[Tensor, Tensor]:
+    def _fold(self, modulation: Modulation) -> tuple[np.ndarray, np.ndarray]:
+        """New weights of the bits by hidden units, and the bias."""
         projection, mixing = self._readout(modulation.classes, modulation.codewords)
         weights = projection * modulation.vector.reshape(-1, projection.shape[1])
         if mixing is not None:
             weights = mixing @ weights
-        return (
-            torch.from_numpy(weights).to(self.device),
-            torch.from_numpy(modulation.bias).to(self.device),
-        )
+        return weights, modulation.bias
 
     @staticmethod
     def _scores(weights: Tensor, bias: Tensor, hidden: Tensor) -> np.ndarray:
         """Scores of the bits, (batch, n_bits)."""
-        return (apply_weights(weights, hidden) + bias[:, None]).T.cpu().numpy()
+        return (networks.apply_weights(weights, hidden) + bias[:, None]).T.cpu().numpy()
 
     def _readout(
         self, classes: Sequence, codewords: np.ndarray
@@ -314,8 +356,10 @@ class TaskNetwork(SteadyPickleMixin):
 
     def modulated_head(self, modulation: Modulation) -> ModulatedHead:
         """The torch module that reads a task, with a trainable context and strength."""
+        import torch
+
         projection, mixing = self._readout(modulation.classes, modulation.codewords)
-        head = ModulatedHead(
+        head = networks.ModulatedHead(
             torch.from_numpy(projection),
             torch.from_numpy(modulation.context),
             modulation.strength,

@@ -11,8 +11,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 
-from ...batches import InputScaling
-from ...networks.features import power_of_two
+from ...batches import InputScaling, power_of_two
 from ...random import generator
 
 # Wide samples are summed into this many columns with random signs. Samples of fewer than half as

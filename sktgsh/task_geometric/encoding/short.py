@@ -17,17 +17,22 @@ it exceeds half of the sum of the terms' amounts and the total's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ...networks import DenseExpansion, FrozenEncoder
-from ...threads import one_mkl_thread
+from ..._torch import has_torch
+from ...persistence.modules import StoredModule, module_name
+from ...threads import one_mkl_thread, one_thread
 from .modulation import Modulation
+
+if TYPE_CHECKING:
+    from ...networks import FrozenEncoder
 
 # More rows are faster as a batch of full size.
 MOST_ROWS = 32
+# Full batches of more rows on all threads save more time than an import of torch takes.
+WORTH_TORCH = 50_000
 # A bound of 8 fails with a probability of 3e-14.
 _LAMBDA, _UNIT = 8.0, float(np.finfo(np.float32).eps) / 2
 # Roundings beside those of a sum of terms: of the terms themselves, and of scaled units. Each is by
@@ -35,6 +40,29 @@ _LAMBDA, _UNIT = 8.0, float(np.finfo(np.float32).eps) / 2
 _MORE = 8
 # OpenBLAS shares inner products of more terms among threads.
 _UNSHARED = 10_000
+
+
+@dataclass(frozen=True)
+class ShortUnits:
+    """Rectified units that all bits share and that see the samples themselves.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_units, n_features)
+    scale : float
+        The rectified units are multiplied by it.
+    """
+
+    weights: np.ndarray
+    scale: float
+
+    @classmethod
+    def of(cls, encoder: FrozenEncoder | StoredModule) -> ShortUnits | None:
+        """The units of an encoder, which may still be stored; None if it has others."""
+        expansion = encoder.expansion
+        if encoder.extractor is not None or module_name(expansion) != "DenseExpansion":
+            return None
+        return cls(np.asarray(expansion.weight), encoder.unit_scale)
 
 
 @dataclass(frozen=True)
@@ -63,29 +91,22 @@ class ShortReader:
     read_bound: np.ndarray
 
     @classmethod
+    @np.errstate(all="ignore")  # as in `read`
     def of(
-        cls, encoder: FrozenEncoder, weights: Tensor, bias: Tensor, modulation: Modulation
-    ) -> ShortReader | None:
-        """Prepare the weights of a modulation; None if the network has no short path.
-
-        Only units that all bits share and that see the samples themselves have one.
-        """
-        expansion = encoder.expansion
-        plain = isinstance(expansion, DenseExpansion) and encoder.extractor is None
-        if not plain or weights.shape[1] != encoder.n_hidden or weights.device.type != "cpu":
-            return None
-        n_units, n_features = expansion.weight.shape
-        weights = weights.clone()
-        weights[:, :n_units] *= encoder.unit_scale
-        units = (weights[:, :n_units] * expansion.weight.norm(dim=1)).norm(dim=1)
-        norms = torch.hypot(weights.norm(dim=1), bias)
+        cls, units: ShortUnits, weights: np.ndarray, bias: np.ndarray, modulation: Modulation
+    ) -> ShortReader:
+        """Prepare the weights of a modulation, which are scaled in place."""
+        n_units, n_features = units.weights.shape
+        weights[:, :n_units] *= units.scale
+        by_unit = _norms(weights[:, :n_units] * _norms(units.weights))
+        by_bit = np.hypot(_norms(weights), bias)
         return cls(
             modulation,
-            expansion.weight.numpy(),
-            weights.numpy(),
-            bias.numpy(),
-            _rounding(n_features) * units.numpy(),
-            _rounding(weights.shape[1]) * norms.numpy(),
+            units.weights,
+            weights,
+            bias,
+            _rounding(n_features) * by_unit,
+            _rounding(weights.shape[1]) * by_bit,
         )
 
     @np.errstate(all="ignore")  # what overflows is in doubt
@@ -140,8 +161,19 @@ def _multiply(rows: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
         # One by one, inner products pack no matrix.
         np.vecdot(weights, rows[0], out=out[0])
         return
+    if not has_torch():
+        with one_thread():
+            np.matmul(rows, weights.T, out=out)
+        return
+    import torch
+
     with one_mkl_thread():
         torch.mm(torch.from_numpy(rows), torch.from_numpy(weights).T, out=torch.from_numpy(out))
+
+
+def _norms(rows: np.ndarray) -> np.ndarray:
+    """Euclidean norms of rows."""
+    return np.sqrt(np.vecdot(rows, rows))
 
 
 def _rounding(n_terms: int) -> float:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ...networks import CodewordLoss, FrozenEncoder
 from ...random import generator
-from ...solver import SolverSettings
 from ...threads import one_thread, threads_for
-from ...training import ShuffledBatches, to_numpy, train
 from ..encoding.density import TaskDensity
 from ..encoding.layout import BitLayout
 from ..encoding.modulation import Modulation, normalised
@@ -27,6 +22,11 @@ from .ridge import CentredProblem
 from .rows import Rows
 from .statistics import RidgeStatistics
 from .structure import learn_structure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...networks import FrozenEncoder
 
 # Rows of one product for the Gram matrices; sums over more rows are in float64. More rows make
 # fewer sums and give threads more batches to share, as long as their hidden activity is small.
@@ -95,7 +95,7 @@ class TaskLearner:
             rows, X=features, positions=positions, sources=rows.positions, extracted=True
         )
 
-    def _targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
+    def real_targets(self, rows: Rows, batch: np.ndarray, features: Tensor) -> np.ndarray:
         """Real-valued targets of some rows, (batch, n_targets), dtype float32."""
         if rows.codes is not None:
             return 2 * rows.codes[batch].astype(np.float32) - 1
@@ -132,7 +132,6 @@ class TaskLearner:
 
     # -- closed form -----------------------------------------------------------------------------
 
-    @torch.no_grad()
     def add_statistics(self, rows: Rows, known: RidgeStatistics | None) -> RidgeStatistics:
         """Add the sufficient statistics of the rows to a copy of the known ones."""
         n_blocks, units = self.layout.n_blocks, self.layout.units_per_block
@@ -170,7 +169,7 @@ class TaskLearner:
             values = hidden.view(n_blocks, units, -1).cpu().numpy()
             place = slice(batch[0], batch[-1] + 1)
             block[:, place, :units] = values[:, :, : len(batch)].transpose(0, 2, 1)
-            targets[place] = self._targets(rows, span.start + batch, features)
+            targets[place] = self.real_targets(rows, span.start + batch, features)
 
         self.network.map_hidden(store, rows.X, rows.positions[span], rows.extracted)
 
@@ -292,66 +291,8 @@ class TaskLearner:
         bias = np.zeros(layout.n_bits, np.float32)
         return Modulation(drawn.astype(np.float32), 1.0, bias, tuple(classes), codewords)
 
-    def polish(
-        self, rows: Rows, start: Modulation, solver: SolverSettings, verbose: int
-    ) -> tuple[Modulation, list[dict]]:
-        """Take gradient steps from `start`; returns the modulation and the history of epochs.
-
-        Parameters
-        ----------
-        rows : Rows
-        start : Modulation
-        solver : SolverSettings
-        verbose : int
-            As in :func:`~sktgsh.training.train`.
-        """
-        rows = self.extract(rows, always=True)
-        head = self.network.modulated_head(start)
-        head.encoder = HiddenActivity(self.encoder)
-        given = rows.codes is not None
-        target_bits = self.layout.target_bits(given)
-        structure = np.arange(0) if given else target_bits
-        criterion = CodewordLoss(
-            solver.loss,
-            head.codewords,
-            torch.from_numpy(target_bits) if given else head.codebook_bits,
-            torch.from_numpy(structure),
-            target="codes" if given else "shares" if rows.multilabel else "class",
-        )
-        history = train(
-            head,
-            criterion,
-            torch.from_numpy(rows.X),
-            self._training_targets(rows, start.classes),
-            solver,
-            partial(ShuffledBatches, seed=self.seed),
-            verbose,
-        )
-        context, scale = normalised(to_numpy(head.context))
-        strength = scale * float(head.strength.detach())
-        return replace(start, context=context, strength=strength, bias=to_numpy(head.bias)), history
-
-    def _training_targets(self, rows: Rows, classes: Sequence[Hashable]) -> Tensor:
-        """Columns of the loss: weight, real-valued targets, and class index or shares."""
-        n_rows = len(rows.positions)
-        weight = np.ones(n_rows) if rows.sample_weight is None else rows.sample_weight
-        parts = [weight[:, None]]
-        if len(self.layout.target_bits(rows.codes is not None)):
-            found = self.network.map_features(
-                lambda batch, features: self._targets(rows, batch, features),
-                rows.X,
-                rows.positions,
-                rows.extracted,
-            )
-            parts.append(np.concatenate(found))
-        if rows.codes is None:
-            shares = rows.shares(classes)
-            parts.append(shares.toarray() if rows.multilabel else shares.indices[:, None])
-        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
-
     # -- task inference --------------------------------------------------------------------------
 
-    @torch.no_grad()
     def with_density(
         self,
         rows: Rows,
@@ -383,16 +324,3 @@ class TaskLearner:
             )
             learned = replace(learned, density=density.calibrated(against))
         return learned
-
-
-class HiddenActivity(torch.nn.Module):
-    """The frozen encoder from features to hidden activity, in front of a head that is trained."""
-
-    def __init__(self, encoder: FrozenEncoder):
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Standardised features (batch, n_features) to hidden activity (n_hidden, batch)."""
-        with torch.no_grad():
-            return self.encoder.hidden(features)
