@@ -19,11 +19,11 @@ from sktgsh.task_geometric.learning.prior import (
     Solution,
     TaskPrior,
     mixture,
-    solve_towards,
 )
 from sktgsh.task_geometric.learning.ridge import CentredProblem
 from sktgsh.task_geometric.learning.statistics import RidgeStatistics
 from sktgsh.task_geometric.learning.together import Pool
+from sktgsh.task_geometric.learning.towards import solve_towards
 
 N_UNITS = 40
 

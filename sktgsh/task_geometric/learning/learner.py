@@ -17,11 +17,12 @@ from ..encoding.modulation import Modulation, normalised
 from ..encoding.network import TaskNetwork
 from ..encoding.structure import Structure
 from .codewords import CodewordChooser
-from .prior import Common, Solution, TaskPrior, solve_towards
+from .prior import Common, Solution, TaskPrior
 from .ridge import CentredProblem
 from .rows import Rows
 from .statistics import RidgeStatistics
 from .structure import learn_structure
+from .towards import solve_towards
 
 if TYPE_CHECKING:
     from torch import Tensor
