@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class TaskGains:
         Share of the error of a task alone that the others have taken away.
     related : list of list
         The tasks that count most among what the task took from others, the first most.
+    common : list
+        Tasks that took the solution of the rows of all tasks, their own among them, as it is.
 
     See Also
     --------
@@ -47,11 +49,13 @@ class TaskGains:
     prior_bits: np.ndarray
     improvement: np.ndarray
     related: list[list]
+    common: list = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{'task':<16}{'gain':>6}{'prior bits':>12}{'less error':>12}  related tasks"]
         for place, task in enumerate(self.tasks):
-            related = ", ".join(str(label) for label in self.related[place])
+            labels = ["all, as one task"] if task in self.common else self.related[place]
+            related = ", ".join(str(label) for label in labels)
             lines.append(
                 f"{task!s:<16}{self.gain[place]:>6.2f}{self.prior_bits[place]:>12.2f}"
                 f"{self.improvement[place]:>12.2f}  {related}".rstrip()
@@ -107,6 +111,7 @@ def task_gains(hasher: Any, n_related: int = 3) -> TaskGains:
         table[:, 1],
         table[:, 2],
         [labels[:n_related] for labels in related],
+        [label for label, gain in zip(modulations, found) if gain is not None and gain.is_common],
     )
 
 

@@ -270,6 +270,8 @@ def test_gains_as_a_table_and_a_picture(tenants):
     assert (gains.improvement[1:] > 0.2).all()
     assert all(set(related) < set(gains.tasks) for related in gains.related)
     assert len(str(gains).splitlines()) == 11 and "related tasks" in str(gains)
+    assert 0 < len(gains.common) < 10 and 0 not in gains.common
+    assert str(gains).count("all, as one task") == len(gains.common)
     display = TaskGainDisplay.from_estimator(hasher)
     assert [bar.get_width() for bar in display.ax_.patches] == np.nan_to_num(gains.gain).tolist()
 
