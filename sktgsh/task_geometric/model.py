@@ -22,7 +22,7 @@ from .learning.rows import Rows, sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
-from .learning.together import Gathered, Pool, gather, kind_of
+from .learning.together import Gathered, Pool, gather, gather_known, kind_of
 from .learning.unlabelled import (
     complete_rows,
     learn_neighbourhoods,
@@ -87,6 +87,8 @@ class TaskModel(SolvedTasks):
         known = [label for label in parts if label not in new]
         before = {label: model.statistics.get(label) for label in known}
         after = dict[Hashable, RidgeStatistics | None]()
+        if not new and settings.closed_form and settings.share_prior:
+            gathered = self._gather_known(parts)
         for label, part in parts.items():
             waiting = [later for later in waiting if later != label]
             now = replace(settings, kept_open=waiting)
@@ -96,9 +98,20 @@ class TaskModel(SolvedTasks):
                 model = model.learn(label, part, now, reset, gathered)
             if label in before:
                 after[label] = model.statistics.get(label)
-            if gathered is not None and label == list(parts)[-1]:
+            if new and gathered is not None and label == list(parts)[-1]:
                 model = model._with_pool(gathered.pool.statistics, before, after)
             yield model
+
+    def _gather_known(self, parts: Mapping[Hashable, Rows | TaskSums]) -> Gathered | None:
+        """Later rows of several open tasks; None where there are not several."""
+        labelled = {
+            label: part
+            for label, part in parts.items()
+            if _is_labelled(part) and takes_part(self.statistics.get(label))
+        }
+        if len(labelled) < 2:
+            return None
+        return gather_known(self.learner, labelled, self.statistics, self.pools)
 
     def _with_pool(
         self,
@@ -274,9 +287,11 @@ class TaskModel(SolvedTasks):
         prior = merged_prior(priors, [part.total for part in parts])
         merged = {} if prior is None else {label: prior}
         merging = replace(self, priors=less(self.priors, label) | merged)
+        gains = [m.task_gain for m in modulations]
+        common = any(gain is not None and gain.is_common for gain in gains)
         with self.threads():
             learned, codebook, prior = merging._solve(
-                label, statistics, classes, modulations[0], settings
+                label, statistics, classes, modulations[0], settings, may_join=common
             )
         density = TaskDensity.merged(
             [m.known_density() for m in modulations],

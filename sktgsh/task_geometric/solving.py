@@ -38,8 +38,12 @@ class SolvedTasks(LearnedTasks):
         previous: Modulation | None,
         settings: LearningSettings,
         gathered: Gathered | None = None,
+        may_join: bool = True,
     ) -> tuple[Modulation, Codebook, TaskPrior | None]:
-        """The closed form from sums alone. Given codes have no classes."""
+        """The closed form from sums alone. Given codes have no classes.
+
+        With `may_join`, a known task may take the solution of the rows of all tasks.
+        """
         problem = None if gathered is None else gathered.problems.pop(label, None)
         problem = CentredProblem(statistics) if problem is None else problem
         codewords, codebook, structure = self._codewords(
@@ -51,8 +55,8 @@ class SolvedTasks(LearnedTasks):
         book = codebook.words | words if settings.share_codebook else words
         if previous is not None:
             prior, others = self.priors.get(label), Others(None, {})
-            gain = previous.task_gain
-            pool = self._pool_with(label, statistics, gathered) if gain and gain.is_common else None
+            asks = may_join and prior is not None and takes_part(statistics)
+            pool = self._pool_with(label, statistics, gathered) if asks else None
             if pool is not None:
                 others = Others(None, {}, pool.everything, pool.used_by(problem))
         else:
@@ -112,7 +116,7 @@ class SolvedTasks(LearnedTasks):
         """The rows of all tasks with those of one task as they are now; None if there are none."""
         sums = self.pools.get(kind_of(statistics))
         if gathered is not None and kind_of(gathered.pool.statistics) == kind_of(statistics):
-            if label in gathered.solutions:
+            if label in gathered.solutions or label in gathered.known:
                 return gathered.pool
             sums = gathered.pool.statistics
         sums = replaced(sums, self.statistics.get(label), statistics)
@@ -145,7 +149,7 @@ class SolvedTasks(LearnedTasks):
             priors=closed.priors | ({} if prior is None else {label: prior}),
         ).with_open(settings.max_open_tasks, settings.kept_open)
         pools = {}
-        if settings.share_prior and gathered is None:
+        if settings.share_prior and (gathered is None or label in gathered.known):
             before = self.statistics.get(label)
             pools = self._pooled(kind_of(statistics), before, statistics)
         return {

@@ -235,12 +235,15 @@ class Gathered:
         Sums of the tasks that are kept.
     problems : dict of CentredProblem
         Problems of the tasks that are kept.
+    known : frozenset of task labels
+        Tasks learned before, whose later rows are in the pool, too.
     """
 
     pool: Pool
     solutions: dict[Hashable, FirmSolution] = field(default_factory=dict)
     statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
     problems: dict[Hashable, CentredProblem] = field(default_factory=dict)
+    known: frozenset = frozenset()
 
 
 def gather(
@@ -283,6 +286,47 @@ def gather(
             kept[label], problems[label] = statistics, problem
     assert pool is not None
     return Gathered(Pool(pool), solutions, kept, problems)
+
+
+def gather_known(
+    learner: TaskLearner,
+    parts: Mapping[Hashable, Rows | TaskSums],
+    open_sums: Mapping[Hashable, RidgeStatistics],
+    known: Mapping[str, RidgeStatistics],
+) -> Gathered | None:
+    """Sum up later rows of tasks that are known, so that one pool serves all of them.
+
+    Parameters
+    ----------
+    learner : TaskLearner
+    parts : mapping of Rows or TaskSums
+        By task; all have classes, or all have given codes.
+    open_sums : mapping of RidgeStatistics
+        Sums of each task before.
+    known : mapping of RidgeStatistics
+        As in :func:`gather`.
+
+    Returns
+    -------
+    gathered : Gathered or None
+        None where there are no sums of all tasks.
+    """
+    kinds = {kind_of(open_sums[label]) for label in parts}
+    if len(kinds) != 1 or not kinds <= known.keys():
+        return None
+    pool, size, kept = known[kinds.pop()].copy(), 0, {}
+    for label, part in parts.items():
+        statistics = (
+            open_sums[label] + part.statistics
+            if isinstance(part, TaskSums)
+            else learner.add_statistics(learner.extract(part), open_sums[label])
+        )
+        pool.increase(open_sums[label], -1.0)
+        pool.increase(statistics)
+        size += statistics.nbytes
+        if size <= KEPT_BYTES:
+            kept[label] = statistics
+    return Gathered(Pool(pool), statistics=kept, known=frozenset(parts))
 
 
 def kind_of(statistics: RidgeStatistics) -> str:
