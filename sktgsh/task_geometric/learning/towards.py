@@ -13,6 +13,9 @@ from .ridge import CentredProblem
 
 # A mixture uses at most this share of the rows' degrees of freedom.
 _MOST_USED = 0.5
+# The common solution is judged where it uses at most this share of the rows' degrees of freedom:
+# errors of a solution that has seen a few rows say little about others.
+_MOST_JUDGED = 0.3
 _EPSILON = 1e-9
 
 
@@ -68,8 +71,7 @@ def solve_towards(
     n_rows = problem.n_effective
     left = max(n_rows - 1, _EPSILON)
     alone = rest_squares / problem.total * (n_rows / left) ** 2
-    mixed = left / (left - min(prior.n_used, _MOST_USED * left))
-    shrunk, shrunk_alpha = _best(mixed**2 * np.column_stack([errors, alone]), near)
+    shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
     knows = n_rows > 1 + _EPSILON and (len(problem.classes) > 1 or len(problem.target_totals))
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
     best = np.where(used, shrunk, own)
@@ -77,15 +79,17 @@ def solve_towards(
         n_prior_bits=int(used.sum()),
         n_bits=len(used),
         variance=float(squares.mean() / problem.total),
-        prior_error=float(mixed**2 * alone.mean()),
+        prior_error=float(alone.mean()),
         own_error=float(own.mean()),
         error=float(best.mean()),
         pool_weight=prior.pool_weight,
         task_weights=prior.task_weights,
     )
-    if knows and common is not None:
+    if knows and common is not None and common.used.max() <= _MOST_JUDGED * n_rows:
         found = common.errors(problem, right, squares)
-        if _is_as_good(found, best):
+        # The weights of the mixture were fitted to these rows, too.
+        mixed = left / (left - min(prior.n_used, _MOST_USED * left))
+        if _is_as_good(found, np.where(used, mixed**2 * shrunk, own)):
             return _learned_together(problem, sums, common, found, gain)
     chosen = np.where(used, shrunk_alpha, own_alpha) if knows else np.full(len(own), np.inf)
     base = np.where(used[:, None], prior.weights, 0)
