@@ -149,7 +149,8 @@ class SolvedTasks(LearnedTasks):
             priors=closed.priors | ({} if prior is None else {label: prior}),
         ).with_open(settings.max_open_tasks, settings.kept_open)
         pools = {}
-        if settings.share_prior and (gathered is None or label in gathered.known):
+        # Where all tasks of a call are known, each adds its own rows.
+        if settings.share_prior and (gathered is None or gathered.known):
             before = self.statistics.get(label)
             pools = self._pooled(kind_of(statistics), before, statistics)
         return {

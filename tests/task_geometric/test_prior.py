@@ -214,6 +214,19 @@ def test_stored_codes_of_tenants_that_go_on_learning(tenants):
     assert np.mean(found) > bound - 0.01
 
 
+def test_sums_of_all_rows_have_those_of_tasks_that_go_on(tenants):
+    (X, y, task), _ = tenants
+    task, y = task % 3, y.copy()
+    y[(task == 2) & (np.arange(len(y)) // 4 % 3 == 0)] = -1
+    hasher = small(missing_label=-1)
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        rows = np.arange(len(y))[: len(y) // 4 * 4].reshape(-1, 4)[:, half].ravel()
+        hasher.partial_fit(X[rows], y[rows], task=task[rows])
+    model = hasher.model_
+    total = sum(sums.total for sums in model.statistics.values())
+    assert model.pools["classes"].total == pytest.approx(total)
+
+
 def test_tasks_with_nothing_in_common_are_left_alone(tenants):
     (X, y, task), (Q, q, qtask) = tenants
     # Each of three tenants has other meanings of the classes.
