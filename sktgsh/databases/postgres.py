@@ -101,7 +101,9 @@ class PostgresCodes(DatabaseCodes):
             raise ImportError(
                 "PostgresCodes needs psycopg: pip install sktgsh[postgres]"
             ) from error
-        self._conflicts = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable)
+        errors = psycopg.errors
+        # Which one comes depends on how far the other writer of the same table is.
+        self._conflicts = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
         return psycopg.connect(self.address, autocommit=True)
 
     def _hold_version(self, alone: bool) -> None:

@@ -27,8 +27,8 @@ class DistinctIndex:
 
     def make(self) -> None:
         """Make what is not there yet; writers wait meanwhile."""
-        self._run("create extension if not exists vector")
         self._run(f'lock table "{self._table}" in share row exclusive mode')
+        self._run("create extension if not exists vector")
         self._run(
             f'create table if not exists "{self._name}" (code bit({self._n_bits}) primary key)'
         )

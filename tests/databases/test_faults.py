@@ -117,7 +117,8 @@ def test_a_full_disk(database):
     assert len(database()) == 101
 
 
-def test_several_that_make_the_table_at_once(database):
+@pytest.mark.parametrize("turn", range(8))
+def test_several_that_make_the_table_at_once(database, turn):
     start, made = threading.Barrier(4), []
 
     def make():
