@@ -117,7 +117,7 @@ def test_a_full_disk(database):
     assert len(database()) == 101
 
 
-@pytest.mark.parametrize("turn", range(8))
+@pytest.mark.parametrize("turn", range(4))
 def test_several_that_make_the_table_at_once(database, turn):
     start, made = threading.Barrier(4), []
 
