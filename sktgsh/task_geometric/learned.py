@@ -328,10 +328,13 @@ def replaced(
 
 
 def takes_part(statistics: RidgeStatistics | None) -> bool:
-    """Whether the rows of a task tell other tasks something.
+    """Whether the rows of a task tell other tasks something."""
+    return statistics is not None and is_shared(statistics.neighbourhoods)
+
+
+def is_shared(found: Neighbourhoods | None) -> bool:
+    """Whether rows with these neighbourhoods tell other tasks something.
 
     Those of classes without a name do not: their codes follow neighbourhoods of their own task.
     """
-    if statistics is None:
-        return False
-    return statistics.neighbourhoods is None or not statistics.neighbourhoods.has_others
+    return found is None or not found.has_others

@@ -12,19 +12,20 @@ import numpy as np
 from ..persistence import saved
 from ..tasks import check_same_kind
 from .encoding.density import TaskDensity
-from .encoding.groups import UnlabelledRows
 from .encoding.modulation import Modulation
-from .learned import less, takes_part
+from .learned import is_shared, less, takes_part
 from .learning.learner import DENSITY_ROWS
-from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import Solution, merged_prior
 from .learning.rows import Rows, sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
-from .learning.together import Gathered, Pool, gather, gather_known, kind_of
+from .learning.together import Gathered, Pool
 from .learning.unlabelled import (
+    CompletedRows,
+    PreparedRows,
     complete_rows,
+    following,
     learn_neighbourhoods,
     thin_unlabelled,
     with_groups,
@@ -76,19 +77,11 @@ class TaskModel(SolvedTasks):
             After each task.
         """
         model, gathered = self, None
-        new = {label: part for label, part in parts.items() if reset or label not in self.tasks}
-        new = {label: part for label, part in new.items() if _is_labelled(part)}
-        if settings.closed_form and settings.share_prior and len(new) > 1:
-            forgotten = self.without(new)
-            gathered = gather(self.learner, new, forgotten.pools)
-            model = forgotten._with_codebook(gathered, settings)
+        if settings.closed_form and settings.share_prior and len(parts) > 1:
+            new = [label for label in parts if reset or label not in self.tasks]
+            model, gathered = self.without(new)._gather(parts, settings)
         # Tasks that get more rows later in this call stay open until then.
         waiting = [] if reset else [label for label in parts if label in self.statistics]
-        known = [label for label in parts if label not in new]
-        before = {label: model.statistics.get(label) for label in known}
-        after = dict[Hashable, RidgeStatistics | None]()
-        if not new and settings.closed_form and settings.share_prior:
-            gathered = self._gather_known(parts)
         for label, part in parts.items():
             waiting = [later for later in waiting if later != label]
             now = replace(settings, kept_open=waiting)
@@ -96,36 +89,30 @@ class TaskModel(SolvedTasks):
                 model = model.learn_sums(label, part, now, gathered)
             else:
                 model = model.learn(label, part, now, reset, gathered)
-            if label in before:
-                after[label] = model.statistics.get(label)
-            if new and gathered is not None and label == list(parts)[-1]:
-                model = model._with_pool(gathered.pool.statistics, before, after)
             yield model
 
-    def _gather_known(self, parts: Mapping[Hashable, Rows | TaskSums]) -> Gathered | None:
-        """Later rows of several open tasks; None where there are not several."""
-        labelled = {
-            label: part
-            for label, part in parts.items()
-            if _is_labelled(part) and takes_part(self.statistics.get(label))
-        }
-        if len(labelled) < 2:
-            return None
-        return gather_known(self.learner, labelled, self.statistics, self.pools)
+    def _gather(
+        self, parts: Mapping[Hashable, Rows | TaskSums], settings: LearningSettings
+    ) -> tuple[TaskModel, Gathered]:
+        """Sum up the rows of tasks that tell each other something, and choose codewords for them.
 
-    def _with_pool(
-        self,
-        pool: RidgeStatistics,
-        before: Mapping[Hashable, RidgeStatistics | None],
-        after: Mapping[Hashable, RidgeStatistics | None],
-    ) -> TaskModel:
-        """Set the sums of all rows: those of a pool, and what known tasks got beside it."""
-        model = replace(self, pools=self.pools | {kind_of(pool): pool})
-        for task, sums in after.items():
-            if sums is not None:
-                added = model._pooled(kind_of(sums), before[task], sums)
-                model = replace(model, pools=model.pools | added)
-        return model
+        The sums of all tasks stay as they are: each task adds its rows once it is learned.
+        """
+        gathered = Gathered(self.pools)
+        for label, part in parts.items():
+            known, sums = self.statistics.get(label), None
+            if isinstance(part, TaskSums):
+                sums = part.statistics if known is None else known + part.statistics
+            else:
+                rows = self._prepared(label, part, known, settings)
+                if is_shared(rows.found):
+                    # Only codes depend on the codewords of other tasks.
+                    rows = self._completed(label, rows, settings)
+                    sums = self._summed(rows, known)
+                gathered.keep(label, rows)
+            if sums is not None and takes_part(sums) and (known is None or takes_part(known)):
+                gathered.add(label, sums, known)
+        return self._with_codebook(gathered, settings), gathered
 
     def learn(
         self,
@@ -153,18 +140,19 @@ class TaskModel(SolvedTasks):
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
         known = self.statistics.get(label) if previous else None
-        before = known.unlabelled if known else UnlabelledRows()
-        rows, found, fate = self._completed(label, rows, known, settings, before.total)
+        prepared = None if gathered is None else gathered.rows.pop(label, None)
+        prepared = prepared or self._prepared(label, rows, known, settings)
+        completed = self._completed(label, prepared, settings)
+        rows = completed.rows
         classes = sorted_classes([*(previous.classes if previous else ()), *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
         if settings.closed_form:
-            kept = None if gathered is None else gathered.statistics.get(label)
-            statistics = kept or learner.add_statistics(rows, known)
-            statistics.neighbourhoods, statistics.unlabelled = found, before + fate
+            kept = None if gathered is None else gathered.statistics.pop(label, None)
+            statistics = kept or self._summed(completed, known)
             start, codebook, prior = self._solve(
                 label, statistics, classes, previous, settings, gathered
             )
-            sums = self._with_sums(label, statistics, prior, settings, gathered)
+            sums = self._with_sums(label, statistics, prior, settings)
         else:
             codewords, codebook, _ = self._codewords(label, classes, None, previous, settings)
             start = learner.start(previous, classes, codewords, label)
@@ -185,7 +173,8 @@ class TaskModel(SolvedTasks):
 
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
         """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
-        _, found, _ = self._completed(label, rows, None, settings)
+        prepared = self._prepared(label, rows, None, settings)
+        found = self._completed(label, prepared, settings).found
         added = {} if found is None else {label: found}
         return replace(self, neighbourhoods=added | self.neighbourhoods)
 
@@ -215,10 +204,9 @@ class TaskModel(SolvedTasks):
             Number of unlabelled rows of the task that other sums have seen.
         """
         n_rows, known = len(rows.positions), self.statistics.get(label)
-        n_seen += known.unlabelled.total if known else 0
-        rows, found, fate = self._completed(label, rows, known, settings, n_seen)
-        statistics = self.learner.add_statistics(rows, None)
-        statistics.neighbourhoods, statistics.unlabelled = found, fate
+        prepared = self._prepared(label, rows, known, settings, n_seen)
+        completed = self._completed(label, prepared, settings)
+        rows, statistics = completed.rows, self._summed(completed, None)
         drawn = rows.sample(DENSITY_ROWS, self.network.seed)
         X = drawn.X[drawn.positions]
         drawn = replace(drawn, X=X, positions=np.arange(len(drawn.y)), sources=None)
@@ -263,7 +251,7 @@ class TaskModel(SolvedTasks):
             modulations=self.modulations | {label: learned},
             codebook=codebook,
             history=self.history | {label: []},
-            **self._with_sums(label, statistics, prior, settings, gathered),
+            **self._with_sums(label, statistics, prior, settings),
             neighbourhoods=less(self.neighbourhoods, label),
         )
 
@@ -327,39 +315,57 @@ class TaskModel(SolvedTasks):
         general = learner.modulation_of(solution, classes, table, structure=self.codebook.structure)
         return replace(self, general=general)
 
-    def _completed(
+    def _prepared(
         self,
         label: Hashable,
         rows: Rows,
         known: RidgeStatistics | None,
         settings: LearningSettings,
         n_seen: int = 0,
-    ) -> tuple[Rows, Neighbourhoods | None, UnlabelledRows]:
-        """Compute costly features, and give each unlabelled row a class or a code.
+    ) -> PreparedRows:
+        """Compute costly features, and find what gives unlabelled rows their targets.
 
-        Of many unlabelled rows some are drawn. Also returns what decides on later rows, and what
-        became of these.
+        Of many unlabelled rows some are drawn. `n_seen` of them were seen beside those that are
+        known.
         """
-        found = self.neighbourhoods.get(label) if known is None else known.neighbourhoods
+        n_seen += known.unlabelled.total if known else 0
         some = thin_unlabelled(rows, n_seen, self.network.seed)
         extracted = self.learner.extract(some)
-        if not some.has_unlabelled:
-            return extracted, found, UnlabelledRows()
-        near = None
-        if found is None:
-            shared = settings.share_codebook and self.network.encoder.passthrough
-            projections = self.codebook.projections if shared else None
-            found, near = learn_neighbourhoods(
-                self.network, extracted if some is rows else rows, settings.n_neighbors, projections
-            )
-        flips = self.learner.chooser.flips(None if settings.share_codebook else label)
-        structure = self.codebook.structure if settings.share_codebook else None
+        found = known.neighbourhoods if known else self.neighbourhoods.get(label)
+        if found is not None or not some.has_unlabelled:
+            return PreparedRows(extracted, found)
+        every = extracted if some is rows else rows
+        found, near = learn_neighbourhoods(self.network, every, settings.n_neighbors)
+        # Those of all rows say nothing of a part of them.
+        return PreparedRows(extracted, found, near if some is rows else None, every)
+
+    def _completed(
+        self, label: Hashable, prepared: PreparedRows | CompletedRows, settings: LearningSettings
+    ) -> CompletedRows:
+        """Give each unlabelled row a class or a code."""
+        if isinstance(prepared, CompletedRows):
+            return prepared
+        if prepared.found is None or not prepared.rows.has_unlabelled:
+            return CompletedRows(prepared.rows, prepared.found)
+        found, learned_from = prepared.found, prepared.learned_from
+        share, projections = settings.share_codebook, self.codebook.projections
+        if share and projections is not None and learned_from is not None:
+            if self.network.encoder.passthrough:
+                found = following(self.network, found, projections, learned_from)
+        flips = self.learner.chooser.flips(None if share else label)
+        structure = self.codebook.structure if share else None
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
-        # Those of all rows say nothing of a part of them.
-        near = near if some is rows else None
-        completed, fate = complete_rows(self.network, extracted, found, flips, near)
-        return completed, found, fate
+        return complete_rows(self.network, prepared.rows, found, flips, prepared.near)
+
+    def _summed(self, completed: CompletedRows, known: RidgeStatistics | None) -> RidgeStatistics:
+        """Sums of completed rows, and of those that are known."""
+        statistics = self.learner.add_statistics(completed.rows, known)
+        statistics.neighbourhoods = completed.found
+        statistics.unlabelled = completed.fate
+        if known is not None:
+            statistics.unlabelled += known.unlabelled
+        return statistics
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""
@@ -374,10 +380,3 @@ class TaskModel(SolvedTasks):
         """The last few other tasks, against which task inference is calibrated."""
         others = [task for task in self.modulations if task != label]
         return [self.modulations[task] for task in others[-N_CALIBRATION_TASKS:]]
-
-
-def _is_labelled(part: Rows | TaskSums) -> bool:
-    """Whether every row of a task has a label or a given code, or got one from its sums."""
-    if isinstance(part, TaskSums):
-        return takes_part(part.statistics)
-    return not part.has_unlabelled

@@ -20,6 +20,10 @@ from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
 from .learning.together import Gathered, Pool, kind_of
 
+# A new task is asked whether it is one where the solution of all rows uses at most this share of
+# its rows' degrees of freedom: errors of a solution that has seen a few rows say little of others.
+_MOST_JUDGED = 0.3
+
 
 @dataclass(frozen=True)
 class SolvedTasks(LearnedTasks):
@@ -96,9 +100,9 @@ class SolvedTasks(LearnedTasks):
         }
         old = self.statistics.get(label)
         own = old if takes_part(old) else None
-        if gathered is not None and kind_of(gathered.pool.statistics) == kind:
+        if gathered is not None and gathered.kind == kind:
             solutions |= less(gathered.solutions, label)
-            if label not in gathered.solutions:
+            if label not in gathered:
                 return Others(gathered.pool.solution(own), solutions)
         elif kind not in self.pools:
             return Others(None, solutions)
@@ -108,15 +112,18 @@ class SolvedTasks(LearnedTasks):
         rest = None if pool is None else pool.solution(statistics)
         if pool is None or rest is None:
             return Others(None, solutions)
-        return Others(rest, solutions, pool.everything, pool.used_by(problem))
+        used = pool.used_by(problem)
+        if used.max() > _MOST_JUDGED * problem.n_effective:
+            return Others(rest, solutions)
+        return Others(rest, solutions, pool.everything, used)
 
     def _pool_with(
         self, label: Hashable, statistics: RidgeStatistics, gathered: Gathered | None
     ) -> Pool | None:
         """The rows of all tasks with those of one task as they are now; None if there are none."""
         sums = self.pools.get(kind_of(statistics))
-        if gathered is not None and kind_of(gathered.pool.statistics) == kind_of(statistics):
-            if label in gathered.solutions or label in gathered.known:
+        if gathered is not None and gathered.kind == kind_of(statistics):
+            if label in gathered:
                 return gathered.pool
             sums = gathered.pool.statistics
         sums = replaced(sums, self.statistics.get(label), statistics)
@@ -124,14 +131,13 @@ class SolvedTasks(LearnedTasks):
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:
         """Choose the codewords that tasks share from the rows of all of them."""
-        statistics = gathered.pool.statistics
-        # The sums of all tasks come back once all are learned: Ctrl-C leaves those that were.
-        model = replace(self, pools=less(self.pools, kind_of(statistics)))
-        if not settings.share_codebook or not statistics.class_sums:
-            return model
+        if not settings.share_codebook or len(gathered.solutions) < 2:
+            return self
+        if not gathered.pool.statistics.class_sums:
+            return self
         problem = gathered.pool.problem
         classes = sorted_classes(problem.classes)
-        return replace(model, codebook=self._codewords(None, classes, problem, None, settings)[1])
+        return replace(self, codebook=self._codewords(None, classes, problem, None, settings)[1])
 
     def _with_sums(
         self,
@@ -139,7 +145,6 @@ class SolvedTasks(LearnedTasks):
         statistics: RidgeStatistics,
         prior: TaskPrior | None,
         settings: LearningSettings,
-        gathered: Gathered | None = None,
     ) -> dict[str, Any]:
         """Sums and priors of the open tasks, with those of a task as the last; the oldest drop."""
         closed = self.close(label)
@@ -149,8 +154,7 @@ class SolvedTasks(LearnedTasks):
             priors=closed.priors | ({} if prior is None else {label: prior}),
         ).with_open(settings.max_open_tasks, settings.kept_open)
         pools = {}
-        # Where all tasks of a call are known, each adds its own rows.
-        if settings.share_prior and (gathered is None or gathered.known):
+        if settings.share_prior:
             before = self.statistics.get(label)
             pools = self._pooled(kind_of(statistics), before, statistics)
         return {

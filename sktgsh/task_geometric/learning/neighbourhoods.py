@@ -12,7 +12,7 @@ neighbours share (:mod:`.shared_space`). The second ones decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -117,7 +117,6 @@ class Neighbourhoods:
         n_bits: int,
         n_neighbors: int,
         seed: int,
-        projections: ClassProjections | None = None,
     ) -> tuple[Neighbourhoods, Nearest]:
         """Learn from some rows of a task.
 
@@ -132,8 +131,6 @@ class Neighbourhoods:
         n_neighbors : int
         seed : int
             Seed of the rotation of the codes.
-        projections : ClassProjections, optional
-            Projections that the codewords of known classes follow. By default they are learned.
 
         Returns
         -------
@@ -155,9 +152,8 @@ class Neighbourhoods:
         found = nearest(references, references, n_neighbors + 1)
         near = found.but_self()
         taken, least = _taken(near, labels)
-        if projections is None:
-            points = centre + scale * _shared_points(angles, near, taken)
-            projections = _learn_projections(points, n_bits, seed)
+        points = centre + scale * _shared_points(angles, near, taken)
+        projections = _learn_projections(points, n_bits, seed)
         margins = projections.margins(centre + scale * angles).astype(np.float32)
         learned = cls(
             projections,
@@ -178,6 +174,20 @@ class Neighbourhoods:
     def __deepcopy__(self, memo: dict) -> Neighbourhoods:
         # Nothing changes it, so copies share it.
         return self
+
+    def following(self, projections: ClassProjections, features: np.ndarray) -> Neighbourhoods:
+        """The same neighbourhoods with codes by other projections.
+
+        Parameters
+        ----------
+        projections : ClassProjections
+            Projections that the codewords of known classes follow.
+        features : ndarray of shape (n_references, n_features), dtype float32
+            The rows that these were learned from.
+        """
+        points = self.centre + self.scale * unit(features - self.centre)
+        margins = projections.margins(points).astype(np.float32)
+        return replace(self, projections=projections, margins=margins)
 
     def is_equal(self, other: Neighbourhoods) -> bool:
         """Whether both give every row the same target."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
 from .factors import Factors, GramFactors, random_probes
-from .learner import TaskLearner
 from .prior import FIRM_ALPHA, MIXING_CLASSES, POOL_ALPHAS, FirmSolution
 from .ridge import CentredProblem
-from .rows import Rows
 from .statistics import RidgeStatistics
-from .sums import TaskSums
+from .unlabelled import CompletedRows, PreparedRows
 
-# Problems of the tasks are kept up to this size; those of further tasks are made twice.
+# Features, sums and problems are kept up to this size; those of further tasks are made twice.
 KEPT_BYTES = 2 * 2**30
 # A task with fewer rows than this share of the units is left out of a factor that all tasks use.
 _FEW_ROWS = 0.125
@@ -221,112 +218,94 @@ class Pool:
         raise LinAlgError("the sums of the tasks' rows are not finite")
 
 
-@dataclass(frozen=True)
 class Gathered:
     """Tasks that are learned in one call, before any of them is learned.
 
+    Parameters
+    ----------
+    before : mapping of RidgeStatistics
+        Sums of the rows of all tasks learned before, with classes and with given codes.
+
     Attributes
     ----------
-    pool : Pool
-        All rows of the tasks, and of those learned before.
-    solutions : dict of FirmSolution
-        Solution of each task.
+    rows : dict of PreparedRows or CompletedRows
+        Rows of the tasks that are kept.
     statistics : dict of RidgeStatistics
         Sums of the tasks that are kept.
+    solutions : dict of FirmSolution
+        Solution of each new task.
     problems : dict of CentredProblem
-        Problems of the tasks that are kept.
-    known : frozenset of task labels
-        Tasks learned before, whose later rows are in the pool, too.
+        Problems of the new tasks that are kept.
     """
 
-    pool: Pool
-    solutions: dict[Hashable, FirmSolution] = field(default_factory=dict)
-    statistics: dict[Hashable, RidgeStatistics] = field(default_factory=dict)
-    problems: dict[Hashable, CentredProblem] = field(default_factory=dict)
-    known: frozenset = frozenset()
+    def __init__(self, before: Mapping[str, RidgeStatistics]):
+        self._before = before
+        self._sums: RidgeStatistics | None = None
+        self._labels: set[Hashable] = set()
+        self._size = 0
+        self.rows: dict[Hashable, PreparedRows | CompletedRows] = {}
+        self.statistics: dict[Hashable, RidgeStatistics] = {}
+        self.solutions: dict[Hashable, FirmSolution] = {}
+        self.problems: dict[Hashable, CentredProblem] = {}
 
+    def __contains__(self, label: Hashable) -> bool:
+        return label in self._labels
 
-def gather(
-    learner: TaskLearner,
-    parts: Mapping[Hashable, Rows | TaskSums],
-    known: Mapping[str, RidgeStatistics],
-) -> Gathered:
-    """Sum up the rows of tasks, and solve each by itself.
+    def __len__(self) -> int:
+        return len(self._labels)
 
-    Parameters
-    ----------
-    learner : TaskLearner
-    parts : mapping of Rows or TaskSums
-        By task.
-    known : mapping of RidgeStatistics
-        Sums of the rows of tasks learned before, with classes and with given codes.
+    def keep(self, label: Hashable, part: PreparedRows | CompletedRows) -> None:
+        """Keep the rows of a task until it is learned, unless their features are large."""
+        self._size += part.rows.X.nbytes if part.rows.extracted else 0
+        if self._size <= KEPT_BYTES:
+            self.rows[label] = part
 
-    Returns
-    -------
-    gathered : Gathered
-    """
-    pool, size, solutions, kept, problems = None, 0, {}, {}, {}
-    for label, part in parts.items():
-        statistics = (
-            part.statistics
-            if isinstance(part, TaskSums)
-            else learner.add_statistics(learner.extract(part), None)
-        )
-        if pool is None:
-            pool = statistics.for_pool().copy()
-            before = known.get(kind_of(statistics))
+    def add(
+        self,
+        label: Hashable,
+        statistics: RidgeStatistics,
+        known: RidgeStatistics | None = None,
+    ) -> None:
+        """Add the rows of a task; a new one is solved by itself.
+
+        Parameters
+        ----------
+        label : task label
+        statistics : RidgeStatistics
+            Sums of all of its rows.
+        known : RidgeStatistics, optional
+            Sums of those that were learned before.
+        """
+        before = self._before.get(kind_of(statistics))
+        if self._sums is None:
+            self._sums = statistics.for_pool().copy()
             if before is not None:
-                pool.increase(before)
+                self._sums.increase(before)
         else:
-            pool.increase(statistics)
-        problem = CentredProblem(statistics)
-        solutions[label] = FirmSolution.of(problem, FIRM_ALPHA)
-        size += 3 * statistics.nbytes
-        if size <= KEPT_BYTES:
-            kept[label], problems[label] = statistics, problem
-    assert pool is not None
-    return Gathered(Pool(pool), solutions, kept, problems)
+            self._sums.increase(statistics)
+        self._labels.add(label)
+        problem, size = None, statistics.nbytes
+        if known is None:
+            problem, size = CentredProblem(statistics), 3 * size
+            self.solutions[label] = FirmSolution.of(problem, FIRM_ALPHA)
+        elif before is not None:
+            self._sums.increase(known, -1.0)
+        self._size += size
+        if self._size <= KEPT_BYTES:
+            self.statistics[label] = statistics
+            if problem is not None:
+                self.problems[label] = problem
 
+    @property
+    def kind(self) -> str | None:
+        """Whether the tasks have classes or given codes; None before there is one."""
+        return None if self._sums is None else kind_of(self._sums)
 
-def gather_known(
-    learner: TaskLearner,
-    parts: Mapping[Hashable, Rows | TaskSums],
-    open_sums: Mapping[Hashable, RidgeStatistics],
-    known: Mapping[str, RidgeStatistics],
-) -> Gathered | None:
-    """Sum up later rows of tasks that are known, so that one pool serves all of them.
-
-    Parameters
-    ----------
-    learner : TaskLearner
-    parts : mapping of Rows or TaskSums
-        By task; all have classes, or all have given codes.
-    open_sums : mapping of RidgeStatistics
-        Sums of each task before.
-    known : mapping of RidgeStatistics
-        As in :func:`gather`.
-
-    Returns
-    -------
-    gathered : Gathered or None
-        None where there are no sums of all tasks.
-    """
-    kinds = {kind_of(open_sums[label]) for label in parts}
-    if len(kinds) != 1 or not kinds <= known.keys():
-        return None
-    pool, size, kept = known[kinds.pop()].copy(), 0, {}
-    for label, part in parts.items():
-        statistics = (
-            open_sums[label] + part.statistics
-            if isinstance(part, TaskSums)
-            else learner.add_statistics(learner.extract(part), open_sums[label])
-        )
-        pool.increase(open_sums[label], -1.0)
-        pool.increase(statistics)
-        size += statistics.nbytes
-        if size <= KEPT_BYTES:
-            kept[label] = statistics
-    return Gathered(Pool(pool), statistics=kept, known=frozenset(parts))
+    @cached_property
+    def pool(self) -> Pool:
+        """All rows of the tasks, and of those learned before, once all tasks are here."""
+        assert self._sums is not None
+        return Pool(self._sums)
 
 
 def kind_of(statistics: RidgeStatistics) -> str:

@@ -13,9 +13,6 @@ from .ridge import CentredProblem
 
 # A mixture uses at most this share of the rows' degrees of freedom.
 _MOST_USED = 0.5
-# The common solution is judged where it uses at most this share of the rows' degrees of freedom:
-# errors of a solution that has seen a few rows say little about others.
-_MOST_JUDGED = 0.3
 _EPSILON = 1e-9
 
 
@@ -85,7 +82,7 @@ def solve_towards(
         pool_weight=prior.pool_weight,
         task_weights=prior.task_weights,
     )
-    if knows and common is not None and common.used.max() <= _MOST_JUDGED * n_rows:
+    if knows and common is not None:
         found = common.errors(problem, right, squares)
         # The weights of the mixture were fitted to these rows, too.
         mixed = left / (left - min(prior.n_used, _MOST_USED * left))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -51,8 +52,46 @@ def _n_learned(n_rows: int) -> float:
     return min(n_rows, _ALL_UNLABELLED) * (1 + max(0.0, np.log(max(n_rows, 1) / _ALL_UNLABELLED)))
 
 
+class PreparedRows(NamedTuple):
+    """Rows of a task, with what gives those without a label their targets.
+
+    Attributes
+    ----------
+    rows : Rows
+        Of many unlabelled rows some, and features in place of samples where these are costly.
+    found : Neighbourhoods or None
+        None if every row has a label.
+    near : Nearest or None
+        The nearest references of each row, if they are known.
+    learned_from : Rows or None
+        Rows that the neighbourhoods were learned from; None if earlier rows have decided.
+    """
+
+    rows: Rows
+    found: Neighbourhoods | None = None
+    near: Nearest | None = None
+    learned_from: Rows | None = None
+
+
+class CompletedRows(NamedTuple):
+    """Rows of a task that all have a target.
+
+    Attributes
+    ----------
+    rows : Rows
+    found : Neighbourhoods or None
+        What decides on later rows without a label.
+    fate : UnlabelledRows
+        What became of those among these rows.
+    """
+
+    rows: Rows
+    found: Neighbourhoods | None = None
+    fate: UnlabelledRows = UnlabelledRows()
+
+
 def learn_neighbourhoods(
-    network: TaskNetwork, rows: Rows, n_neighbors: int | None, projections: ClassProjections | None
+    network: TaskNetwork, rows: Rows, n_neighbors: int | None
 ) -> tuple[Neighbourhoods, Nearest | None]:
     """Learn what gives unlabelled rows their targets, from a sample of the rows.
 
@@ -62,8 +101,6 @@ def learn_neighbourhoods(
     rows : Rows
     n_neighbors : int or None
         Number of neighbours that decide on a row.
-    projections : ClassProjections or None
-        Projections of the shared codebook, if there are any.
 
     Returns
     -------
@@ -71,7 +108,7 @@ def learn_neighbourhoods(
     near : Nearest or None
         The nearest references of each row, if the sample is all of the rows.
     """
-    drawn, classes = rows.sample(MOST_REFERENCES, network.seed), tuple(rows.classes)
+    drawn, classes = _references(network, rows), tuple(rows.classes)
     labels, labelled = np.full(len(drawn.y), -1), ~drawn.lacks_label
     if not rows.multilabel and labelled.any():
         labels[labelled] = np.searchsorted(np.array(classes), drawn.y[labelled])
@@ -80,9 +117,16 @@ def learn_neighbourhoods(
         n_neighbors = _WITH_LABELS if classes else _WITHOUT
     features = _features(network, drawn)
     learned, near = Neighbourhoods.learn(
-        features, labels, classes, n_bits, n_neighbors, network.seed, projections
+        features, labels, classes, n_bits, n_neighbors, network.seed
     )
     return learned, near if len(drawn.y) == len(rows.y) else None
+
+
+def following(
+    network: TaskNetwork, found: Neighbourhoods, projections: ClassProjections, rows: Rows
+) -> Neighbourhoods:
+    """Neighbourhoods that were learned from rows, with codes by projections of other tasks."""
+    return found.following(projections, _features(network, _references(network, rows)))
 
 
 def with_groups(
@@ -166,7 +210,7 @@ def complete_rows(
     found: Neighbourhoods,
     flips: np.ndarray,
     near: Nearest | None = None,
-) -> tuple[Rows, UnlabelledRows]:
+) -> CompletedRows:
     """Give each unlabelled row a class or a code, or leave it out.
 
     Parameters
@@ -181,10 +225,8 @@ def complete_rows(
 
     Returns
     -------
-    rows : Rows
-        Without those that are left out.
-    unlabelled : UnlabelledRows
-        What became of the unlabelled rows.
+    completed : CompletedRows
+        Without the rows that are left out.
     """
     missing, unlabelled, y = np.flatnonzero(rows.lacks_label), rows.lacks_label.copy(), rows.y
     known = None if near is None else near.take(missing)
@@ -212,7 +254,13 @@ def complete_rows(
     left, counts = completion.left_out, rows.counts[missing]
     kinds = (~free & ~left, free & ~left, left)
     fate = UnlabelledRows(*(float(counts[kind].sum()) for kind in kinds))
-    return completed.take(np.setdiff1d(np.arange(len(y)), missing[left])), fate
+    kept = np.setdiff1d(np.arange(len(y)), missing[left])
+    return CompletedRows(completed.take(kept), found, fate)
+
+
+def _references(network: TaskNetwork, rows: Rows) -> Rows:
+    """Rows of a task among which neighbours are looked for."""
+    return rows.sample(MOST_REFERENCES, network.seed)
 
 
 def _features(network: TaskNetwork, rows: Rows) -> np.ndarray:
