@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -39,8 +39,7 @@ class LearnedTasks:
     priors : dict of TaskPrior
         What the open tasks shrink towards, by label; it stays while a task goes on learning.
     pools : dict of RidgeStatistics
-        Sums of the rows of all tasks: of those with classes under "classes", of those with given
-        codes under "codes".
+        Sums of the rows of all tasks, by kind.
     general : Modulation or None
         What all tasks with classes have learned together, for rows of unknown tasks.
     neighbourhoods : dict of Neighbourhoods
@@ -105,7 +104,10 @@ class LearnedTasks:
         if share_codebook:
             codebook = codebook.joined(dict(zip(modulation.classes, modulation.codewords)), label)
         added = {} if statistics is None else {label: statistics.copy()}
-        kind = "classes" if modulation.classes else "codes"
+        pools = self.pools
+        if statistics is not None:
+            added[label].neighbourhoods = self._own(statistics.neighbourhoods)
+            pools = replaced(pools, None, added[label])
         return replace(
             self,
             modulations=self.modulations | {label: modulation},
@@ -113,8 +115,12 @@ class LearnedTasks:
             history=self.history | {label: []},
             statistics=self.statistics | added,
             priors=self.priors | ({} if statistics is None or prior is None else {label: prior}),
-            pools=self.pools | self._pooled(kind, None, statistics),
+            pools=pools,
         )
+
+    def _own(self, found: Neighbourhoods | None) -> Neighbourhoods | None:
+        """Neighbourhoods from elsewhere, which do not follow the projections of this codebook."""
+        return None if found is None else replace(found, shares_codes=False)
 
     def with_open(self, most: int, kept: Collection[Hashable] = ()) -> Self:
         """Drop the sufficient statistics of all but the last open tasks, and of some others."""
@@ -166,39 +172,32 @@ class LearnedTasks:
         for label in labels:
             if label not in self.modulations:
                 continue
-            kind = "classes" if self.modulations[label].classes else "codes"
             kept = replace(
                 kept.close(label),
                 modulations=less(kept.modulations, label),
                 history=less(kept.history, label),
             )
-            if kind in pools and label in self.statistics:
-                if takes_part(self.statistics[label]):
-                    left = pools[kind] - self.statistics[label]
-                    # What rounding leaves of no rows is no sum.
-                    has_rows = left.total > NO_ROW * pools[kind].total
-                    pools = less(pools, kind) | ({kind: left} if has_rows else {})
-            elif kind in pools:
-                rest = [kept.statistics[task] for task in kept._open_tasks(kind)]
-                rest = [sums for sums in rest if takes_part(sums)]
-                pools = less(pools, kind)
-                if rest:
-                    parts = [sums.for_pool() for sums in rest]
-                    pools[kind] = reduce(RidgeStatistics.__add__, parts)
+            if label in self.statistics:
+                pools = replaced(pools, self.statistics[label], None)
+                continue
+            # Names of groups make classes of a task without a label.
+            kind = self.kind_of(label)
+            gone = {"partial", "unlabelled"} if kind in ("partial", "unlabelled") else {kind}
+            pools = {kind: pool for kind, pool in pools.items() if kind not in gone}
+            for sums in kept.statistics.values():
+                if sums.kind in gone:
+                    pools = replaced(pools, None, sums)
         return replace(kept, pools=pools)
 
-    def _pooled(
-        self, kind: str, before: RidgeStatistics | None, after: RidgeStatistics | None
-    ) -> dict[str, RidgeStatistics]:
-        """The sums of all tasks' rows, with those of one task replaced."""
-        found = replaced(self.pools.get(kind), before, after)
-        return {} if found is None else {kind: found}
-
-    def _open_tasks(self, kind: str) -> list:
-        """Open tasks with classes, or with given codes."""
-        return [
-            t for t in self.statistics if bool(self.modulations[t].classes) == (kind == "classes")
-        ]
+    def kind_of(self, label: Hashable) -> str:
+        """What the rows of a task have, as of :attr:`.RidgeStatistics.kind`."""
+        if label in self.statistics:
+            return self.statistics[label].kind
+        modulation = self.modulations[label]
+        fate = modulation.unlabelled
+        if fate is not None and fate.n_grouped:
+            return "partial" if modulation.classes else "unlabelled"
+        return "classes" if modulation.classes else "codes"
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -317,24 +316,37 @@ def less(table: dict[Any, Any], label: Hashable) -> dict[Any, Any]:
 
 
 def replaced(
-    pool: RidgeStatistics | None, before: RidgeStatistics | None, after: RidgeStatistics | None
-) -> RidgeStatistics | None:
-    """The sums of many rows with those of one task replaced, where they take part; None if none."""
-    if pool is not None and before is not None and takes_part(before):
-        pool = pool - before
-    if after is None or not takes_part(after):
-        return pool
-    return after.for_pool() if pool is None else pool + after.for_pool()
+    pools: Mapping[str, RidgeStatistics],
+    before: RidgeStatistics | None,
+    after: RidgeStatistics | None,
+) -> dict[str, RidgeStatistics]:
+    """The sums of many rows, by kind, with those of one task replaced where they take part."""
+    found = dict(pools)
+    if before is not None and takes_part(before) and before.kind in found:
+        left = found[before.kind] - before
+        # What rounding leaves of no rows is no sum.
+        if left.total > NO_ROW * found.pop(before.kind).total:
+            found[before.kind] = left
+    if after is not None and takes_part(after):
+        added, known = after.for_pool(), found.get(after.kind)
+        found[after.kind] = added if known is None else known + added
+    return found
 
 
 def takes_part(statistics: RidgeStatistics | None) -> bool:
-    """Whether the rows of a task tell other tasks something."""
-    return statistics is not None and is_shared(statistics.neighbourhoods)
+    """Whether the rows of a task tell other tasks of their kind something."""
+    if statistics is None:
+        return False
+    found = statistics.neighbourhoods
+    if found is None or not found.has_others:
+        return True
+    # A task that got its first labels later has codes of the other kind.
+    return is_shared(found) and bool(found.classes) == bool(statistics.class_sums)
 
 
 def is_shared(found: Neighbourhoods | None) -> bool:
     """Whether rows with these neighbourhoods tell other tasks something.
 
-    Those of classes without a name do not: their codes follow neighbourhoods of their own task.
+    Those of classes without a name do so if their codes follow projections that tasks share.
     """
-    return found is None or not found.has_others
+    return found is None or not found.has_others or found.shares_codes

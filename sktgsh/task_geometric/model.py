@@ -14,8 +14,11 @@ from ..tasks import check_same_kind
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
 from .learned import is_shared, less, takes_part
+from .learning.codebook import ClassProjections
 from .learning.learner import DENSITY_ROWS
+from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import Solution, merged_prior
+from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
@@ -99,20 +102,52 @@ class TaskModel(SolvedTasks):
         The sums of all tasks stay as they are: each task adds its rows once it is learned.
         """
         gathered = Gathered(self.pools)
+        later = dict[Hashable, PreparedRows]()
         for label, part in parts.items():
-            known, sums = self.statistics.get(label), None
+            known = self.statistics.get(label)
             if isinstance(part, TaskSums):
                 sums = part.statistics if known is None else known + part.statistics
             else:
                 rows = self._prepared(label, part, known, settings)
-                if is_shared(rows.found):
-                    # Only codes depend on the codewords of other tasks.
-                    rows = self._completed(label, rows, settings)
-                    sums = self._summed(rows, known)
-                gathered.keep(label, rows)
-            if sums is not None and takes_part(sums) and (known is None or takes_part(known)):
+                if rows.found is not None and rows.found.has_others:
+                    later[label] = rows
+                    continue
+                completed = self._completed(label, rows, settings)
+                gathered.keep(label, completed)
+                sums = self._summed(completed, known)
+            if takes_part(sums) and (known is None or takes_part(known)):
                 gathered.add(label, sums, known)
-        return self._with_codebook(gathered, settings), gathered
+        model = self._with_codebook(gathered, settings)
+        # Codes of unlabelled rows follow the codebook, or else the task with most rows.
+        for label in sorted(later, key=lambda label: -len(later[label].rows.y)):
+            model = model._gather_codes(label, later[label], settings, gathered)
+        return model, gathered
+
+    def _gather_codes(
+        self,
+        label: Hashable,
+        rows: PreparedRows,
+        settings: LearningSettings,
+        gathered: Gathered,
+    ) -> TaskModel:
+        """Sum up the rows of a task with classes of no name, if their codes mean the same to all.
+
+        If no task has said yet what bits mean, this one does.
+        """
+        completed, known = (
+            self._completed(label, rows, settings, founds=True),
+            self.statistics.get(label),
+        )
+        gathered.keep(label, completed)
+        if not is_shared(completed.found) or (known is not None and not takes_part(known)):
+            return self
+        sums = self._summed(completed, known)
+        gathered.add(label, sums, known)
+        if known is not None or self._projections_for(completed.found) is not None:
+            return self
+        problem, classes = CentredProblem(sums), sorted_classes(completed.rows.classes)
+        codebook = self._codewords(label, classes, problem, None, settings)[1]
+        return replace(self, codebook=codebook)
 
     def learn(
         self,
@@ -142,7 +177,7 @@ class TaskModel(SolvedTasks):
         known = self.statistics.get(label) if previous else None
         prepared = None if gathered is None else gathered.rows.pop(label, None)
         prepared = prepared or self._prepared(label, rows, known, settings)
-        completed = self._completed(label, prepared, settings)
+        completed = self._completed(label, prepared, settings, founds=True)
         rows = completed.rows
         classes = sorted_classes([*(previous.classes if previous else ()), *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
@@ -340,23 +375,38 @@ class TaskModel(SolvedTasks):
         return PreparedRows(extracted, found, near if some is rows else None, every)
 
     def _completed(
-        self, label: Hashable, prepared: PreparedRows | CompletedRows, settings: LearningSettings
+        self,
+        label: Hashable,
+        prepared: PreparedRows | CompletedRows,
+        settings: LearningSettings,
+        founds: bool = False,
     ) -> CompletedRows:
-        """Give each unlabelled row a class or a code."""
+        """Give each unlabelled row a class or a code.
+
+        With `founds`, the projections of the task become those of an empty codebook.
+        """
         if isinstance(prepared, CompletedRows):
             return prepared
         if prepared.found is None or not prepared.rows.has_unlabelled:
             return CompletedRows(prepared.rows, prepared.found)
         found, learned_from = prepared.found, prepared.learned_from
-        share, projections = settings.share_codebook, self.codebook.projections
-        if share and projections is not None and learned_from is not None:
-            if self.network.encoder.passthrough:
+        share, projections = settings.share_codebook, self._projections_for(found)
+        if share and learned_from is not None and self.network.encoder.passthrough:
+            if projections is not None:
                 found = following(self.network, found, projections, learned_from)
+            elif founds and not (found.classes and self.codebook.words):
+                found = replace(found, shares_codes=True)
         flips = self.learner.chooser.flips(None if share else label)
         structure = self.codebook.structure if share else None
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
         return complete_rows(self.network, prepared.rows, found, flips, prepared.near)
+
+    def _projections_for(self, found: Neighbourhoods | None) -> ClassProjections | None:
+        """Projections that tasks share for the codes of rows without a label."""
+        if found is None or found.classes:
+            return self.codebook.projections
+        return self.codebook.unnamed or self.codebook.projections
 
     def _summed(self, completed: CompletedRows, known: RidgeStatistics | None) -> RidgeStatistics:
         """Sums of completed rows, and of those that are known."""

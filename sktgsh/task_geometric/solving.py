@@ -18,7 +18,7 @@ from .learning.ridge import CentredProblem
 from .learning.rows import sorted_classes
 from .learning.settings import LearningSettings
 from .learning.statistics import RidgeStatistics
-from .learning.together import Gathered, Pool, kind_of
+from .learning.together import Gathered, Pool
 
 # A new task is asked whether it is one where the solution of all rows uses at most this share of
 # its rows' degrees of freedom: errors of a solution that has seen a few rows say little of others.
@@ -60,6 +60,7 @@ class SolvedTasks(LearnedTasks):
         if previous is not None:
             prior, others = self.priors.get(label), Others(None, {})
             asks = may_join and prior is not None and takes_part(statistics)
+            asks = asks and self._asked_kind(statistics, gathered) == statistics.kind
             pool = self._pool_with(label, statistics, gathered) if asks else None
             if pool is not None:
                 others = Others(None, {}, pool.everything, pool.used_by(problem))
@@ -88,26 +89,24 @@ class SolvedTasks(LearnedTasks):
         asks = takes_part(statistics) or bool(statistics.class_sums)
         if not settings.share_prior or not asks:
             return Others(None, {})
-        learner, kind = self.learner, kind_of(statistics)
+        kind = self._asked_kind(statistics, gathered)
         solutions: dict[Hashable, Any] = {
-            task: learner.solution(modulation)
+            task: self.learner.solution(modulation)
             for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
             # Codes of tasks with codebooks of their own cannot be compared.
             if task != label
             and (settings.share_codebook or kind == "codes")
-            and bool(modulation.classes) == (kind == "classes")
-            and not (gathered is not None and task in gathered.solutions)
+            and self._can_answer(task, kind)
+            and not (gathered is not None and task in gathered)
         }
-        old = self.statistics.get(label)
-        own = old if takes_part(old) else None
-        if gathered is not None and gathered.kind == kind:
-            solutions |= less(gathered.solutions, label)
-            if label not in gathered:
-                return Others(gathered.pool.solution(own), solutions)
-        elif kind not in self.pools:
-            return Others(None, solutions)
-        elif not takes_part(statistics):
-            return Others(Pool(self.pools[kind]).solution(own), solutions)
+        if gathered is not None:
+            for asked in {kind, statistics.kind}:
+                solutions |= less(gathered.solutions.get(asked, {}), label)
+        if kind != statistics.kind or not takes_part(statistics):
+            others = None if gathered is None else gathered.pool(kind)
+            if others is None and kind in self.pools:
+                others = Pool(replaced(self.pools, self.statistics.get(label), None)[kind])
+            return Others(None if others is None else others.solution(), solutions)
         pool = self._pool_with(label, statistics, gathered)
         rest = None if pool is None else pool.solution(statistics)
         if pool is None or rest is None:
@@ -117,25 +116,43 @@ class SolvedTasks(LearnedTasks):
             return Others(rest, solutions)
         return Others(rest, solutions, pool.everything, used)
 
+    def _asked_kind(self, statistics: RidgeStatistics, gathered: Gathered | None) -> str:
+        """The kind of tasks that a task asks.
+
+        One with classes of no name asks those that have a name for them, and else its like.
+        """
+        pool = None if gathered is None else gathered.pool("classes")
+        sums = self.pools.get("classes") if pool is None else pool.statistics
+        if statistics.kind != "partial" or sums is None:
+            return statistics.kind
+        return statistics.kind if set(sums.classes) <= set(statistics.classes) else "classes"
+
+    def _can_answer(self, task: Hashable, kind: str) -> bool:
+        """Whether the solution of a task says something to tasks that ask this kind."""
+        if kind == "unlabelled":
+            return self.kind_of(task) == kind and takes_part(self.statistics.get(task))
+        return bool(self.modulations[task].classes) == (kind != "codes")
+
     def _pool_with(
         self, label: Hashable, statistics: RidgeStatistics, gathered: Gathered | None
     ) -> Pool | None:
         """The rows of all tasks with those of one task as they are now; None if there are none."""
-        sums = self.pools.get(kind_of(statistics))
-        if gathered is not None and gathered.kind == kind_of(statistics):
+        pools = self.pools
+        pool = None if gathered is None else gathered.pool(statistics.kind)
+        if gathered is not None and pool is not None:
             if label in gathered:
-                return gathered.pool
-            sums = gathered.pool.statistics
-        sums = replaced(sums, self.statistics.get(label), statistics)
+                return pool
+            pools = pools | {statistics.kind: pool.statistics}
+        sums = replaced(pools, self.statistics.get(label), statistics).get(statistics.kind)
         return None if sums is None else Pool(sums)
 
     def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:
         """Choose the codewords that tasks share from the rows of all of them."""
-        if not settings.share_codebook or len(gathered.solutions) < 2:
+        pool = gathered.pool("classes")
+        n_new = len(gathered.solutions.get("classes", {}))
+        if not settings.share_codebook or pool is None or n_new < 2:
             return self
-        if not gathered.pool.statistics.class_sums:
-            return self
-        problem = gathered.pool.problem
+        problem = pool.problem
         classes = sorted_classes(problem.classes)
         return replace(self, codebook=self._codewords(None, classes, problem, None, settings)[1])
 
@@ -153,14 +170,13 @@ class SolvedTasks(LearnedTasks):
             statistics=closed.statistics | {label: statistics},
             priors=closed.priors | ({} if prior is None else {label: prior}),
         ).with_open(settings.max_open_tasks, settings.kept_open)
-        pools = {}
+        pools = self.pools
         if settings.share_prior:
-            before = self.statistics.get(label)
-            pools = self._pooled(kind_of(statistics), before, statistics)
+            pools = replaced(pools, self.statistics.get(label), statistics)
         return {
             "statistics": opened.statistics,
             "priors": opened.priors,
-            "pools": self.pools | pools,
+            "pools": pools,
         }
 
     def _codewords(
@@ -175,10 +191,11 @@ class SolvedTasks(LearnedTasks):
         known = self._fixed_codewords(label, previous, settings.share_codebook)
         found = None if problem is None else problem.neighbourhoods
         found = found if found is not None and found.has_others else None
-        if found is not None and self.network.encoder.passthrough and not known.words:
-            groups = self.modulations[label].groups if label in self.modulations else None
-            named = {} if groups is None else dict(groups.named)
-            known = Codebook(named, found.projections)
+        if found is not None and self.network.encoder.passthrough:
+            if classes and not known.words and known.projections is None:
+                known = replace(known, projections=found.projections)
+            if not found.classes and found.shares_codes and known.unnamed is None:
+                known = replace(known, unnamed=found.projections)
         new = [c for c in classes if c not in known.words]
         own_to = None if settings.share_codebook else label
         book = self.learner.chooser.choose(problem, known, new, settings.codebook, own_to)
@@ -190,7 +207,7 @@ class SolvedTasks(LearnedTasks):
                 book = book.with_structure(structure, self.learner.chooser.bits)
         n_bits = len(self.network.layout.codebook_bits)
         words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
-        shared = book if settings.share_codebook and classes else self.codebook
+        shared = book if settings.share_codebook else self.codebook
         return words, shared, book.structure if classes else None
 
     def _fixed_codewords(

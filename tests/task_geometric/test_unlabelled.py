@@ -437,3 +437,74 @@ def test_a_sample_of_rows_that_stand_for_others_is_even():
     drawn = rows.sample(2000, seed=0)
     assert drawn.stands_for is None
     assert drawn.y.mean() == pytest.approx(10_000 / 11_000, abs=0.03)
+
+
+def tenants_precision(hasher, digits, labels, n_tenants):
+    """mAP within tenants that rows are dealt to at random."""
+    X, Q, _, q = digits
+    rng = np.random.default_rng(5)
+    task, asked = rng.integers(n_tenants, size=len(X)), rng.integers(n_tenants, size=len(Q))
+    codes = hasher.fit(X, labels, task=task).transform(Q, task=asked)
+    found = [average_precisions(codes[asked == t], q[asked == t]) for t in range(n_tenants)]
+    return np.nanmean(np.concatenate(found))
+
+
+@pytest.mark.parametrize("n_classes, share, gain", [(0, 0, 0.005), (5, 0.5, 0.03), (10, 0.5, 0.02)])
+def test_tenants_with_few_labels_help_one_another(digits, n_classes, share, gain):
+    y = digits[2]
+    kept = (y < n_classes) & (np.random.default_rng(3).random(len(y)) < share)
+    labels = np.where(kept, y, -1)
+    alone, together = (
+        tenants_precision(
+            TaskGeometricHasher(32, missing_label=-1, share_prior=share_prior, random_state=0),
+            digits,
+            labels,
+            10,
+        )
+        for share_prior in (False, True)
+    )
+    assert together > alone + gain
+
+
+def test_pools_hold_the_rows_of_their_kind_and_forgetting_takes_them_out(digits):
+    X, _, y, _ = digits
+    task = np.arange(len(y)) % 6
+    # Two tasks with all labels, two with some classes, two without a label.
+    labels = np.where((task < 2) | ((task < 4) & (y < 5) & (np.arange(len(y)) % 4 < 3)), y, -1)
+    hasher = small(missing_label=-1).fit(X, labels, task=task)
+    model = hasher.model_
+    assert set(model.pools) == {"classes", "partial", "unlabelled"}
+    for kind, own in (("classes", (0, 1)), ("partial", (2, 3)), ("unlabelled", (4, 5))):
+        assert [model.kind_of(label) for label in own] == [kind, kind]
+        total = sum(model.statistics[label].total for label in own)
+        assert model.pools[kind].total == pytest.approx(total)
+    codes = hasher.transform(X, task=5)
+    # The first labels of a task make it one of another kind, with codes of the old one.
+    hasher.partial_fit(X[task == 4], y[task == 4], task=4)
+    assert hasher.model_.kind_of(4) == "partial"
+    assert hasher.model_.pools["unlabelled"].total == pytest.approx(model.statistics[5].total)
+    assert hasher.model_.pools["partial"].total == model.pools["partial"].total
+    assert np.array_equal(hasher.transform(X, task=5), codes)
+    hasher.forget_task(5).forget_task(2).forget_task(3)
+    assert set(hasher.model_.pools) == {"classes"}
+
+
+def test_a_task_of_another_meaning_keeps_projections_of_its_own(digits):
+    X = digits[0]
+    turned = np.rot90(X.reshape(-1, 8, 8), axes=(1, 2)).reshape(len(X), -1)
+    rows, task = np.concatenate([X, turned]), np.repeat(["as it is", "turned"], len(X))
+    dealt = np.where(np.arange(len(X)) % 2, "odd", "even")
+    for table, label, shared in ((rows, task, [True, False]), (X, dealt, [True, True])):
+        model = small().fit(table, task=label).model_
+        found = [sums.neighbourhoods.shares_codes for sums in model.statistics.values()]
+        assert sorted(found) == sorted(shared)
+        assert model.codebook.unnamed is not None and model.codebook.projections is None
+
+
+def test_labels_that_come_after_tasks_without_any_choose_codewords_of_their_own(digits):
+    X, Q, y, q = digits
+    first = np.arange(len(y)) % 2 == 0
+    hasher = small().partial_fit(X[first], task="unlabelled")
+    book = hasher.partial_fit(X[~first], y[~first], task="labelled").model_.codebook
+    assert not np.array_equal(book.projections.directions, book.unnamed.directions)
+    assert average_precisions(hasher.transform(Q, task="labelled"), q).mean() > 0.9

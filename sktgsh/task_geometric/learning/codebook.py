@@ -175,11 +175,14 @@ class Codebook:
         None if codewords do not follow the class means.
     structure : Structure or None
         What bits follow beside codewords, or in place of them: codewords are 0 there.
+    unnamed : ClassProjections or None
+        Projections that tasks without any label share.
     """
 
     words: dict[Hashable, np.ndarray]
     projections: ClassProjections | None = None
     structure: Structure | None = None
+    unnamed: ClassProjections | None = None
 
     def with_structure(self, structure: Structure, bits: np.ndarray) -> Codebook:
         """Let bits follow a structure; `bits` are those that codewords were chosen for."""

@@ -80,7 +80,8 @@ class CodewordChooser:
         later = [label for label in new if label not in words]
         table = np.array(list(words.values()), np.int8).reshape(len(words), n_bits)
         extended = extend_codebook(table, list(words), later, kind, self.seed) * flips
-        return Codebook(dict(zip([*words, *later], extended)), projections, known.structure)
+        words = dict(zip([*words, *later], extended))
+        return replace(known, words=words, projections=projections)
 
     def _choose_spelled(
         self,

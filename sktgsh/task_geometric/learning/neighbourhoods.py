@@ -35,6 +35,9 @@ _FEW_OTHERS, _LEAST_UNLABELLED = 2 * _MISSED, 50
 _ROTATION_STEPS = 2
 # Neighbours vote with the weight exp(sharpness * cosine).
 _SHARPNESS, _LEAST_WEIGHT = 10.0, 1e-30
+# A task follows the projections of others if their contrast is more than this share of that of its
+# own; it is taken from this many rows.
+_LEAST_CONTRAST, _MOST_ASKED = 0.6, 1024
 _UNLABELLED = -1
 
 
@@ -93,6 +96,8 @@ class Neighbourhoods:
         Share of labelled neighbours from which on a row belongs to a class.
     has_others : bool
         Whether there are rows of other classes than the labelled ones.
+    shares_codes : bool
+        Whether the projections are those of other tasks, too, so that codes mean the same.
     """
 
     projections: ClassProjections
@@ -107,6 +112,7 @@ class Neighbourhoods:
     n_neighbors: int
     least_share: float
     has_others: bool = True
+    shares_codes: bool = False
 
     @classmethod
     def learn(
@@ -176,7 +182,10 @@ class Neighbourhoods:
         return self
 
     def following(self, projections: ClassProjections, features: np.ndarray) -> Neighbourhoods:
-        """The same neighbourhoods with codes by other projections.
+        """The same neighbourhoods with codes by projections of the shared codebook.
+
+        Projections of a task of another meaning tell the rows of this one apart too badly: it then
+        keeps its own.
 
         Parameters
         ----------
@@ -187,7 +196,20 @@ class Neighbourhoods:
         """
         points = self.centre + self.scale * unit(features - self.centre)
         margins = projections.margins(points).astype(np.float32)
-        return replace(self, projections=projections, margins=margins)
+        following = replace(self, projections=projections, margins=margins, shares_codes=True)
+        # Labelled rows need the codewords that their classes have elsewhere.
+        if self.classes or following.contrast > _LEAST_CONTRAST * self.contrast:
+            return following
+        return self
+
+    @property
+    def contrast(self) -> float:
+        """How much more often the codes of neighbours agree in a bit than those of any two rows."""
+        asked, count = _spread(len(self.references), _MOST_ASKED), self.n_neighbors + 1
+        near, bits = nearest(self.references[asked], self.references, count), self.margins > 0
+        agree = np.mean([bits[asked] == bits[rows] for rows in near.rows[:, 1:].T])
+        share = bits.mean(axis=0)
+        return float(agree - np.mean(share**2 + (1 - share) ** 2))
 
     def is_equal(self, other: Neighbourhoods) -> bool:
         """Whether both give every row the same target."""

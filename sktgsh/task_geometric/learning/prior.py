@@ -47,14 +47,17 @@ class FirmSolution:
     ----------
     classes : list
         Class labels.
-    weights : ndarray of shape (n_classes + n_targets, n_blocks, units_per_block), dtype float32
-        Of the indicators, and of the real-valued targets.
-    intercepts : ndarray of shape (n_classes + n_targets, n_blocks)
+    weights : ndarray of shape (n_solved, n_blocks, units_per_block), dtype float32
+        Of the indicators, of the real-valued targets, and of the codes of unlabelled rows.
+    intercepts : ndarray of shape (n_solved, n_blocks)
+    n_codes : int
+        Number of bits that unlabelled rows have a code in: all codebook bits or none.
     """
 
     classes: list
     weights: np.ndarray
     intercepts: np.ndarray
+    n_codes: int = 0
 
     @classmethod
     def of(cls, problem: CentredProblem, alpha: float) -> FirmSolution:
@@ -66,12 +69,16 @@ class FirmSolution:
         alpha : float
             In units of the mean variance of the hidden units.
         """
-        weights = problem.solve_all(
-            np.concatenate([problem.class_sums, problem.target_sums]), alpha
-        )
-        centre = np.concatenate([problem.counts, problem.target_totals]) / problem.total
+        sums = [problem.class_sums, problem.target_sums]
+        totals, n_codes = [problem.counts, problem.target_totals], 0
+        if problem.code_sums is not None:
+            n_codes = len(problem.code_sums)
+            sums.append(problem.code_sums)
+            totals.append(problem.code_totals)
+        weights = problem.solve_all(np.concatenate(sums), alpha)
+        centre = np.concatenate(totals) / problem.total
         intercepts = centre[:, None] - np.einsum("kbu,bu->kb", weights, problem.means)
-        return cls(problem.classes, weights, intercepts)
+        return cls(problem.classes, weights, intercepts, n_codes)
 
     def of_classes(self, labels: Sequence[Hashable]) -> np.ndarray:
         """Weights of the first block for classes, (n_labels, units_per_block); 0 without rows."""
@@ -100,6 +107,8 @@ class FirmSolution:
         for place, label in enumerate(self.classes):
             mixing[codebook_bits, place] = words.get(label, 0)
         mixing[target_bits, n_classes + np.arange(len(target_bits))] = 1
+        if self.n_codes:
+            mixing[codebook_bits, np.arange(-self.n_codes, 0)] = 1
         if layout.n_blocks == 1:
             return Solution(mixing @ self.weights[:, 0], mixing @ self.intercepts[:, 0])
         return Solution(

@@ -137,7 +137,7 @@ class CentredProblem:
         self.target_squares = statistics.target_squares
         self.neighbourhoods = statistics.neighbourhoods
         self.code_weight = statistics.code_weight
-        self.code_totals = self.code_sums = None
+        self.code_totals, self.code_sums = np.zeros(0), None
         if statistics.code_sums is not None:
             self.code_totals = statistics.code_sums[:, 0, units]
             self.code_sums = statistics.code_sums[:, :, :units]

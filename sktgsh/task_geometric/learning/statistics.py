@@ -78,10 +78,6 @@ class RidgeStatistics:
         total.increase(other)
         if other.overlap is not None:
             total.overlap = other.overlap + (0.0 if self.overlap is None else self.overlap)
-        if other.code_sums is not None:
-            known = 0.0 if total.code_sums is None else total.code_sums
-            total.code_sums = other.code_sums + known
-        total.code_weight += other.code_weight
         total.unlabelled += other.unlabelled
         total.neighbourhoods = common_neighbourhoods(self.neighbourhoods, other.neighbourhoods)
         return total
@@ -94,6 +90,8 @@ class RidgeStatistics:
         # What rounding leaves of a class that only the other has is no row.
         least = NO_ROW * max(self.total, 1e-300)
         rest.class_sums = {c: sums for c, sums in rest.class_sums.items() if weights[c] > least}
+        if rest.code_weight <= least:
+            rest.code_sums, rest.code_weight = None, 0.0
         return rest
 
     def increase(self, other: RidgeStatistics, sign: float = 1.0) -> None:
@@ -104,6 +102,10 @@ class RidgeStatistics:
         self.target_sums += sign * other.target_sums
         self.target_squares += sign * other.target_squares
         self.weight_squares += sign * other.weight_squares
+        if other.code_sums is not None:
+            known = 0.0 if self.code_sums is None else self.code_sums
+            self.code_sums = known + sign * other.code_sums
+        self.code_weight += sign * other.code_weight
         self.overlap = None
 
     def copy(self) -> RidgeStatistics:
@@ -126,7 +128,18 @@ class RidgeStatistics:
     def nbytes(self) -> int:
         """Memory of the statistics, in bytes."""
         sums = sum(sums.nbytes for sums in self.class_sums.values())
-        return self.gram.nbytes + self.target_sums.nbytes + sums
+        codes = 0 if self.code_sums is None else self.code_sums.nbytes
+        return self.gram.nbytes + self.target_sums.nbytes + sums + codes
+
+    @property
+    def kind(self) -> str:
+        """What rows have: "classes", given "codes", or codes of their neighbourhoods.
+
+        The last are "partial" where some rows have classes, and "unlabelled" where none has.
+        """
+        if self.code_sums is None:
+            return "classes" if self.class_sums else "codes"
+        return "partial" if self.class_sums else "unlabelled"
 
     @property
     def classes(self) -> list:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
 from .factors import Factors, GramFactors, random_probes
-from .prior import FIRM_ALPHA, MIXING_CLASSES, POOL_ALPHAS, FirmSolution
+from .prior import FIRM_ALPHA, MIXING_BITS, MIXING_CLASSES, POOL_ALPHAS, FirmSolution
 from .ridge import CentredProblem
 from .statistics import RidgeStatistics
 from .unlabelled import CompletedRows, PreparedRows
@@ -40,10 +40,16 @@ class PooledProblem(CentredProblem):
         if self.n_blocks > 1:
             return alphas[0]
         frequent = np.argsort(-self.counts, kind="stable")[:MIXING_CLASSES]
-        n_targets = len(self.target_totals)
-        bits = np.arange(len(frequent)), len(frequent) + np.arange(n_targets)
-        right, _, squares = self.targets(np.eye(len(self.counts))[:, frequent], *bits)
-        errors = self.generalised_cross_validation(right, squares, np.array(alphas)).sum(axis=0)
+        right = [self.class_sums[frequent], self.target_sums]
+        totals = [self.counts[frequent], self.target_totals]
+        squares = [self.counts[frequent], self.target_squares]
+        if self.code_sums is not None:
+            right.append(self.code_sums[:MIXING_BITS])
+            totals.append(self.code_totals[:MIXING_BITS])
+            squares.append(np.full(len(totals[-1]), self.code_weight))
+        centred = np.concatenate(squares) - np.concatenate(totals) ** 2 / self.total
+        right = np.concatenate(right)[:, 0]
+        errors = self.generalised_cross_validation(right, centred, np.array(alphas)).sum(axis=0)
         return alphas[int(errors.argmin())]
 
     def explained(self, bits: np.ndarray, alpha: float, classes: np.ndarray) -> np.ndarray:
@@ -94,11 +100,17 @@ class Pool:
 
     @cached_property
     def sums(self) -> tuple[list, np.ndarray]:
-        """Classes, and sums of the units over each of them and over the real-valued targets."""
+        """Classes, and sums of the units over each of them, the real-valued targets and codes."""
         statistics = self.statistics
         by_class = np.array(list(statistics.class_sums.values()))
         by_class = by_class.reshape(-1, *statistics.target_sums.shape[1:])
-        return statistics.classes, np.concatenate([by_class, statistics.target_sums])
+        codes = [] if statistics.code_sums is None else [statistics.code_sums]
+        return statistics.classes, np.concatenate([by_class, statistics.target_sums, *codes])
+
+    @property
+    def n_codes(self) -> int:
+        """Number of bits that unlabelled rows have a code in."""
+        return 0 if self.statistics.code_sums is None else len(self.statistics.code_sums)
 
     @cached_property
     def solved(self) -> list[np.ndarray]:
@@ -113,7 +125,8 @@ class Pool:
     def everything(self) -> FirmSolution:
         """Solution of all rows."""
         solved = np.stack(self.solved, axis=1)
-        return FirmSolution(self.sums[0], solved[..., :-1].astype(np.float32), solved[..., -1])
+        weights, intercepts = solved[..., :-1].astype(np.float32), solved[..., -1]
+        return FirmSolution(self.sums[0], weights, intercepts, self.n_codes)
 
     @cached_property
     def _solved_probes(self) -> list[np.ndarray]:
@@ -151,7 +164,9 @@ class Pool:
         own_sums = np.zeros_like(sums)
         for place, label in enumerate(classes):
             own_sums[place] = own.class_sums.get(label, 0.0)
-        own_sums[len(classes) :] = own.target_sums
+        own_sums[len(classes) : len(sums) - self.n_codes] = own.target_sums
+        if own.code_sums is not None:
+            own_sums[len(sums) - self.n_codes :] = own.code_sums
         left = np.ones(len(sums), dtype=bool)
         left[: len(classes)] = (sums - own_sums)[: len(classes), 0, -1] > 1e-9 * total
         most = _FEW_ROWS * sums.shape[2]
@@ -160,7 +175,8 @@ class Pool:
         solved = [solve(block, left, own_sums[left, block], own) for block in range(sums.shape[1])]
         weights, intercepts = zip(*solved)
         kept = [label for label, is_left in zip(classes, left) if is_left]
-        return FirmSolution(kept, np.stack(weights, axis=1), np.stack(intercepts, axis=1))
+        stacked = np.stack(weights, axis=1), np.stack(intercepts, axis=1)
+        return FirmSolution(kept, *stacked, self.n_codes)
 
     def _solve_few(
         self, block: int, left: np.ndarray, own_sums: np.ndarray, own: RidgeStatistics
@@ -224,7 +240,7 @@ class Gathered:
     Parameters
     ----------
     before : mapping of RidgeStatistics
-        Sums of the rows of all tasks learned before, with classes and with given codes.
+        Sums of the rows of all tasks learned before, by kind.
 
     Attributes
     ----------
@@ -232,27 +248,25 @@ class Gathered:
         Rows of the tasks that are kept.
     statistics : dict of RidgeStatistics
         Sums of the tasks that are kept.
-    solutions : dict of FirmSolution
-        Solution of each new task.
+    solutions : dict of dict of FirmSolution
+        Solution of each new task, by kind and label.
     problems : dict of CentredProblem
         Problems of the new tasks that are kept.
     """
 
     def __init__(self, before: Mapping[str, RidgeStatistics]):
         self._before = before
-        self._sums: RidgeStatistics | None = None
+        self._sums: dict[str, RidgeStatistics] = {}
+        self._pools: dict[str, Pool] = {}
         self._labels: set[Hashable] = set()
         self._size = 0
         self.rows: dict[Hashable, PreparedRows | CompletedRows] = {}
         self.statistics: dict[Hashable, RidgeStatistics] = {}
-        self.solutions: dict[Hashable, FirmSolution] = {}
+        self.solutions: dict[str, dict[Hashable, FirmSolution]] = {}
         self.problems: dict[Hashable, CentredProblem] = {}
 
     def __contains__(self, label: Hashable) -> bool:
         return label in self._labels
-
-    def __len__(self) -> int:
-        return len(self._labels)
 
     def keep(self, label: Hashable, part: PreparedRows | CompletedRows) -> None:
         """Keep the rows of a task until it is learned, unless their features are large."""
@@ -276,38 +290,30 @@ class Gathered:
         known : RidgeStatistics, optional
             Sums of those that were learned before.
         """
-        before = self._before.get(kind_of(statistics))
-        if self._sums is None:
-            self._sums = statistics.for_pool().copy()
+        kind = statistics.kind
+        before = self._before.get(kind)
+        if kind not in self._sums:
+            self._sums[kind] = statistics.for_pool().copy()
             if before is not None:
-                self._sums.increase(before)
+                self._sums[kind].increase(before)
         else:
-            self._sums.increase(statistics)
+            self._sums[kind].increase(statistics)
         self._labels.add(label)
         problem, size = None, statistics.nbytes
         if known is None:
             problem, size = CentredProblem(statistics), 3 * size
-            self.solutions[label] = FirmSolution.of(problem, FIRM_ALPHA)
-        elif before is not None:
-            self._sums.increase(known, -1.0)
+            solutions = self.solutions.setdefault(kind, {})
+            solutions[label] = FirmSolution.of(problem, FIRM_ALPHA)
+        elif before is not None and known.kind == kind:
+            self._sums[kind].increase(known, -1.0)
         self._size += size
         if self._size <= KEPT_BYTES:
             self.statistics[label] = statistics
             if problem is not None:
                 self.problems[label] = problem
 
-    @property
-    def kind(self) -> str | None:
-        """Whether the tasks have classes or given codes; None before there is one."""
-        return None if self._sums is None else kind_of(self._sums)
-
-    @cached_property
-    def pool(self) -> Pool:
-        """All rows of the tasks, and of those learned before, once all tasks are here."""
-        assert self._sums is not None
-        return Pool(self._sums)
-
-
-def kind_of(statistics: RidgeStatistics) -> str:
-    """Whether rows have classes or given codes."""
-    return "classes" if statistics.class_sums else "codes"
+    def pool(self, kind: str) -> Pool | None:
+        """All rows of a kind, of these tasks and of those before, once all tasks are here."""
+        if kind not in self._pools and kind in self._sums:
+            self._pools[kind] = Pool(self._sums[kind])
+        return self._pools.get(kind)

@@ -69,7 +69,8 @@ def solve_towards(
     left = max(n_rows - 1, _EPSILON)
     alone = rest_squares / problem.total * (n_rows / left) ** 2
     shrunk, shrunk_alpha = _best(np.column_stack([errors, alone]), near)
-    knows = n_rows > 1 + _EPSILON and (len(problem.classes) > 1 or len(problem.target_totals))
+    several = len(problem.classes) > 1 or len(problem.target_totals) or problem.code_weight
+    knows = bool(n_rows > 1 + _EPSILON and several)
     used = (shrunk < own) if knows else np.ones(len(own), dtype=bool)
     best = np.where(used, shrunk, own)
     gain = TaskGain(
