@@ -14,7 +14,6 @@ from ..tasks import check_same_kind
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
 from .learned import is_shared, less, takes_part
-from .learning.codebook import ClassProjections
 from .learning.learner import DENSITY_ROWS
 from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import Solution, merged_prior
@@ -63,8 +62,8 @@ class TaskModel(SolvedTasks):
     ) -> Iterator[TaskModel]:
         """Learn several tasks, each with all others as its prior, whatever their order.
 
-        A task with unlabelled rows has those as its prior whose rows all have labels, and those
-        that were learned before it.
+        A task whose rows have classes of no name has those as its prior that have a name for them,
+        or else its like.
 
         Parameters
         ----------
@@ -134,16 +133,18 @@ class TaskModel(SolvedTasks):
 
         If no task has said yet what bits mean, this one does.
         """
-        completed, known = (
-            self._completed(label, rows, settings, founds=True),
-            self.statistics.get(label),
-        )
+        known = self.statistics.get(label)
+        completed = self._completed(label, rows, settings, founds=True)
         gathered.keep(label, completed)
-        if not is_shared(completed.found) or (known is not None and not takes_part(known)):
+        if (
+            completed.found is None
+            or not is_shared(completed.found)
+            or (known is not None and not takes_part(known))
+        ):
             return self
         sums = self._summed(completed, known)
         gathered.add(label, sums, known)
-        if known is not None or self._projections_for(completed.found) is not None:
+        if known is not None or not self._lacks_projections(completed.found):
             return self
         problem, classes = CentredProblem(sums), sorted_classes(completed.rows.classes)
         codebook = self._codewords(label, classes, problem, None, settings)[1]
@@ -209,9 +210,13 @@ class TaskModel(SolvedTasks):
     def started(self, label: Hashable, rows: Rows, settings: LearningSettings) -> TaskModel:
         """Learn from some rows of a task what decides on the unlabelled rows of all its chunks."""
         prepared = self._prepared(label, rows, None, settings)
-        found = self._completed(label, prepared, settings).found
-        added = {} if found is None else {label: found}
-        return replace(self, neighbourhoods=added | self.neighbourhoods)
+        # Codewords of classes wait for the rows of all tasks.
+        founds = prepared.found is not None and not prepared.found.classes
+        found = self._completed(label, prepared, settings, founds).found
+        added, book = {} if found is None else {label: found}, self.codebook
+        if founds and found is not None and found.shares_codes and book.unnamed is None:
+            book = replace(book, unnamed=found.projections)
+        return replace(self, neighbourhoods=added | self.neighbourhoods, codebook=book)
 
     def travelling(self) -> TaskModel:
         """Keep what decides on unlabelled rows of the open tasks beside their sums."""
@@ -390,11 +395,12 @@ class TaskModel(SolvedTasks):
         if prepared.found is None or not prepared.rows.has_unlabelled:
             return CompletedRows(prepared.rows, prepared.found)
         found, learned_from = prepared.found, prepared.learned_from
-        share, projections = settings.share_codebook, self._projections_for(found)
+        share, book = settings.share_codebook, self.codebook
         if share and learned_from is not None and self.network.encoder.passthrough:
+            projections = book.projections if found.classes else book.unnamed or book.projections
             if projections is not None:
                 found = following(self.network, found, projections, learned_from)
-            elif founds and not (found.classes and self.codebook.words):
+            if founds and self._lacks_projections(found):
                 found = replace(found, shares_codes=True)
         flips = self.learner.chooser.flips(None if share else label)
         structure = self.codebook.structure if share else None
@@ -402,11 +408,11 @@ class TaskModel(SolvedTasks):
             flips = flips * ~structure.alone[self.learner.chooser.bits]
         return complete_rows(self.network, prepared.rows, found, flips, prepared.near)
 
-    def _projections_for(self, found: Neighbourhoods | None) -> ClassProjections | None:
-        """Projections that tasks share for the codes of rows without a label."""
-        if found is None or found.classes:
-            return self.codebook.projections
-        return self.codebook.unnamed or self.codebook.projections
+    def _lacks_projections(self, found: Neighbourhoods) -> bool:
+        """Whether no task has said yet what bits of rows without a class mean."""
+        if not found.classes:
+            return self.codebook.unnamed is None
+        return self.codebook.projections is None and not self.codebook.words
 
     def _summed(self, completed: CompletedRows, known: RidgeStatistics | None) -> RidgeStatistics:
         """Sums of completed rows, and of those that are known."""

@@ -104,8 +104,9 @@ class SolvedTasks(LearnedTasks):
                 solutions |= less(gathered.solutions.get(asked, {}), label)
         if kind != statistics.kind or not takes_part(statistics):
             others = None if gathered is None else gathered.pool(kind)
-            if others is None and kind in self.pools:
-                others = Pool(replaced(self.pools, self.statistics.get(label), None)[kind])
+            sums = replaced(self.pools, self.statistics.get(label), None).get(kind)
+            if others is None and sums is not None:
+                others = Pool(sums)
             return Others(None if others is None else others.solution(), solutions)
         pool = self._pool_with(label, statistics, gathered)
         rest = None if pool is None else pool.solution(statistics)

@@ -489,6 +489,20 @@ def test_pools_hold_the_rows_of_their_kind_and_forgetting_takes_them_out(digits)
     assert set(hasher.model_.pools) == {"classes"}
 
 
+def test_tenants_without_labels_share_projections_in_streams_and_relearn(digits):
+    X, task = digits[0], np.arange(len(digits[0])) % 2
+    chunks = [(X[part], None, task[part]) for part in (slice(0, 600), slice(600, None))]
+    hasher = small().fit_batches(chunks)
+    assert hasher.model_.pools["unlabelled"].total == pytest.approx(len(X))
+    # A task that had all labels, and the only ones, is learned again with some.
+    labels = np.where(task == 0, digits[2], -1)
+    hasher = small(missing_label=-1, warm_start=True).fit(X, labels, task=task)
+    assert set(hasher.model_.pools) == {"classes", "unlabelled"}
+    some = np.where((digits[2] < 5) & (np.arange(len(X)) % 3 > 0), digits[2], -1)
+    hasher.fit(X[task == 0], some[task == 0], task=0)
+    assert set(hasher.model_.pools) == {"partial", "unlabelled"}
+
+
 def test_a_task_of_another_meaning_keeps_projections_of_its_own(digits):
     X = digits[0]
     turned = np.rot90(X.reshape(-1, 8, 8), axes=(1, 2)).reshape(len(X), -1)

@@ -37,7 +37,7 @@ _ROTATION_STEPS = 2
 _SHARPNESS, _LEAST_WEIGHT = 10.0, 1e-30
 # A task follows the projections of others if their contrast is more than this share of that of its
 # own; it is taken from this many rows.
-_LEAST_CONTRAST, _MOST_ASKED = 0.6, 1024
+_LEAST_CONTRAST, _MOST_ASKED = 0.8, 1024
 _UNLABELLED = -1
 
 
