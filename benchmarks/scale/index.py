@@ -90,6 +90,8 @@ def extrapolated(rows: list[dict[str, Any]]) -> dict[str, Any]:
     figures = {
         name: large[name] + share * (large[name] - small[name])
         for name in ("memory_MiB", "disk_MiB", "build_s", "query_ms", "query_of_100_ms")
+        # What does not grow with the codes has no line.
+        if large[name] > small[name]
     }
     return dict(index=f"{large['index']}, on paper", codes=int(TARGET), **figures)
 
