@@ -1,8 +1,8 @@
 """Hashing that learns: short binary codes whose meaning of "similar" belongs to a task."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ._lazy import lazy_names
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -83,22 +83,9 @@ _ROOMS = {
         "TaskGeometricHasher TaskGeometricHasherCV"
     ),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 _MODULES = (
     "autoencoders codes databases datasets deep distributed evaluation export inspection "
     "interchange linear lsh metrics neighbors networks persistence task_geometric testing threads"
 ).split()
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+__getattr__, __dir__ = lazy_names(__name__, _ROOMS, _MODULES)
