@@ -106,7 +106,10 @@ class LearnedTasks:
         added = {} if statistics is None else {label: statistics.copy()}
         pools = self.pools
         if statistics is not None:
-            added[label].neighbourhoods = self._own(statistics.neighbourhoods)
+            # Those from elsewhere do not follow the projections of this codebook.
+            found = statistics.neighbourhoods
+            found = None if found is None else replace(found, shares_codes=False)
+            added[label].neighbourhoods = found
             pools = replaced(pools, None, added[label])
         return replace(
             self,
@@ -118,10 +121,6 @@ class LearnedTasks:
             pools=pools,
         )
 
-    def _own(self, found: Neighbourhoods | None) -> Neighbourhoods | None:
-        """Neighbourhoods from elsewhere, which do not follow the projections of this codebook."""
-        return None if found is None else replace(found, shares_codes=False)
-
     def with_open(self, most: int, kept: Collection[Hashable] = ()) -> Self:
         """Drop the sufficient statistics of all but the last open tasks, and of some others."""
         last = list(self.statistics)[max(0, len(self.statistics) - most) :]
@@ -131,6 +130,15 @@ class LearnedTasks:
             statistics={task: self.statistics[task] for task in opened},
             priors={task: part for task, part in self.priors.items() if task in opened},
         )
+
+    def with_pools(self) -> Self:
+        """The same with the sums of all open tasks, where tasks were learned without them."""
+        if self.pools:
+            return self
+        pools = dict[str, RidgeStatistics]()
+        for sums in self.statistics.values():
+            pools = replaced(pools, None, sums)
+        return replace(self, pools=pools)
 
     def close(self, label: Hashable | None = None) -> Self:
         """Drop the sufficient statistics of a task, or of all tasks; their codes stay."""

@@ -78,10 +78,14 @@ class TaskModel(SolvedTasks):
         model : TaskModel
             After each task.
         """
-        model, gathered = self, None
+        model, gathered = self.with_pools() if settings.share_prior else self, None
         if settings.closed_form and settings.share_prior and len(parts) > 1:
             new = [label for label in parts if reset or label not in self.tasks]
-            model, gathered = self.without(new)._gather(parts, settings)
+            model, gathered = model.without(new)._gather(parts, settings)
+        elif reset:
+            # The sums of closed tasks cannot be replaced.
+            closed = [label for label in parts if label in self.tasks]
+            model = model.without([label for label in closed if label not in self.statistics])
         # Tasks that get more rows later in this call stay open until then.
         waiting = [] if reset else [label for label in parts if label in self.statistics]
         for label, part in parts.items():
@@ -101,7 +105,7 @@ class TaskModel(SolvedTasks):
         The sums of all tasks stay as they are: each task adds its rows once it is learned.
         """
         gathered = Gathered(self.pools)
-        later = dict[Hashable, PreparedRows]()
+        later, n_partly = dict[Hashable, int](), 0
         for label, part in parts.items():
             known = self.statistics.get(label)
             if isinstance(part, TaskSums):
@@ -109,23 +113,27 @@ class TaskModel(SolvedTasks):
             else:
                 rows = self._prepared(label, part, known, settings)
                 if rows.found is not None and rows.found.has_others:
-                    later[label] = rows
+                    gathered.keep(label, rows)
+                    later[label] = len(rows.rows.y)
+                    n_partly += later[label] if rows.found.classes else 0
                     continue
                 completed = self._completed(label, rows, settings)
                 gathered.keep(label, completed)
                 sums = self._summed(completed, known)
             if takes_part(sums) and (known is None or takes_part(known)):
                 gathered.add(label, sums, known)
-        model = self._with_codebook(gathered, settings)
+        model = self._with_codebook(gathered, settings, n_partly)
         # Codes of unlabelled rows follow the codebook, or else the task with most rows.
-        for label in sorted(later, key=lambda label: -len(later[label].rows.y)):
-            model = model._gather_codes(label, later[label], settings, gathered)
+        for label in sorted(later, key=lambda label: -later[label]):
+            part = parts[label]
+            assert isinstance(part, Rows)
+            model = model._gather_codes(label, part, settings, gathered)
         return model, gathered
 
     def _gather_codes(
         self,
         label: Hashable,
-        rows: PreparedRows,
+        rows: Rows,
         settings: LearningSettings,
         gathered: Gathered,
     ) -> TaskModel:
@@ -134,7 +142,8 @@ class TaskModel(SolvedTasks):
         If no task has said yet what bits mean, this one does.
         """
         known = self.statistics.get(label)
-        completed = self._completed(label, rows, settings, founds=True)
+        prepared = gathered.rows.get(label) or self._prepared(label, rows, known, settings)
+        completed = self._completed(label, prepared, settings, founds=True)
         gathered.keep(label, completed)
         if (
             completed.found is None
@@ -346,8 +355,9 @@ class TaskModel(SolvedTasks):
             solution = None if firm is None else firm.for_codewords(words, layout, bits)
         else:
             known = [learner.solution(m) for m in self.modulations.values() if m.classes]
-            weights, intercepts = (np.mean(part, axis=0) for part in zip(*known))
-            solution = Solution(weights, intercepts)
+            solution = None
+            if known:
+                solution = Solution(*(np.mean(part, axis=0) for part in zip(*known)))
         if solution is None or not words:
             return replace(self, general=None)
         classes = sorted_classes(words)
@@ -411,7 +421,7 @@ class TaskModel(SolvedTasks):
     def _lacks_projections(self, found: Neighbourhoods) -> bool:
         """Whether no task has said yet what bits of rows without a class mean."""
         if not found.classes:
-            return self.codebook.unnamed is None
+            return self.codebook.unnamed is None and found.may_found
         return self.codebook.projections is None and not self.codebook.words
 
     def _summed(self, completed: CompletedRows, known: RidgeStatistics | None) -> RidgeStatistics:

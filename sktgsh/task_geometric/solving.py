@@ -60,7 +60,7 @@ class SolvedTasks(LearnedTasks):
         if previous is not None:
             prior, others = self.priors.get(label), Others(None, {})
             asks = may_join and prior is not None and takes_part(statistics)
-            asks = asks and self._asked_kind(statistics, gathered) == statistics.kind
+            asks = asks and self._asked_kind(label, statistics, gathered) == statistics.kind
             pool = self._pool_with(label, statistics, gathered) if asks else None
             if pool is not None:
                 others = Others(None, {}, pool.everything, pool.used_by(problem))
@@ -89,7 +89,7 @@ class SolvedTasks(LearnedTasks):
         asks = takes_part(statistics) or bool(statistics.class_sums)
         if not settings.share_prior or not asks:
             return Others(None, {})
-        kind = self._asked_kind(statistics, gathered)
+        kind = self._asked_kind(label, statistics, gathered)
         solutions: dict[Hashable, Any] = {
             task: self.learner.solution(modulation)
             for task, modulation in list(self.modulations.items())[-MOST_MIXED:]
@@ -100,7 +100,8 @@ class SolvedTasks(LearnedTasks):
             and not (gathered is not None and task in gathered)
         }
         if gathered is not None:
-            for asked in {kind, statistics.kind}:
+            # The last ones are mixed.
+            for asked in dict.fromkeys((statistics.kind, kind)):
                 solutions |= less(gathered.solutions.get(asked, {}), label)
         if kind != statistics.kind or not takes_part(statistics):
             others = None if gathered is None else gathered.pool(kind)
@@ -117,22 +118,35 @@ class SolvedTasks(LearnedTasks):
             return Others(rest, solutions)
         return Others(rest, solutions, pool.everything, used)
 
-    def _asked_kind(self, statistics: RidgeStatistics, gathered: Gathered | None) -> str:
+    def _asked_kind(
+        self, label: Hashable, statistics: RidgeStatistics, gathered: Gathered | None
+    ) -> str:
         """The kind of tasks that a task asks.
 
-        One with classes of no name asks those that have a name for them, and else its like.
+        One with classes of no name asks those whose rows all have classes, if they have a name for
+        other classes than its own, or more labelled rows than its like; and else its like.
         """
-        pool = None if gathered is None else gathered.pool("classes")
-        sums = self.pools.get("classes") if pool is None else pool.statistics
-        if statistics.kind != "partial" or sums is None:
+        pools = dict(self.pools)
+        for kind in ("classes", "partial"):
+            pool = None if gathered is None else gathered.pool(kind)
+            if pool is not None:
+                pools[kind] = pool.statistics
+        if statistics.kind != "partial" or "classes" not in pools:
             return statistics.kind
-        return statistics.kind if set(sums.classes) <= set(statistics.classes) else "classes"
+        named, alike = pools["classes"], pools.get("partial")
+        if alike is None or not set(named.classes) <= set(statistics.classes):
+            return "classes"
+        is_there = gathered is not None and label in gathered
+        own = statistics if is_there else self.statistics.get(label)
+        n_own = own.n_labelled if own is not None and takes_part(own) else 0
+        return "classes" if named.n_labelled > alike.n_labelled - n_own else "partial"
 
     def _can_answer(self, task: Hashable, kind: str) -> bool:
         """Whether the solution of a task says something to tasks that ask this kind."""
+        own = self.kind_of(task)
         if kind == "unlabelled":
-            return self.kind_of(task) == kind and takes_part(self.statistics.get(task))
-        return bool(self.modulations[task].classes) == (kind != "codes")
+            return own == kind and takes_part(self.statistics.get(task))
+        return own == kind or {own, kind} == {"classes", "partial"}
 
     def _pool_with(
         self, label: Hashable, statistics: RidgeStatistics, gathered: Gathered | None
@@ -147,11 +161,16 @@ class SolvedTasks(LearnedTasks):
         sums = replaced(pools, self.statistics.get(label), statistics).get(statistics.kind)
         return None if sums is None else Pool(sums)
 
-    def _with_codebook(self, gathered: Gathered, settings: LearningSettings) -> Self:
-        """Choose the codewords that tasks share from the rows of all of them."""
+    def _with_codebook(self, gathered: Gathered, settings: LearningSettings, n_partly: int) -> Self:
+        """Choose the codewords that tasks share from the rows of those whose rows have classes.
+
+        One such task beside more rows of tasks with classes of no name leaves the choice to these.
+        """
         pool = gathered.pool("classes")
         n_new = len(gathered.solutions.get("classes", {}))
-        if not settings.share_codebook or pool is None or n_new < 2:
+        if not settings.share_codebook or pool is None or not n_new:
+            return self
+        if n_new == 1 and pool.statistics.total <= n_partly:
             return self
         problem = pool.problem
         classes = sorted_classes(problem.classes)
@@ -171,9 +190,9 @@ class SolvedTasks(LearnedTasks):
             statistics=closed.statistics | {label: statistics},
             priors=closed.priors | ({} if prior is None else {label: prior}),
         ).with_open(settings.max_open_tasks, settings.kept_open)
-        pools = self.pools
+        pools = dict[str, RidgeStatistics]()
         if settings.share_prior:
-            pools = replaced(pools, self.statistics.get(label), statistics)
+            pools = replaced(self.pools, self.statistics.get(label), statistics)
         return {
             "statistics": opened.statistics,
             "priors": opened.priors,

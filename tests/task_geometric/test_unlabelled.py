@@ -522,3 +522,46 @@ def test_labels_that_come_after_tasks_without_any_choose_codewords_of_their_own(
     book = hasher.partial_fit(X[~first], y[~first], task="labelled").model_.codebook
     assert not np.array_equal(book.projections.directions, book.unnamed.directions)
     assert average_precisions(hasher.transform(Q, task="labelled"), q).mean() > 0.9
+
+
+def test_a_missing_label_leaves_a_task_the_help_of_the_others(digits):
+    X, Q, y, q = digits
+    task = np.arange(len(y)) % 4
+    kept = (task > 0) | (np.cumsum(task == 0) <= 40)
+    labels = np.where(np.arange(len(y)) == np.flatnonzero(task == 0)[0], -1, y)
+    hasher = TaskGeometricHasher(32, missing_label=-1, random_state=0)
+    hasher.fit(X[kept], labels[kept], task=task[kept])
+    assert hasher.model_.modulations[0].task_gain is not None
+    assert average_precisions(hasher.transform(Q, task=0), q).mean() > 0.9
+
+
+def test_given_codes_ask_no_task_without_labels(digits):
+    X, task = digits[0], np.arange(len(digits[0])) % 2
+    hasher = small(warm_start=True).fit(X[:600], task=task[:600])
+    codes = np.random.default_rng(0).integers(0, 2, (300, 16)).astype(bool)
+    hasher.fit_codes(X[600:900], codes, task=np.full(300, 9))
+    gain = hasher.model_.modulations[9].task_gain
+    assert gain is None or not gain.task_weights
+
+
+def test_sums_of_all_tasks_are_right_after_refits_and_changes_of_mind(digits):
+    X, _, y, _ = digits
+    task = np.arange(len(y)) % 2
+    hasher = small(warm_start=True, max_open_tasks=1).fit(X, y, task=task)
+    hasher.fit(X[task == 0], y[task == 0], task=0)
+    assert hasher.model_.pools["classes"].total == pytest.approx(len(y))
+    hasher = small(share_prior=False).fit(X[:600], y[:600], task=task[:600])
+    hasher.set_params(share_prior=True)
+    for own in (0, 1):
+        later = (task == own) & (np.arange(len(y)) >= 600)
+        hasher.partial_fit(X[later], y[later], task=own)
+    assert hasher.model_.pools["classes"].total == pytest.approx(len(y))
+    assert not hasher.set_params(share_prior=False).partial_fit(X[:9], y[:9], task=0).model_.pools
+
+
+def test_a_row_without_a_label_is_a_task_and_unknown_tasks_may_find_no_class(digits):
+    X, task = digits[0], np.minimum(np.arange(len(digits[0])), 1)
+    hasher = small(unknown_task="pool").fit(X, task=task)
+    assert hasher.transform(X[:3], task=0).shape == (3, 16)
+    with pytest.raises(ValueError, match="unknown_task='pool' needs"):
+        hasher.transform(X[:3], task=7)

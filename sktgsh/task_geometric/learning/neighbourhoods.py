@@ -38,6 +38,8 @@ _SHARPNESS, _LEAST_WEIGHT = 10.0, 1e-30
 # A task follows the projections of others if their contrast is more than this share of that of its
 # own; it is taken from this many rows.
 _LEAST_CONTRAST, _MOST_ASKED = 0.8, 1024
+# Of fewer rows than so many times the neighbours that decide, most are neighbours.
+_FEWEST_TOLD = 3
 _UNLABELLED = -1
 
 
@@ -147,10 +149,10 @@ class Neighbourhoods:
         centre = features.mean(axis=0)
         angles = unit(features - centre)
         scale = float(np.sqrt(np.square(features - centre).sum(axis=1).mean()))
-        n_neighbors = min(n_neighbors, len(features) - 1)
+        n_neighbors = max(1, min(n_neighbors, len(features) - 1))
         first = _spread(len(features), _FIRST_REFERENCES)
         # Half as many neighbours in fewer rows.
-        count = min(max(1, n_neighbors // 2), len(first) - 1)
+        count = max(1, min(n_neighbors // 2, len(first) - 1))
         near = nearest(angles[first], angles[first], count + 1).but_self()
         taken = _taken(near, labels[first])[0]
         space = SharedSpace.learn(features[first], _shared_points(angles[first], near, taken))
@@ -197,10 +199,16 @@ class Neighbourhoods:
         points = self.centre + self.scale * unit(features - self.centre)
         margins = projections.margins(points).astype(np.float32)
         following = replace(self, projections=projections, margins=margins, shares_codes=True)
-        # Labelled rows need the codewords that their classes have elsewhere.
-        if self.classes or following.contrast > _LEAST_CONTRAST * self.contrast:
+        # Labelled rows need the codewords that their classes have elsewhere; few rows cannot tell.
+        if self.classes or len(self.references) < _FEWEST_TOLD * self.n_neighbors:
             return following
-        return self
+        own = self.contrast
+        return following if own <= 0 or following.contrast > _LEAST_CONTRAST * own else self
+
+    @property
+    def may_found(self) -> bool:
+        """Whether there are rows enough to say for other tasks what bits mean."""
+        return bool(self.classes) or len(self.references) >= _LEAST_UNLABELLED
 
     @property
     def contrast(self) -> float:
@@ -208,8 +216,15 @@ class Neighbourhoods:
         asked, count = _spread(len(self.references), _MOST_ASKED), self.n_neighbors + 1
         near, bits = nearest(self.references[asked], self.references, count), self.margins > 0
         agree = np.mean([bits[asked] == bits[rows] for rows in near.rows[:, 1:].T])
-        share = bits.mean(axis=0)
-        return float(agree - np.mean(share**2 + (1 - share) ** 2))
+        share, n_rows = bits.mean(axis=0), len(bits)
+        # No row is paired with itself.
+        pairs = (n_rows * (share**2 + (1 - share) ** 2) - 1) / (n_rows - 1)
+        return float(agree - np.mean(pairs))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the reference rows, in bytes."""
+        return self.references.nbytes + self.margins.nbytes
 
     def is_equal(self, other: Neighbourhoods) -> bool:
         """Whether both give every row the same target."""

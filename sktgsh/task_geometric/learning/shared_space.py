@@ -118,4 +118,6 @@ def nearest(rows: np.ndarray, references: np.ndarray, count: int) -> Nearest:
     index = faiss.IndexFlatIP(references.shape[1])
     index.add(np.ascontiguousarray(references, np.float32))
     cosines, found = index.search(np.ascontiguousarray(rows, np.float32), count)
+    # One reference has no neighbour but itself.
+    cosines[found < 0] = -1
     return Nearest(found, cosines)

@@ -151,6 +151,11 @@ class RidgeStatistics:
         return float(self.class_sums[label][0, -1]) if label in self.class_sums else 0.0
 
     @property
+    def n_labelled(self) -> float:
+        """Sum of the weights of the rows that have classes."""
+        return float(sum(sums[0, -1] for sums in self.class_sums.values()))
+
+    @property
     def total(self) -> float:
         """Sum of the weights of all rows."""
         return self.gram.total

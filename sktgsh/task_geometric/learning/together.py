@@ -260,6 +260,7 @@ class Gathered:
         self._pools: dict[str, Pool] = {}
         self._labels: set[Hashable] = set()
         self._size = 0
+        self._row_bytes: dict[Hashable, int] = {}
         self.rows: dict[Hashable, PreparedRows | CompletedRows] = {}
         self.statistics: dict[Hashable, RidgeStatistics] = {}
         self.solutions: dict[str, dict[Hashable, FirmSolution]] = {}
@@ -269,10 +270,15 @@ class Gathered:
         return label in self._labels
 
     def keep(self, label: Hashable, part: PreparedRows | CompletedRows) -> None:
-        """Keep the rows of a task until it is learned, unless their features are large."""
-        self._size += part.rows.X.nbytes if part.rows.extracted else 0
+        """Keep the rows of a task until it is learned, unless they are large."""
+        size = part.rows.X.nbytes if part.rows.extracted else 0
+        size += 0 if part.found is None else part.found.nbytes
+        self._size += size - self._row_bytes.pop(label, 0)
+        self._row_bytes[label] = size
         if self._size <= KEPT_BYTES:
             self.rows[label] = part
+        else:
+            self.rows.pop(label, None)
 
     def add(
         self,
@@ -288,7 +294,7 @@ class Gathered:
         statistics : RidgeStatistics
             Sums of all of its rows.
         known : RidgeStatistics, optional
-            Sums of those that were learned before.
+            Sums of those that were learned before. They stay in the pool of another kind.
         """
         kind = statistics.kind
         before = self._before.get(kind)

@@ -249,7 +249,7 @@ def complete_rows(
         y=y,
         sample_weight=weights,
         unlabelled=unlabelled,
-        found_codes=codes if found.has_others else None,
+        found_codes=codes if found.has_others and free.any() else None,
     )
     left, counts = completion.left_out, rows.counts[missing]
     kinds = (~free & ~left, free & ~left, left)
