@@ -115,7 +115,7 @@ def settings(data: str | None) -> Iterator[tuple[str, Any, int, tuple[int, ...]]
         yield "omniglot, alphabets", partial(alphabets, data), 64, seeds()
         yield "MNIST, 36 rotations, 100 rows each", partial(turned_mnist, data, 100), 32, seeds()
         if not OPTIONS.quick:  # these take most of the time
-            yield "amazon_reviews, domains", partial(amazon, data), 32, SEEDS[:1]
+            yield "amazon_reviews, domains", partial(amazon, data), 32, SEEDS
             yield (
                 "MNIST, 36 rotations, 1000 rows each",
                 partial(turned_mnist, data, 1000),
