@@ -155,7 +155,8 @@ class TaskModel(SolvedTasks):
         gathered.add(label, sums, known)
         if known is not None or not self._lacks_projections(completed.found):
             return self
-        problem, classes = CentredProblem(sums), sorted_classes(completed.rows.classes)
+        problem = gathered.problems.get(label) or CentredProblem(sums)
+        classes = sorted_classes(completed.rows.classes)
         codebook = self._codewords(label, classes, problem, None, settings)[1]
         return replace(self, codebook=codebook)
 

@@ -105,9 +105,9 @@ class SolvedTasks(LearnedTasks):
                 solutions |= less(gathered.solutions.get(asked, {}), label)
         if kind != statistics.kind or not takes_part(statistics):
             others = None if gathered is None else gathered.pool(kind)
-            sums = replaced(self.pools, self.statistics.get(label), None).get(kind)
-            if others is None and sums is not None:
-                others = Pool(sums)
+            if others is None:
+                sums = replaced(self.pools, self.statistics.get(label), None).get(kind)
+                others = None if sums is None else Pool(sums)
             return Others(None if others is None else others.solution(), solutions)
         pool = self._pool_with(label, statistics, gathered)
         rest = None if pool is None else pool.solution(statistics)
