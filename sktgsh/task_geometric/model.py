@@ -11,28 +11,18 @@ import numpy as np
 
 from ..persistence import saved
 from ..tasks import check_same_kind
+from ..threads import one_thread
 from .encoding.density import TaskDensity
 from .encoding.modulation import Modulation
-from .learned import is_shared, less, takes_part
+from .gathering import GatheredTasks
+from .learned import less
 from .learning.learner import DENSITY_ROWS
-from .learning.neighbourhoods import Neighbourhoods
 from .learning.prior import Solution, merged_prior
-from .learning.ridge import CentredProblem
 from .learning.rows import Rows, sorted_classes
 from .learning.settings import LearningSettings
-from .learning.statistics import RidgeStatistics
 from .learning.sums import TaskSums
 from .learning.together import Gathered, Pool
-from .learning.unlabelled import (
-    CompletedRows,
-    PreparedRows,
-    complete_rows,
-    following,
-    learn_neighbourhoods,
-    thin_unlabelled,
-    with_groups,
-)
-from .solving import SolvedTasks
+from .learning.unlabelled import with_groups
 
 # Task inference is calibrated against this many tasks, the last ones learned.
 N_CALIBRATION_TASKS = 8
@@ -40,7 +30,7 @@ N_CALIBRATION_TASKS = 8
 
 @saved("TaskModel")
 @dataclass(frozen=True)
-class TaskModel(SolvedTasks):
+class TaskModel(GatheredTasks):
     """The frozen network, and what each task has learned.
 
     A model never changes. Methods that learn return a new model, which shares everything with the
@@ -50,9 +40,9 @@ class TaskModel(SolvedTasks):
 
     # -- learning --------------------------------------------------------------------------------
 
-    def threads(self) -> AbstractContextManager:
-        """Threads to learn a task on."""
-        return self.learner.threads()
+    def threads(self, n_rows: int, settings: LearningSettings) -> AbstractContextManager:
+        """Threads to learn a task of so many rows on."""
+        return self.learner.threads(n_rows, settings.gradient is not None)
 
     def learn_together(
         self,
@@ -97,69 +87,6 @@ class TaskModel(SolvedTasks):
                 model = model.learn(label, part, now, reset, gathered)
             yield model
 
-    def _gather(
-        self, parts: Mapping[Hashable, Rows | TaskSums], settings: LearningSettings
-    ) -> tuple[TaskModel, Gathered]:
-        """Sum up the rows of tasks that tell each other something, and choose codewords for them.
-
-        The sums of all tasks stay as they are: each task adds its rows once it is learned.
-        """
-        gathered = Gathered(self.pools)
-        later, n_partly = dict[Hashable, int](), 0
-        for label, part in parts.items():
-            known = self.statistics.get(label)
-            if isinstance(part, TaskSums):
-                sums = part.statistics if known is None else known + part.statistics
-            else:
-                rows = self._prepared(label, part, known, settings)
-                if rows.found is not None and rows.found.has_others:
-                    gathered.keep(label, rows)
-                    later[label] = len(rows.rows.y)
-                    n_partly += later[label] if rows.found.classes else 0
-                    continue
-                completed = self._completed(label, rows, settings)
-                gathered.keep(label, completed)
-                sums = self._summed(completed, known)
-            if takes_part(sums) and (known is None or takes_part(known)):
-                gathered.add(label, sums, known)
-        model = self._with_codebook(gathered, settings, n_partly)
-        # Codes of unlabelled rows follow the codebook, or else the task with most rows.
-        for label in sorted(later, key=lambda label: -later[label]):
-            part = parts[label]
-            assert isinstance(part, Rows)
-            model = model._gather_codes(label, part, settings, gathered)
-        return model, gathered
-
-    def _gather_codes(
-        self,
-        label: Hashable,
-        rows: Rows,
-        settings: LearningSettings,
-        gathered: Gathered,
-    ) -> TaskModel:
-        """Sum up the rows of a task with classes of no name, if their codes mean the same to all.
-
-        If no task has said yet what bits mean, this one does.
-        """
-        known = self.statistics.get(label)
-        prepared = gathered.rows.get(label) or self._prepared(label, rows, known, settings)
-        completed = self._completed(label, prepared, settings, founds=True)
-        gathered.keep(label, completed)
-        if (
-            completed.found is None
-            or not is_shared(completed.found)
-            or (known is not None and not takes_part(known))
-        ):
-            return self
-        sums = self._summed(completed, known)
-        gathered.add(label, sums, known)
-        if known is not None or not self._lacks_projections(completed.found):
-            return self
-        problem = gathered.problems.get(label) or CentredProblem(sums)
-        classes = sorted_classes(completed.rows.classes)
-        codebook = self._codewords(label, classes, problem, None, settings)[1]
-        return replace(self, codebook=codebook)
-
     def learn(
         self,
         label: Hashable,
@@ -186,9 +113,7 @@ class TaskModel(SolvedTasks):
         """
         learner, previous = self.learner, None if reset else self.modulations.get(label)
         known = self.statistics.get(label) if previous else None
-        prepared = None if gathered is None else gathered.rows.pop(label, None)
-        prepared = prepared or self._prepared(label, rows, known, settings)
-        completed = self._completed(label, prepared, settings, founds=True)
+        completed = self._completed_once(label, rows, known, settings, gathered)
         rows = completed.rows
         classes = sorted_classes([*(previous.classes if previous else ()), *rows.classes])
         sums, history = dict[str, Any](), list[dict]()
@@ -327,7 +252,7 @@ class TaskModel(SolvedTasks):
         merging = replace(self, priors=less(self.priors, label) | merged)
         gains = [m.task_gain for m in modulations]
         common = any(gain is not None and gain.is_common for gain in gains)
-        with self.threads():
+        with one_thread():
             learned, codebook, prior = merging._solve(
                 label, statistics, classes, modulations[0], settings, may_join=common
             )
@@ -365,74 +290,6 @@ class TaskModel(SolvedTasks):
         table = np.array([words[label] for label in classes], np.int8)
         general = learner.modulation_of(solution, classes, table, structure=self.codebook.structure)
         return replace(self, general=general)
-
-    def _prepared(
-        self,
-        label: Hashable,
-        rows: Rows,
-        known: RidgeStatistics | None,
-        settings: LearningSettings,
-        n_seen: int = 0,
-    ) -> PreparedRows:
-        """Compute costly features, and find what gives unlabelled rows their targets.
-
-        Of many unlabelled rows some are drawn. `n_seen` of them were seen beside those that are
-        known.
-        """
-        n_seen += known.unlabelled.total if known else 0
-        some = thin_unlabelled(rows, n_seen, self.network.seed)
-        extracted = self.learner.extract(some)
-        found = known.neighbourhoods if known else self.neighbourhoods.get(label)
-        if found is not None or not some.has_unlabelled:
-            return PreparedRows(extracted, found)
-        every = extracted if some is rows else rows
-        found, near = learn_neighbourhoods(self.network, every, settings.n_neighbors)
-        # Those of all rows say nothing of a part of them.
-        return PreparedRows(extracted, found, near if some is rows else None, every)
-
-    def _completed(
-        self,
-        label: Hashable,
-        prepared: PreparedRows | CompletedRows,
-        settings: LearningSettings,
-        founds: bool = False,
-    ) -> CompletedRows:
-        """Give each unlabelled row a class or a code.
-
-        With `founds`, the projections of the task become those of an empty codebook.
-        """
-        if isinstance(prepared, CompletedRows):
-            return prepared
-        if prepared.found is None or not prepared.rows.has_unlabelled:
-            return CompletedRows(prepared.rows, prepared.found)
-        found, learned_from = prepared.found, prepared.learned_from
-        share, book = settings.share_codebook, self.codebook
-        if share and learned_from is not None and self.network.encoder.passthrough:
-            projections = book.projections if found.classes else book.unnamed or book.projections
-            if projections is not None:
-                found = following(self.network, found, projections, learned_from)
-            if founds and self._lacks_projections(found):
-                found = replace(found, shares_codes=True)
-        flips = self.learner.chooser.flips(None if share else label)
-        structure = self.codebook.structure if share else None
-        if structure is not None:
-            flips = flips * ~structure.alone[self.learner.chooser.bits]
-        return complete_rows(self.network, prepared.rows, found, flips, prepared.near)
-
-    def _lacks_projections(self, found: Neighbourhoods) -> bool:
-        """Whether no task has said yet what bits of rows without a class mean."""
-        if not found.classes:
-            return self.codebook.unnamed is None and found.may_found
-        return self.codebook.projections is None and not self.codebook.words
-
-    def _summed(self, completed: CompletedRows, known: RidgeStatistics | None) -> RidgeStatistics:
-        """Sums of completed rows, and of those that are known."""
-        statistics = self.learner.add_statistics(completed.rows, known)
-        statistics.neighbourhoods = completed.found
-        statistics.unlabelled = completed.fate
-        if known is not None:
-            statistics.unlabelled += known.unlabelled
-        return statistics
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""

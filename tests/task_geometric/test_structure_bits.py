@@ -141,3 +141,16 @@ def test_more_classes_than_codes_warn(digit_tasks):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(n_bits=4).fit(X[rows], y[rows])
+
+
+@pytest.mark.parametrize("share_codebook", [True, False])
+def test_unlabelled_rows_of_later_tasks_follow_the_structure(two_classes, share_codebook):
+    X, Q, y, _ = two_classes
+    hasher = small(n_bits=32, share_codebook=share_codebook).fit(X, y, task="labelled")
+    codes = hasher.partial_fit(X, None, task="unlabelled").transform(Q, task="unlabelled")
+    assert (codes.any(axis=0) & ~codes.all(axis=0)).all()
+    assert distinct_columns(codes) > 20
+    if share_codebook:
+        bits = hasher.modulations_["labelled"].structure.alone
+        expected = hasher.transform(Q, task="labelled")
+        np.testing.assert_array_equal(codes[:, bits], expected[:, bits])

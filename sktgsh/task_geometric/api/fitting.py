@@ -229,7 +229,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
             draft._start(rows, labels)
         check_not_frozen(np.unique(labels).tolist(), draft.model_, self.freeze_codes)
         parts = {label: rows.take(positions) for label, positions in iter_tasks(labels)}
-        epochs = EpochTasks()
+        epochs, most_rows = EpochTasks(), max(len(part.positions) for part in parts.values())
         learned = draft.model_.learn_together(parts, self._watched(settings, epochs), relearn)
         n_epochs = settings.gradient.max_epochs if settings.gradient else 0
         given = X, None if codes_given else y
@@ -238,7 +238,7 @@ class FittingMixin(CallbackSupportMixin, FittedTasks):
                 data = _data_of(own, *given, None if task is None else label)
                 part = fit.subtask(f"task {label}", n_epochs, lambda: learned_state(draft), data)
                 epochs.task = part
-                with part, draft.model_.threads():
+                with part, draft.model_.threads(most_rows, settings):
                     draft.model_ = next(learned)
                 if self.unknown_task == "pool" and len(draft.model_.tasks) >= len(parts):
                     draft.model_ = draft.model_.with_general()

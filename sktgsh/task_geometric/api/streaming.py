@@ -17,6 +17,7 @@ from ..._torch import is_torch
 from ...base import working_copy
 from ...callbacks import FitTask, learned_state, whole_fit
 from ...tasks import check_same_kind, iter_tasks
+from ...threads import one_thread
 from ..checks import (
     check_class_number,
     check_not_frozen,
@@ -233,7 +234,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
         check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
-        with model.threads():
+        with one_thread():
             for label, new in sums.items():
                 if label in model.modulations:
                     check_open(label, model, self.max_open_tasks, "this")

@@ -37,6 +37,10 @@ DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
 # Features of one task's rows are kept while it is learned, up to this many bytes.
 FEATURE_BYTES = 2 * 2**30
+# Several threads learn a task if the products of its units are so many times as large as other
+# large work, since most of the rest is computed on one thread. Below that a second thread saves at
+# most a tenth of the time, and beside busy processes it adds up to two fifths.
+_SHARED_PRODUCTS = 50
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,20 @@ class TaskLearner:
         """Seed of all draws."""
         return self.network.seed
 
-    def threads(self) -> AbstractContextManager:
-        """Threads to learn a task on; the largest step is an eigendecomposition."""
-        return threads_for(10.0 * self.layout.units_per_block**3)
+    def threads(self, n_rows: int, has_steps: bool = False) -> AbstractContextManager:
+        """Threads to learn a task on: one where more would gain little and may have to wait.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows; the products of their units are the largest step of the closed form.
+        has_steps : bool, default=False
+            Whether gradient steps follow.
+        """
+        units = float(self.layout.units_per_block)
+        if has_steps:
+            return threads_for(10.0 * units**3)
+        return threads_for(2.0 * n_rows * units**2 / _SHARED_PRODUCTS)
 
     # -- rows ------------------------------------------------------------------------------------
 

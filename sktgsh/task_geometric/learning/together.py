@@ -244,8 +244,10 @@ class Gathered:
 
     Attributes
     ----------
-    rows : dict of PreparedRows or CompletedRows
-        Rows of the tasks that are kept.
+    prepared : dict of PreparedRows
+        Kept rows of tasks whose unlabelled rows wait for codewords.
+    completed : dict of CompletedRows
+        Kept rows of the other tasks.
     statistics : dict of RidgeStatistics
         Sums of the tasks that are kept.
     solutions : dict of dict of FirmSolution
@@ -261,7 +263,8 @@ class Gathered:
         self._labels: set[Hashable] = set()
         self._size = 0
         self._row_bytes: dict[Hashable, int] = {}
-        self.rows: dict[Hashable, PreparedRows | CompletedRows] = {}
+        self.prepared: dict[Hashable, PreparedRows] = {}
+        self.completed: dict[Hashable, CompletedRows] = {}
         self.statistics: dict[Hashable, RidgeStatistics] = {}
         self.solutions: dict[str, dict[Hashable, FirmSolution]] = {}
         self.problems: dict[Hashable, CentredProblem] = {}
@@ -269,16 +272,24 @@ class Gathered:
     def __contains__(self, label: Hashable) -> bool:
         return label in self._labels
 
-    def keep(self, label: Hashable, part: PreparedRows | CompletedRows) -> None:
+    def keep_prepared(self, label: Hashable, part: PreparedRows) -> None:
+        """Keep the rows of a task until they are completed, unless they are large."""
+        if self._has_room(label, part):
+            self.prepared[label] = part
+
+    def keep_completed(self, label: Hashable, part: CompletedRows) -> None:
         """Keep the rows of a task until it is learned, unless they are large."""
+        self.prepared.pop(label, None)
+        if self._has_room(label, part):
+            self.completed[label] = part
+
+    def _has_room(self, label: Hashable, part: PreparedRows | CompletedRows) -> bool:
+        """Count the rows of a task in place of those that were kept before."""
         size = part.rows.X.nbytes if part.rows.extracted else 0
         size += 0 if part.found is None else part.found.nbytes
         self._size += size - self._row_bytes.pop(label, 0)
         self._row_bytes[label] = size
-        if self._size <= KEPT_BYTES:
-            self.rows[label] = part
-        else:
-            self.rows.pop(label, None)
+        return self._size <= KEPT_BYTES
 
     def add(
         self,
