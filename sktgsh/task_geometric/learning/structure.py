@@ -2,8 +2,8 @@
 
 Few classes have few ways to be split, so most bits of a long code would be copies of each other.
 Every second copy becomes a structure bit, the sign of a direction of the features. The other copies
-add a part of a direction to the score of the class: far from the threshold between classes they
-stay copies, and near it they tell samples apart.
+add a part of a direction along which classes do not differ to the score of the class: far from the
+threshold between classes they stay copies, and near it they tell samples apart.
 
 Directions are principal axes after whitening by the covariance within the classes, which keeps what
 varies between classes, rotated so that signs lose little. All of this comes from sums over rows.
@@ -90,7 +90,7 @@ def learn_structure(
         return None
     n_features = len(range(problem.means.shape[1])[features])
     directions, thresholds = np.zeros((layout.n_bits, n_features)), np.zeros(layout.n_bits)
-    found = _rotated_axes(problem, features, len(bits), axes, seed)
+    found = _rotated_axes(problem, features, axes, seed, alone[bits])
     if found is None:
         return None
     directions[bits], thresholds[bits] = part[bits, None] * found[0].T, part[bits] * found[1]
@@ -98,9 +98,13 @@ def learn_structure(
 
 
 def _rotated_axes(
-    problem: CentredProblem, features: slice, n_bits: int, axes: np.ndarray, seed: int
+    problem: CentredProblem, features: slice, axes: np.ndarray, seed: int, alone: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Directions (n_features, n_bits) and thresholds (n_bits,); None if nothing varies."""
+    """Directions (n_features, n_bits) and thresholds (n_bits,); None if nothing varies.
+
+    Bits that are not `alone` (n_bits,) follow what varies within the classes, if anything does.
+    """
+    n_bits = len(alone)
     means = problem.class_sums[:, 0, features] / np.maximum(problem.counts, 1e-300)[:, None]
     basis = np.eye(means.shape[1])
     if len(basis) > _WIDE:
@@ -121,9 +125,10 @@ def _rotated_axes(
     turned = turned[:, kept]
     largest = np.abs(turned).argmax(axis=0)
     whitening = whitening @ (turned * np.sign(turned[largest, np.arange(len(kept))]))
+    spread_within = whitening.T @ within @ whitening
     # Rows with these means and this covariance stand for the rows, which sums do not hold.
     rng, width = generator(seed, "structure"), len(kept)
-    drawn = rng.standard_normal((_N_DRAWN, width)) @ _root(whitening.T @ within @ whitening)
+    drawn = rng.standard_normal((_N_DRAWN, width)) @ _root(spread_within)
     drawn += (means @ whitening)[rng.choice(len(share), _N_DRAWN, p=share / share.sum())]
     columns = list[np.ndarray]()
     while len(columns) < n_bits:
@@ -137,10 +142,27 @@ def _rotated_axes(
         columns.extend(np.pad(rotation, ((0, width - used), (0, 0))).T[:_BITS_AT_ONCE])
     turned = np.array(columns)[:n_bits].T
     turned /= np.maximum((drawn @ turned).std(axis=0), 1e-12)
+    apart = (means - share @ means) @ whitening * np.sqrt(share)[:, None]
+    turned[:, ~alone] = _within_classes(turned[:, ~alone], apart, spread_within)
     directions = basis @ whitening @ turned
     spread = np.arange(n_bits) * _GOLDEN % 1 * (1 - 2 * _FIRST_QUANTILE) + _FIRST_QUANTILE
     offset = np.where(np.arange(n_bits) < width, 0.0, ndtri(spread))
     return directions, problem.means[0, features] @ directions + offset
+
+
+def _within_classes(turned: np.ndarray, apart: np.ndarray, within: np.ndarray) -> np.ndarray:
+    """Directions (width, n_bits) at right angles to the differences of the classes.
+
+    Their deviation within the classes is 1. Directions stay as they are where classes differ along
+    all axes.
+    """
+    _, values, axes = np.linalg.svd(apart, full_matrices=False)
+    axes = axes[values > 1e-6 * values.max(initial=0.0)]
+    if len(axes) >= len(turned):
+        return turned
+    turned = turned - axes.T @ (axes @ turned)
+    variance = np.einsum("ib,ij,jb->b", turned, within, turned)
+    return turned / np.sqrt(np.maximum(variance, 1e-24))
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
