@@ -1,6 +1,9 @@
 """The built site, where there is one (``make docs``): links inside of it resolve."""
 
+import json
 import os
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -60,3 +63,11 @@ def test_no_address_is_a_template_or_a_mail_by_mistake(pages):
         if "$" in link or link.startswith("mailto:")
     ]
     assert not wrong
+
+
+def test_no_text_is_wider_than_the_window(pages):
+    pytest.importorskip("PyQt6.QtWebEngineWidgets")
+    command = [sys.executable, "-m", "tests.browser", str(SITE)]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout[done.stdout.index("{") :]) == {}
