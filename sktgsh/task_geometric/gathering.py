@@ -70,14 +70,17 @@ class GatheredTasks(SolvedTasks):
             return CompletedRows(prepared.rows, prepared.found)
         found, learned_from = prepared.found, prepared.learned_from
         share, book = settings.share_codebook, self.codebook
+        structure = book.structure if share and found.classes else None
         if share and learned_from is not None and self.network.encoder.passthrough:
-            projections = book.projections if found.classes else book.unnamed or book.projections
+            projections = book.projections
+            if not found.classes:
+                # Projections of few classes are mostly copies.
+                projections = book.unnamed or (None if book.structure else projections)
             if projections is not None:
                 found = following(self.network, found, projections, learned_from)
             if founds and self._lacks_projections(found):
                 found = replace(found, shares_codes=True)
         flips = self.learner.chooser.flips(None if share else label)
-        structure = self.codebook.structure if share else None
         if structure is not None:
             flips = flips * ~structure.alone[self.learner.chooser.bits]
         return complete_rows(self.network, prepared.rows, found, flips, prepared.near)

@@ -102,6 +102,8 @@ class LearnedTasks:
             raise ValueError(f"task {label!r} is known here already; give it another label")
         codebook = self.codebook
         if share_codebook:
+            if not codebook.words and codebook.structure is None:
+                codebook = replace(codebook, structure=modulation.structure)
             codebook = codebook.joined(dict(zip(modulation.classes, modulation.codewords)), label)
         added = {} if statistics is None else {label: statistics.copy()}
         pools = self.pools

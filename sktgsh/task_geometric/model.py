@@ -252,7 +252,7 @@ class TaskModel(GatheredTasks):
         merging = replace(self, priors=less(self.priors, label) | merged)
         gains = [m.task_gain for m in modulations]
         common = any(gain is not None and gain.is_common for gain in gains)
-        with one_thread():
+        with one_thread():  # sums have no products left to share
             learned, codebook, prior = merging._solve(
                 label, statistics, classes, modulations[0], settings, may_join=common
             )
@@ -293,9 +293,12 @@ class TaskModel(GatheredTasks):
 
     def name_group(self, label: Hashable, number: int, name: Hashable, share: bool) -> TaskModel:
         """Make a group of a task a class; with `share`, the class joins the shared codebook."""
-        named = self.modulations[label].naming(number, name)
-        codebook = self.codebook
+        named, codebook = self.modulations[label].naming(number, name), self.codebook
         if share:
+            if codebook.structure is not None:
+                # Bits that follow a structure elsewhere spell no class.
+                spells = ~codebook.structure.alone[self.learner.chooser.bits]
+                named = replace(named, codewords=named.codewords * spells)
             codebook = codebook.joined({name: named.codewords[-1]}, label)
         modulations = self.modulations | {label: named}
         return replace(self, modulations=modulations, codebook=codebook)

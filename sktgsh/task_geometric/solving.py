@@ -228,9 +228,9 @@ class SolvedTasks(LearnedTasks):
         n_bits = len(self.network.layout.codebook_bits)
         words = np.array([book.words[c] for c in classes], np.int8).reshape(len(classes), n_bits)
         shared = book if settings.share_codebook else self.codebook
-        # Given codes follow nothing but themselves.
-        follows = bool(classes) or found is not None
-        return words, shared, book.structure if follows else None
+        if previous is not None:  # stored codes follow what they followed
+            return words, shared, previous.structure
+        return words, shared, book.structure if classes else None
 
     def _fixed_codewords(
         self, label: Hashable, previous: Modulation | None, share_codebook: bool

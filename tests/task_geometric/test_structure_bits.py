@@ -144,13 +144,49 @@ def test_more_classes_than_codes_warn(digit_tasks):
 
 
 @pytest.mark.parametrize("share_codebook", [True, False])
-def test_unlabelled_rows_of_later_tasks_follow_the_structure(two_classes, share_codebook):
-    X, Q, y, _ = two_classes
+def test_rows_without_labels_have_codes_of_their_own(two_classes, share_codebook):
+    """Bits of two classes would be copies, or follow directions that were chosen for them."""
+    X, Q, y, q = two_classes
     hasher = small(n_bits=32, share_codebook=share_codebook).fit(X, y, task="labelled")
-    codes = hasher.partial_fit(X, None, task="unlabelled").transform(Q, task="unlabelled")
+    hasher.partial_fit(X, None, task="unlabelled")
+    codes, database = (hasher.transform(rows, task="unlabelled") for rows in (Q, X))
+    assert (database.any(axis=0) & ~database.all(axis=0)).all()
+    assert distinct_columns(database) > 20
+    assert mean_average_precision(codes, q, database, y) > 0.8
+
+
+def test_a_task_stays_with_what_it_follows(two_classes):
+    X, Q, y, _ = two_classes
+    hasher = small(n_bits=32, warm_start=True).fit(X, None, task="unlabelled")
+    codes = hasher.transform(Q, task="unlabelled")
+    hasher.fit(X, y, task="labelled")
+    assert hasher.modulations_["labelled"].structure is not None
+    hasher.partial_fit(X[:5], None, task="unlabelled")
+    assert (hasher.transform(Q, task="unlabelled") != codes).mean() < 0.02
+
+
+def test_a_named_group_spells_nothing_where_other_tasks_follow_a_structure(two_classes):
+    X, Q, y, _ = two_classes
+    hasher = small(n_bits=32).fit(X, y, task="labelled").partial_fit(X, None, task="unlabelled")
+    codes = hasher.transform(Q, task="unlabelled")
+    hasher.name_group(0, 7, task="unlabelled")
+    hasher.partial_fit(X, np.where(y == 0, 7, 1), task="more")
+    np.testing.assert_array_equal(hasher.transform(Q, task="unlabelled"), codes)
+    known = hasher.modulations_["unlabelled"]
+    word = hasher.codebook_[hasher.classes_.tolist().index(7)]
+    np.testing.assert_array_equal(known.codewords[known.classes.index(7)], word)
+    assert (word[hasher.modulations_["more"].structure.alone] == 0).all()
+
+
+def test_an_imported_task_brings_its_structure(two_classes, tmp_path: Path):
+    X, Q, y, q = two_classes
+    whole = small(n_bits=32, share_codebook=True).fit(X, None, task="first")
+    whole.save(tmp_path / "whole")
+    copy = load(tmp_path / "whole").set_params(warm_start=True)
+    copy.fit(X[:200], y[:200], task="second")
+    assert copy.modulations_["second"].structure is not None
+    copy.export_task("second", tmp_path / "second")
+    whole.import_task(tmp_path / "second").partial_fit(X[200:], y[200:], task="third")
+    codes = whole.transform(X, task="third")
     assert (codes.any(axis=0) & ~codes.all(axis=0)).all()
-    assert distinct_columns(codes) > 20
-    if share_codebook:
-        bits = hasher.modulations_["labelled"].structure.alone
-        expected = hasher.transform(Q, task="labelled")
-        np.testing.assert_array_equal(codes[:, bits], expected[:, bits])
+    assert (whole.predict_class(Q, task="third") == q).mean() > 0.9

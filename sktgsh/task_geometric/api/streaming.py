@@ -234,7 +234,7 @@ class StreamingMixin(FittingMixin, ExchangeMixin):
         settings = replace(settings, fill=not model.tasks)
         check_not_frozen(sums, model, self.freeze_codes)
         check_same_kind(classes_of(sums), model.all_classes(), "y", "classes")
-        with one_thread():
+        with one_thread():  # sums have no products left to share
             for label, new in sums.items():
                 if label in model.modulations:
                     check_open(label, model, self.max_open_tasks, "this")

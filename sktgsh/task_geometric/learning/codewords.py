@@ -100,9 +100,11 @@ class CodewordChooser:
             None if projections is None else projections.of_bits(np.flatnonzero(spells)),
         )
         chosen = replace(self, bits=self.bits[spells]).choose(problem, reduced, new, kind, own_to)
-        words = {label: np.zeros(len(spells), np.int8) for label in chosen.words}
+        words = dict(known.words)
         for label, word in chosen.words.items():
-            words[label][spells] = word
+            if label not in words:
+                words[label] = np.zeros(len(spells), np.int8)
+                words[label][spells] = word
         return replace(known, words=words)
 
     def flips(self, own_to: Hashable = None) -> np.ndarray:

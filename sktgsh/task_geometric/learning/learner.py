@@ -37,9 +37,9 @@ DENSITY_ROWS = 2_000
 CALIBRATION_ROWS = 128
 # Features of one task's rows are kept while it is learned, up to this many bytes.
 FEATURE_BYTES = 2 * 2**30
-# Several threads learn a task if the products of its units are so many times as large as other
-# large work, since most of the rest is computed on one thread. Below that a second thread saves at
-# most a tenth of the time, and beside busy processes it adds up to two fifths.
+# Several threads learn a task if products of its units take so many times the operations of a step
+# that threads share elsewhere: most of the rest is computed on one thread. Below that, a second
+# thread saves at most a tenth of the time, and beside busy processes it adds up to two fifths.
 _SHARED_PRODUCTS = 50
 
 
@@ -76,14 +76,14 @@ class TaskLearner:
         Parameters
         ----------
         n_rows : int
-            Number of rows; the products of their units are the largest step of the closed form.
+            Number of rows, which products of the units are summed over.
         has_steps : bool, default=False
             Whether gradient steps follow.
         """
         units = float(self.layout.units_per_block)
-        if has_steps:
+        if has_steps or self.encoder.extractor is not None:
             return threads_for(10.0 * units**3)
-        return threads_for(2.0 * n_rows * units**2 / _SHARED_PRODUCTS)
+        return threads_for(2.0 * n_rows * self.layout.n_blocks * units**2 / _SHARED_PRODUCTS)
 
     # -- rows ------------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 Few classes have few ways to be split, so most bits of a long code would be copies of each other.
 Every second copy becomes a structure bit, the sign of a direction of the features. The other copies
-add a part of a direction along which classes do not differ to the score of the class: far from the
-threshold between classes they stay copies, and near it they tell samples apart.
+add a part of a direction along which classes do not differ, if there is one, to the score of the
+class: far from the threshold between classes they stay copies, and near it they tell samples apart.
 
 Directions are principal axes after whitening by the covariance within the classes, which keeps what
 varies between classes, rotated so that signs lose little. All of this comes from sums over rows.
@@ -32,6 +32,9 @@ _FIRST_QUANTILE, _GOLDEN = 0.15, 0.618034
 _N_DRAWN, _ROTATION_STEPS = 4096, 2
 # The covariance of more features is that along given axes.
 _WIDE = 1024
+# Least variance of a direction within the classes that it is lengthened to 1 from: where classes
+# differ along nearly all axes, what is left is mostly noise.
+_LEAST_VARIANCE = 0.25
 
 
 def repetitions(words: np.ndarray) -> np.ndarray:
@@ -100,9 +103,10 @@ def learn_structure(
 def _rotated_axes(
     problem: CentredProblem, features: slice, axes: np.ndarray, seed: int, alone: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Directions (n_features, n_bits) and thresholds (n_bits,); None if nothing varies.
+    """Directions (n_features, n_bits) and thresholds (n_bits,); None if no class varies.
 
-    Bits that are not `alone` (n_bits,) follow what varies within the classes, if anything does.
+    Bits that are not `alone` (n_bits,) follow axes along which classes do not differ, if there are
+    some.
     """
     n_bits = len(alone)
     means = problem.class_sums[:, 0, features] / np.maximum(problem.counts, 1e-300)[:, None]
@@ -162,7 +166,7 @@ def _within_classes(turned: np.ndarray, apart: np.ndarray, within: np.ndarray) -
         return turned
     turned = turned - axes.T @ (axes @ turned)
     variance = np.einsum("ib,ij,jb->b", turned, within, turned)
-    return turned / np.sqrt(np.maximum(variance, 1e-24))
+    return turned / np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

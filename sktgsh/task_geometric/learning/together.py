@@ -247,7 +247,7 @@ class Gathered:
     prepared : dict of PreparedRows
         Kept rows of tasks whose unlabelled rows wait for codewords.
     completed : dict of CompletedRows
-        Kept rows of the other tasks.
+        Kept rows that wait for nothing.
     statistics : dict of RidgeStatistics
         Sums of the tasks that are kept.
     solutions : dict of dict of FirmSolution

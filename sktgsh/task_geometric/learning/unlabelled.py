@@ -179,6 +179,8 @@ def _find_groups(
         nearest = members[np.argsort(distances[members, group], kind="stable")[:_N_EXAMPLES]]
         own[: len(nearest)] = places[nearest]
     words = np.where(means.cluster_centers_ > 0, 1, -1).astype(np.int8)
+    # Bits that follow a structure spell nothing.
+    words *= codes.any(axis=0)
     classes, codewords = learned.classes, learned.codewords.astype(int)
     near = (words @ codewords.T).argmax(axis=1) if len(classes) else []
     return Groups(
