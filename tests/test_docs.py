@@ -48,7 +48,16 @@ def test_blocks_run_alone_and_print(code, expected, tmp_path, monkeypatch):
         exec(compile(code, "block", "exec"), {"__name__": "block"})
     assert printed.getvalue().strip()
     if expected is not None:
-        assert printed.getvalue().split() == expected.split()
+        found, words = printed.getvalue().split(), expected.split()
+        assert len(found) == len(words)
+        assert all(map(_same, found, words)), printed.getvalue()
+
+
+def _same(found, expected):
+    """Equal; of a share of rows the processor decides on the last digit, where values are close."""
+    if re.fullmatch(r"0\.\d\d", found) and re.fullmatch(r"0\.\d\d", expected):
+        return abs(float(found) - float(expected)) < 0.015
+    return found == expected
 
 
 def test_the_readme_opens_with_the_table_of_the_landing_page():

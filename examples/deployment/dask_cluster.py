@@ -4,7 +4,7 @@ Learning on a cluster
 
 Sums of partitions travel, rows do not. Give the address of a scheduler (``python
 examples/deployment/dask_cluster.py tcp://scheduler:8786``); without one, two processes of this
-machine do the work. Use this when the rows lie on several machines already.
+machine do the work. **Use this when** the rows lie on several machines already.
 """
 
 import sys

@@ -3,10 +3,10 @@ Classes that come in experiences
 ================================
 
 avalanche hands over a benchmark as a stream of experiences, here two new digits in each. The
-hasher learns from each in closed form, and sees its rows again only to encode them. Use this when
-you compare methods of continual learning.
+hasher learns from each in closed form, and sees its rows again only to encode them. **Use this
+when** you compare methods of continual learning.
 
-Run in an empty folder, after ``pip install sktgsh avalanche-lib``.
+Run in an empty folder, after ``pip install avalanche-lib`` beside this package.
 """
 
 # %%

@@ -7,7 +7,7 @@ the old codes (backward-compatible codes), and no row of the database is encoded
 """
 
 # %%
-# The old model sees the left half of each digit, the new one the right half.
+# The old model sees the left five columns of each digit, the new one the right five.
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split

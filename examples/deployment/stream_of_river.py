@@ -3,10 +3,10 @@ A stream, row by row
 ====================
 
 river learns from one row at a time. A hasher learns in closed form from sums over rows: a wrapper
-that hands over a few rows at once is all you need, and codes come out row by row. Use this when
+that hands over a few rows at once is all you need, and codes come out row by row. **Use this when**
 your program is written with river.
 
-Run in an empty folder, after ``pip install sktgsh river``.
+Run in an empty folder, after ``pip install river`` beside this package.
 """
 
 # %%

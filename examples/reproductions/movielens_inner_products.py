@@ -3,14 +3,14 @@ Recommendation as inner product search
 ======================================
 
 Asymmetric hashing on MovieLens 1M: users are queries, films are keys, and the best film has the
-largest inner product. Needs the data (see :func:`sktgsh.datasets.fetch_movielens`), and is
+largest inner product. It needs the data (see :func:`sktgsh.datasets.fetch_movielens`), and is
 therefore not run when this site is built; ``make bench`` measures it in full.
 """
 
-# sphinx_gallery_thumbnail_path = "reproductions/movielens.png"
-
 # %%
 # PureSVD: users and films in 150 dimensions.
+
+# sphinx_gallery_thumbnail_path = "reproductions/movielens.png"
 import numpy as np
 from scipy.sparse.linalg import svds
 

@@ -12,8 +12,8 @@ where you are before you build a product on it.
 """
 
 # %%
-# Training views on a grid, each with the position of its centre. A descriptor is a patch of local
-# contrast: the patch less its mean, scaled to norm 1.
+# Training views lie on a grid; the position of a view is its upper left corner. A descriptor is
+# a patch of local contrast: the patch less its mean, scaled to norm 1.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_image
@@ -104,7 +104,7 @@ print(f"brute force computes {seconds['brute force'] / seconds['hash tables']:.0
 # One query, the votes of the training views, and the position that was found.
 row, column, view, found, votes = example
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=(1, 2.4))
-axes[0].imshow(view, cmap="gray")
+axes[0].imshow(view, cmap="gray", vmin=0, vmax=1)
 axes[0].set(title="query", xticks=[], yticks=[])
 axes[1].imshow(photo, cmap="gray")
 centres = np.array(positions) + SIDE / 2

@@ -38,7 +38,7 @@ for ax, atom in zip(axes.ravel(), autoencoder.components_):
 figure.suptitle("48 of 256 atoms")
 
 # %%
-# Reconstructions (below) beside the input.
+# Inputs, and below them what is reconstructed from their codes.
 again = autoencoder.inverse_transform(autoencoder.transform(Q[:12]))
 figure, axes = plt.subplots(2, 12, figsize=(9, 1.8), layout="constrained")
 for column, pair in enumerate(zip(Q, again)):

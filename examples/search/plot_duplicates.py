@@ -7,8 +7,8 @@ and the graph of near codes falls apart into groups of copies.
 """
 
 # %%
-# Squares of a photograph, and three copies of a hundred of them. No label is needed: signed
-# projections keep angles, and a change of brightness is gone with the mean.
+# We cut squares from a photograph, and make three copies of a hundred of them. No label is
+# needed: signed projections keep angles, and a change of brightness is gone with the mean.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.sparse.csgraph import connected_components

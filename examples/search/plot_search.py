@@ -45,7 +45,7 @@ folder.cleanup()
 # %%
 # By the vectors themselves: codes name candidates, the metric ranks them. How many of the ten true
 # neighbours are found depends on the code, and on how many candidates are looked at. A code that
-# spells classes, as learned codes do, does not know who is nearest within a class.
+# spells classes, as learned codes do, does not know which row is nearest within a class.
 from sklearn.neighbors import NearestNeighbors
 
 true = NearestNeighbors(n_neighbors=10).fit(X).kneighbors(queries, return_distance=False)

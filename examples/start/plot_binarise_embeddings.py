@@ -33,7 +33,7 @@ labelled = slice(0, len(X) // 3)
 # projects 20 principal components.
 hasher = TaskGeometricHasher(n_bits=64, packed=True, random_state=0)
 codes = hasher.fit(X[labelled], y[labelled]).transform(X)
-print(codes.shape, codes.dtype, f"{X.nbytes / codes.nbytes:.0f} times as small")
+print(codes.shape, codes.dtype, f"{X.nbytes / codes.nbytes:.0f} times as few bytes")
 
 
 def class_map(database, queries):
@@ -87,6 +87,7 @@ right.legend()
 
 # %%
 # With labels for a third of the rows, 64 bits find classes better than the embedding's own signs
-# do. As candidates for the float neighbours, codes that know no labels are the better ones. **Use
-# this when** you have embeddings and want to store bytes in place of floats: decide first whether
-# you look for classes or for neighbours.
+# do. Candidates for the float neighbours come from codes that know no labels
+# (:doc:`/auto_examples/search/plot_search` compares both kinds). **Use this when** you have
+# embeddings and want to store bytes in place of floats: decide first whether you look for classes
+# or for neighbours.

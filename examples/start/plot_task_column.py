@@ -7,7 +7,8 @@ column that names the shop alone, and the hasher learns a modulation for each sh
 """
 
 # %%
-# The table, with a column of strings. Rome measures in inches, Lima upside down.
+# The table, with a column of strings. Rome measures in inches, and Lima gives every number the
+# opposite sign.
 import numpy as np
 from sklearn.datasets import load_iris
 

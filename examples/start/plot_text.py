@@ -62,7 +62,7 @@ for seed, (train, test) in enumerate(splits):
         scores[name].append(mean_average_precision(codes, module[test], database, module[train]))
 
 # %%
-# The passages nearest to a query, of other estimators than its own.
+# Which passages are nearest to a query? They belong to other estimators than its own.
 from sktgsh.neighbors import HammingNeighbors
 
 query = 10
@@ -86,6 +86,6 @@ ax.set_title("32 bits for a passage, three splits")
 ax.legend(loc="center")
 
 # %%
-# Learned codes and a classifier's answer are level here, and both far ahead of signed projections.
-# **Use this when** you have texts with categories: the same pipeline takes sentence embeddings in
-# the place of the SVD.
+# Learned codes and a classifier's answer are level here, and both are far ahead of signed
+# projections. **Use this when** you have texts with categories: the same pipeline takes sentence
+# embeddings in the place of the SVD.

@@ -51,7 +51,7 @@ axes[0].set_yticks(range(values.shape[1]), [row["hasher"] for row in reports[0].
 axes[0].invert_yaxis()  # the order of the table
 
 # %%
-# On the classes that were trained on, all that learn from labels are ahead of what learns nothing.
+# On the classes that were trained on, all that learn from labels are ahead of what sees none.
 # On classes never seen, ITQ and the signs of principal components are ahead, and structure bits
 # make up for part of the difference. **Use this when** you must choose a hasher for your own data:
 # put your rows in the place of the digits.

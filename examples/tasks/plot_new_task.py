@@ -8,7 +8,7 @@ stay valid to the bit.
 
 # %%
 # Six cameras take pictures of the same digits: plain, noisy, inverted and so on. A quarter of the
-# digits is held out: no camera's rows of these are learned from.
+# digits is held out: no picture of these is learned from.
 import matplotlib.pyplot as plt
 import numpy as np
 

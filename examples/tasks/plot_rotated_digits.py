@@ -2,8 +2,8 @@
 Twelve tasks, one network
 =========================
 
-The digits of scikit-learn, seen under twelve rotations. Each rotation is a task: one frozen random
-network serves all, and a modulation is learned for each.
+We look at the digits of scikit-learn under twelve rotations. Each rotation is a task: one frozen
+random network serves all, and a modulation is learned for each.
 """
 
 # %%
@@ -24,9 +24,9 @@ print("task geometric:    ", round(hasher.score(X[test], y[test], task=task[test
 print("signed projections:", round(plain.score(X[test], y[test], task=task[test]), 3))
 
 # %%
-# Similar tasks: angles half a turn apart are the most similar (0, 1 and 8 look the same upside
-# down), then neighbouring angles. No similarity is large: thirty degrees move most of the strokes
-# of an image that is eight pixels wide.
+# Which tasks are similar? Mostly angles half a turn apart (0, 1 and 8 look the same upside down)
+# and neighbouring angles. Few pairs are above 0.3: thirty degrees move most of the strokes of an
+# image that is eight pixels wide.
 from sktgsh.inspection import TaskSimilarityDisplay
 
 TaskSimilarityDisplay.from_estimator(hasher)
