@@ -14,12 +14,12 @@ from pathlib import Path
 WIDTHS, SCHEMES, HEIGHT, TALLEST = (1400, 420), ("light", "dark"), 900, 16000
 # Milliseconds until a page has run its scripts, and until it is painted in a new size.
 SETTLED, PAINTED = 1000, 700
-# What scrolls by itself may hold wider text.
+# What scrolls by itself inside of an article may hold wider text.
 MEASURE = """
 (function() {
   document.documentElement.dataset.theme = document.documentElement.dataset.mode = '%s';
   const width = document.documentElement.clientWidth, wide = [];
-  const scrolls = e => e && e !== document.body && (
+  const scrolls = e => e && !e.matches('body, .bd-article') && (
     ['auto', 'scroll', 'hidden'].includes(getComputedStyle(e).overflowX) ||
     scrolls(e.parentElement));
   for (const e of document.querySelectorAll('body *')) {
