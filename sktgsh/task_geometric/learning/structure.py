@@ -157,8 +157,8 @@ def _rotated_axes(
 def _within_classes(turned: np.ndarray, apart: np.ndarray, within: np.ndarray) -> np.ndarray:
     """Directions (width, n_bits) at right angles to the differences of the classes.
 
-    Their deviation within the classes is 1. Directions stay as they are where classes differ along
-    all axes.
+    They are lengthened to a deviation of 1 within the classes, but at most twice. They stay as they
+    are where classes differ along all axes.
     """
     _, values, axes = np.linalg.svd(apart, full_matrices=False)
     axes = axes[values > 1e-6 * values.max(initial=0.0)]

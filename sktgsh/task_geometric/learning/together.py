@@ -279,7 +279,6 @@ class Gathered:
 
     def keep_completed(self, label: Hashable, part: CompletedRows) -> None:
         """Keep the rows of a task until it is learned, unless they are large."""
-        self.prepared.pop(label, None)
         if self._has_room(label, part):
             self.completed[label] = part
 
